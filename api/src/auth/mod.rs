@@ -1,0 +1,155 @@
+//! Who calls, and what they may do. A project key decides the project whatever the path says, as clients of the contract
+//! rely on; a personal key needs membership of the project's organisation.
+
+mod caller;
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::Utc;
+use posthouse_schema::{
+    api_key::{ApiKey, PlainKey},
+    ids::{OrganisationId, ProjectId, UserId},
+    organisation,
+    project::Project,
+    words::Role,
+};
+use salvo::prelude::*;
+
+pub use self::caller::Caller;
+use crate::{
+    app::{App, app},
+    cache::Cache,
+    error::ApiError,
+};
+
+/// A revoked key is refused everywhere within this time.
+const KEY_TTL: Duration = Duration::from_secs(5);
+const KEYS_MAX: usize = 50_000;
+
+/// Keys that were checked lately, by their hash: a presented key is hashed, never compared in the clear.
+#[derive(Debug)]
+pub struct KeyCache(Cache<Vec<u8>, Arc<ApiKey>>);
+
+impl Default for KeyCache {
+    fn default() -> Self {
+        Self(Cache::new(KEY_TTL, KEYS_MAX))
+    }
+}
+
+/// What a caller wants to do with a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Read.
+    View,
+    /// Change.
+    Manage,
+}
+
+/// Refuses a request without valid credentials, before anything else is looked at.
+#[handler]
+pub async fn authenticate(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
+    let outcome = match app(depot) {
+        Ok(app) => identify(req, &app).await,
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(caller) => drop(depot.insert_typed(caller)),
+        Err(error) => {
+            error.answer(res);
+            ctrl.skip_rest();
+        }
+    }
+}
+
+async fn identify(req: &Request, app: &App) -> Result<Caller, ApiError> {
+    let header =
+        req.headers().get("authorization").and_then(|value| value.to_str().ok()).ok_or(ApiError::Unauthenticated)?;
+    let (scheme, credential) = header.split_once(' ').ok_or(ApiError::Unauthenticated)?;
+    if credential.is_empty() || credential.contains(' ') {
+        return Err(ApiError::Unauthenticated);
+    }
+    match scheme.to_ascii_lowercase().as_str() {
+        "bearer" => check(credential, app).await,
+        "basic" => Err(ApiError::BadCredentials),
+        _ => Err(ApiError::Unauthenticated),
+    }
+}
+
+/// The caller who holds this key.
+///
+/// # Errors
+/// 401 alike for unknown, wrong, expired and revoked keys; 503 when it cannot be checked.
+pub async fn check(credential: &str, app: &App) -> Result<Caller, ApiError> {
+    let plain = PlainKey::parse(credential).ok_or(ApiError::BadCredentials)?;
+    let hash = plain.hash();
+    let key = match app.keys.0.get(&hash) {
+        Some(key) => key,
+        None => {
+            let found = ApiKey::find(&mut *app.conn().await?, &plain).await?;
+            let key = Arc::new(found.ok_or(ApiError::BadCredentials)?);
+            app.keys.0.put(hash, Arc::clone(&key));
+            key
+        }
+    };
+    if !key.is_live(Utc::now()) {
+        return Err(ApiError::BadCredentials);
+    }
+    match (key.project_id, key.user_id) {
+        (Some(project), None) => Ok(Caller::Project { project, role: key.role }),
+        (None, Some(user)) => Ok(Caller::User { user }),
+        _ => Err(ApiError::BadCredentials),
+    }
+}
+
+/// Who called.
+///
+/// # Errors
+/// 401 on a route that nobody guards.
+pub fn caller(depot: &Depot) -> Result<Caller, ApiError> {
+    depot.get_typed::<Caller>().copied().map_err(|_| ApiError::Unauthenticated)
+}
+
+/// The shared state and the project that this request is about, if the caller may do with it what they `need`.
+///
+/// # Errors
+/// 400 for a project that does not exist or is not theirs, which look the same; 403 for a role that is too small.
+pub async fn authorized(req: &Request, depot: &Depot, need: Need) -> Result<(Arc<App>, Arc<Project>), ApiError> {
+    let app = app(depot)?;
+    let not_found =
+        || ApiError::invalid(if need == Need::View { "project not found" } else { "failed to retrieve project" });
+    match caller(depot)? {
+        Caller::Project { project, role } => {
+            let project = app.project(project).await?.ok_or_else(not_found)?;
+            permit(role, need)?;
+            Ok((app, project))
+        }
+        Caller::User { user } => {
+            let id: ProjectId =
+                req.param::<String>("project_id").and_then(|id| id.parse().ok()).ok_or_else(not_found)?;
+            let project = app.project(id).await?.ok_or_else(not_found)?;
+            let role = role(&app, project.organisation_id, user).await?.ok_or_else(not_found)?;
+            permit(role, need)?;
+            Ok((app, project))
+        }
+    }
+}
+
+/// The user's role in the organisation, or `None` for a stranger.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn role(app: &App, organisation: OrganisationId, user: UserId) -> Result<Option<Role>, ApiError> {
+    Ok(organisation::role_of(&mut *app.conn().await?, organisation, user).await?)
+}
+
+/// Whether the role is enough.
+///
+/// # Errors
+/// 403.
+pub const fn permit(role: Role, need: Need) -> Result<(), ApiError> {
+    match (role, need) {
+        (Role::InstanceAdmin | Role::OrganisationAdmin | Role::ProjectAdmin | Role::Api, _)
+        | (Role::ProjectViewer, Need::View) => Ok(()),
+        (Role::ProjectViewer | Role::BillingAdmin, _) => Err(ApiError::Forbidden("Unauthorized")),
+    }
+}

@@ -1,0 +1,251 @@
+//! Deliveries and attempts on the wire, contract sections 2.5 and 2.6.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use posthouse_schema::{delivery_attempt::DeliveryAttempt, event::Event, event_delivery::EventDelivery, json::Headers};
+use salvo::{http::StatusCode, oapi::ToSchema};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::{endpoints::wire::EndpointWire, events::wire::raw};
+
+/// Longest wait between attempts, in seconds.
+const RETRY_SECONDS_MAX: i64 = 7_200;
+
+/// One event on its way to one endpoint.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeliveryWire {
+    /// The delivery; also the `webhook-id` of its requests.
+    pub uid: String,
+    /// Its project.
+    pub project_id: String,
+    /// The event.
+    pub event_id: String,
+    /// Where it goes.
+    pub endpoint_id: String,
+    /// Always empty.
+    pub device_id: String,
+    /// The subscription that matched.
+    pub subscription_id: String,
+    /// Headers that the event adds.
+    pub headers: BTreeMap<String, Vec<String>>,
+    /// The URL in use, where it is not the endpoint's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_url: Option<String>,
+    /// Query appended to the URL.
+    pub url_query_params: String,
+    /// The event's key.
+    pub idempotency_key: String,
+    /// Always empty; see `latency_seconds`.
+    pub latency: String,
+    /// Seconds from acceptance to success.
+    pub latency_seconds: f64,
+    /// The event's type.
+    pub event_type: String,
+    /// `at_least_once` or `at_most_once`.
+    pub delivery_mode: String,
+    /// Enough of the endpoint to recognise it.
+    pub endpoint_metadata: EndpointWire,
+    /// Enough of the event to recognise it.
+    pub event_metadata: EventMetadata,
+    /// `Scheduled`, `Processing`, `Retry`, `Success`, `Failure` or `Discarded`.
+    pub status: String,
+    /// What is sent, and when.
+    pub metadata: DeliveryMetadata,
+    /// Why it is in its state.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// When the event was accepted.
+    pub acknowledged_at: DateTime<Utc>,
+    /// When the event was accepted.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+    /// Always null.
+    pub deleted_at: Option<DateTime<Utc>>,
+}
+
+/// Enough of an event to recognise it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventMetadata {
+    /// The event.
+    pub uid: String,
+    /// Its type.
+    pub event_type: String,
+    /// When it was accepted.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What a delivery sends, and when.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeliveryMetadata {
+    /// The event's data.
+    #[salvo(schema(value_type = serde_json::Value))]
+    pub data: Option<Box<RawValue>>,
+    /// The same as a text.
+    pub raw: String,
+    /// `linear` or `exponential`.
+    pub strategy: String,
+    /// When the next attempt is due.
+    pub next_send_time: DateTime<Utc>,
+    /// Attempts made.
+    pub num_trials: i32,
+    /// The first wait, in seconds.
+    pub interval_seconds: i32,
+    /// Attempts in total.
+    pub retry_limit: i32,
+    /// Longest wait, in seconds.
+    pub max_retry_seconds: i64,
+}
+
+/// One request of a delivery.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AttemptWire {
+    /// The attempt.
+    pub uid: String,
+    /// The delivery.
+    pub msg_id: String,
+    /// The URL that was requested.
+    pub url: String,
+    /// Always POST.
+    pub method: String,
+    /// Where it went.
+    pub endpoint_id: String,
+    /// The version of the server.
+    pub api_version: String,
+    /// Its project.
+    pub project_id: String,
+    /// Who answered; unknown through a proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip_address: Option<String>,
+    /// Headers as sent; credentials are hidden.
+    pub request_http_header: BTreeMap<String, String>,
+    /// Headers as received.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub response_http_header: BTreeMap<String, String>,
+    /// Such as `200 OK`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<String>,
+    /// The beginning of the answer's body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_data: Option<String>,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What went wrong, as one of a few words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_class: Option<String>,
+    /// Whether it succeeded; missing when it did not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub status: bool,
+    /// Milliseconds from the request to the answer or the failure.
+    pub duration_ms: i32,
+    /// When the request began.
+    pub requested_at: DateTime<Utc>,
+    /// When the answer was complete.
+    pub responded_at: Option<DateTime<Utc>>,
+    /// When the request began.
+    pub created_at: DateTime<Utc>,
+    /// When it was recorded.
+    pub updated_at: DateTime<Utc>,
+    /// Always null.
+    pub deleted_at: Option<DateTime<Utc>>,
+}
+
+impl DeliveryWire {
+    /// The delivery with what its event and its endpoint add; either may be gone.
+    #[must_use]
+    pub fn new(row: EventDelivery, event: Option<&Event>, endpoint: Option<EndpointWire>) -> Self {
+        let created_at = row.id.created_at();
+        let endpoint_id = row.endpoint_id.to_string();
+        let project_id = row.project_id.to_string();
+        Self {
+            uid: row.id.to_string(),
+            event_id: row.event_id.to_string(),
+            device_id: String::new(),
+            subscription_id: row.subscription_id.to_string(),
+            headers: event.map(|event| event.headers.0.clone()).unwrap_or_default(),
+            target_url: row.target_url,
+            url_query_params: event.map(|event| event.url_query_params.clone()).unwrap_or_default(),
+            idempotency_key: event.map(|event| event.idempotency_key.clone()).unwrap_or_default(),
+            latency: String::new(),
+            latency_seconds: row.latency_seconds.unwrap_or(0.0),
+            event_metadata: EventMetadata {
+                uid: row.event_id.to_string(),
+                event_type: row.event_type.clone(),
+                created_at,
+            },
+            event_type: row.event_type,
+            delivery_mode: row.delivery_mode.to_string(),
+            endpoint_metadata: endpoint.unwrap_or_else(|| EndpointWire::gone(endpoint_id.clone(), project_id.clone())),
+            endpoint_id,
+            project_id,
+            status: row.status.to_string(),
+            metadata: DeliveryMetadata {
+                data: event.and_then(|event| raw(&event.payload)),
+                raw: event.map(|event| String::from_utf8_lossy(&event.payload).into_owned()).unwrap_or_default(),
+                strategy: row.strategy.to_string(),
+                next_send_time: row.next_send_time,
+                num_trials: row.attempt_count,
+                interval_seconds: row.retry_interval_seconds,
+                retry_limit: row.retry_limit,
+                max_retry_seconds: RETRY_SECONDS_MAX,
+            },
+            description: row.description,
+            acknowledged_at: row.acknowledged_at,
+            created_at,
+            updated_at: row.updated_at,
+            deleted_at: None,
+        }
+    }
+}
+
+impl From<DeliveryAttempt> for AttemptWire {
+    fn from(row: DeliveryAttempt) -> Self {
+        Self {
+            uid: row.id.to_string(),
+            msg_id: row.event_delivery_id.to_string(),
+            url: row.url,
+            method: row.method,
+            endpoint_id: row.endpoint_id.to_string(),
+            api_version: concat!("v", env!("CARGO_PKG_VERSION")).into(),
+            project_id: row.project_id.to_string(),
+            ip_address: row.ip_address,
+            request_http_header: joined(&row.request_headers),
+            response_http_header: joined(&row.response_headers),
+            http_status: row.status_code.map(status_text),
+            response_data: row.response_body.map(|body| String::from_utf8_lossy(&body).into_owned()),
+            error: row.error,
+            error_class: row.error_class,
+            status: row.is_success,
+            duration_ms: row.duration_ms,
+            requested_at: row.requested_at,
+            responded_at: row.responded_at,
+            created_at: row.requested_at,
+            updated_at: row.responded_at.unwrap_or(row.requested_at),
+            deleted_at: None,
+        }
+    }
+}
+
+/// Names as people write them, several values joined by a space.
+fn joined(headers: &Headers) -> BTreeMap<String, String> {
+    headers.0.iter().map(|(name, values)| (title_case(name), values.join(" "))).collect()
+}
+
+fn title_case(name: &str) -> String {
+    let word = |word: &str| {
+        let mut chars = word.chars();
+        chars.next().map(|first| first.to_ascii_uppercase().to_string() + chars.as_str()).unwrap_or_default()
+    };
+    name.split('-').map(word).collect::<Vec<_>>().join("-")
+}
+
+fn status_text(code: i32) -> String {
+    let reason = u16::try_from(code)
+        .ok()
+        .and_then(|code| StatusCode::from_u16(code).ok())
+        .and_then(|code| code.canonical_reason());
+    reason.map_or_else(|| code.to_string(), |reason| format!("{code} {reason}"))
+}

@@ -1,0 +1,186 @@
+//! From what a caller wrote to what is stored: every field is checked, and the message names it.
+
+use posthouse_schema::{
+    endpoint::{Endpoint, EndpointValues},
+    project::Project,
+    words::ProjectKind,
+};
+use rand::RngExt as _;
+use url::Url;
+
+use super::wire::{EndpointBody, Seconds};
+use crate::{
+    body::{bounded, required},
+    error::ApiError,
+    version::{Version, parse_duration},
+};
+
+const CONTENT_TYPES: [&str; 2] = ["application/json", "application/x-www-form-urlencoded"];
+const SECRET_CHARS: usize = 25;
+const SECRET_ALPHABET: &[u8; 64] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
+const TIMEOUT_SECONDS_MAX: i64 = 120;
+
+/// The values of a new endpoint, or of a changed one where `old` is given.
+///
+/// # Errors
+/// 400 naming the field.
+pub fn values(
+    body: EndpointBody,
+    project: &Project,
+    version: Version,
+    old: Option<&Endpoint>,
+) -> Result<EndpointValues, ApiError> {
+    if body.mtls_client_cert.is_some_and(|value| !value.is_null()) {
+        return Err(ApiError::invalid("mtls_client_cert: this version does not support client certificates"));
+    }
+    let name = required("name", body.name, "please provide the endpoint's name")?;
+    let url = url(&required("url", body.url, "please provide the endpoint's url")?, project)?;
+    let kept = |new: Option<String>, old: Option<&String>| new.or_else(|| old.cloned()).unwrap_or_default();
+    let advanced = if project.kind == ProjectKind::Incoming { Some(true) } else { body.advanced_signatures };
+    let values = EndpointValues {
+        name,
+        url,
+        description: body.description.unwrap_or_default(),
+        owner_id: kept(body.owner_id, old.map(|old| &old.owner_id)),
+        // Clients of the oldest versions mean simple signatures by saying nothing.
+        advanced_signatures: advanced.or(old.map(|old| old.advanced_signatures)).unwrap_or(!version.has_text_durations),
+        content_type: content_type(body.content_type)?,
+        http_timeout_seconds: match body.http_timeout {
+            None => old.map_or(0, |old| old.http_timeout_seconds),
+            given => seconds("http_timeout", given, version, TIMEOUT_SECONDS_MAX)?,
+        },
+        rate_limit: i32::try_from(body.rate_limit.unwrap_or(0).max(0))
+            .map_err(|_| ApiError::invalid("rate_limit: the number is too large"))?,
+        rate_limit_duration_seconds: seconds(
+            "rate_limit_duration",
+            body.rate_limit_duration,
+            version,
+            i64::from(i32::MAX),
+        )?,
+        authentication: authentication(body.authentication)?,
+        support_email: email(kept(body.support_email, old.map(|old| &old.support_email)))?,
+        slack_webhook_url: kept(body.slack_webhook_url, old.map(|old| &old.slack_webhook_url)),
+        teams_webhook_url: kept(body.teams_webhook_url, old.map(|old| &old.teams_webhook_url)),
+    };
+    for (field, text) in [
+        ("description", &values.description),
+        ("owner_id", &values.owner_id),
+        ("slack_webhook_url", &values.slack_webhook_url),
+        ("teams_webhook_url", &values.teams_webhook_url),
+    ] {
+        bounded(field, text)?;
+    }
+    Ok(values)
+}
+
+fn url(text: &str, project: &Project) -> Result<String, ApiError> {
+    let url = Url::parse(text).map_err(|_| ApiError::invalid("endpoint url must include a valid host"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(ApiError::invalid("invalid endpoint scheme"));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(ApiError::invalid("endpoint url must include a valid host"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(ApiError::invalid("url: credentials belong into authentication, not into the url"));
+    }
+    if project.config.ssl.enforce_secure_endpoints && url.scheme() != "https" {
+        return Err(ApiError::invalid("only https endpoints allowed"));
+    }
+    Ok(text.to_string())
+}
+
+fn content_type(given: Option<String>) -> Result<String, ApiError> {
+    let text = given.filter(|text| !text.is_empty()).unwrap_or_else(|| "application/json".into());
+    if CONTENT_TYPES.contains(&text.as_str()) {
+        Ok(text)
+    } else {
+        Err(ApiError::invalid(format!("content_type: one of {} is expected", CONTENT_TYPES.join(", "))))
+    }
+}
+
+fn seconds(field: &'static str, given: Option<Seconds>, version: Version, max: i64) -> Result<i32, ApiError> {
+    let number = match given {
+        None => 0,
+        Some(Seconds::Number(number)) => number,
+        Some(Seconds::Text(text)) if version.has_text_durations => parse_duration(&text)
+            .ok_or_else(|| ApiError::invalid(format!("{field}: a duration such as 10s is expected")))?,
+        Some(Seconds::Text(_)) => return Err(ApiError::invalid(format!("{field}: a number of seconds is expected"))),
+    };
+    let fits = (0..=max).contains(&number);
+    i32::try_from(number)
+        .ok()
+        .filter(|_| fits)
+        .ok_or_else(|| ApiError::invalid(format!("{field}: a number between 0 and {max} is expected")))
+}
+
+fn authentication(given: Option<serde_json::Value>) -> Result<Option<serde_json::Value>, ApiError> {
+    let Some(value) = given.filter(|value| value.as_object().is_some_and(|fields| !fields.is_empty())) else {
+        return Ok(None);
+    };
+    let text = |object: &str, field: &str| {
+        value
+            .get(object)
+            .and_then(|object| object.get(field))
+            .and_then(|field| field.as_str())
+            .filter(|text| !text.is_empty())
+    };
+    let is_header = |text: &str| salvo::http::HeaderValue::from_str(text).is_ok();
+    match value.get("type").and_then(|kind| kind.as_str()) {
+        Some("api_key") => {
+            let name = text("api_key", "header_name")
+                .ok_or_else(|| ApiError::invalid("authentication.api_key.header_name: api key field is required"))?;
+            let key = text("api_key", "header_value")
+                .ok_or_else(|| ApiError::invalid("authentication.api_key.header_value: api key field is required"))?;
+            if salvo::http::HeaderName::from_bytes(name.as_bytes()).is_err() || !is_header(key) {
+                return Err(ApiError::invalid("authentication.api_key: not a valid header"));
+            }
+        }
+        Some("basic_auth") => {
+            let (user, password) = (text("basic_auth", "username"), text("basic_auth", "password"));
+            if user.is_none_or(|user| user.contains(':')) || password.is_none() {
+                return Err(ApiError::invalid(
+                    "authentication.basic_auth: username (without colon) and password are required",
+                ));
+            }
+        }
+        Some("oauth2") => return Err(ApiError::invalid("authentication.type: this version does not support oauth2")),
+        _ => return Err(ApiError::invalid("authentication.type: one of api_key, basic_auth is expected")),
+    }
+    Ok(Some(value))
+}
+
+fn email(text: String) -> Result<String, ApiError> {
+    let is_address = text
+        .split_once('@')
+        .is_some_and(|(user, host)| !user.is_empty() && host.contains('.') || host_is_local(&text, user));
+    if text.is_empty()
+        || (is_address
+            && text.len() <= 254
+            && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == ','))
+    {
+        return Ok(text);
+    }
+    Err(ApiError::invalid("support_email: please provide a valid email"))
+}
+
+/// `user@localhost` is an address on a machine of one's own.
+fn host_is_local(text: &str, user: &str) -> bool {
+    !user.is_empty() && text.ends_with("@localhost")
+}
+
+/// A secret as it was given, or a new random one.
+///
+/// # Errors
+/// 400 when it is too long or holds NUL.
+pub fn secret(given: Option<String>) -> Result<String, ApiError> {
+    match given.filter(|text| !text.is_empty()) {
+        Some(text) => bounded("secret", &text).map(|()| text),
+        None => {
+            let mut random = rand::rng();
+            let mut char =
+                || SECRET_ALPHABET.get(random.random_range(0..SECRET_ALPHABET.len())).copied().map_or('0', char::from);
+            Ok((0..SECRET_CHARS).map(|_| char()).collect())
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Endpoints: make, read, list, change, delete, pause, activate, roll the secret.
+
+mod input;
+pub mod wire;
+
+use posthouse_schema::{
+    endpoint::{self, Endpoint, EndpointFilter},
+    ids::EndpointId,
+    words::EndpointStatus,
+};
+use salvo::prelude::*;
+use serde_json::Value;
+
+use self::wire::{EndpointBody, EndpointWire, ExpireSecretBody};
+use crate::{
+    app::App,
+    auth::{Need, authorized},
+    body::{parse, read, read_json},
+    error::{ApiError, ApiResult},
+    query::{self, Paged},
+    reply::{NoData, Reply},
+    version::Version,
+};
+
+/// How long old secrets may go on signing: a year.
+const EXPIRATION_SECONDS_MAX: i64 = 31_536_000;
+
+/// The routes below a project.
+pub fn router() -> Router {
+    Router::with_path("endpoints").get(list_endpoints).post(create_endpoint).push(
+        Router::with_path("{endpoint_id}")
+            .get(get_endpoint)
+            .put(update_endpoint)
+            .delete(delete_endpoint)
+            .push(Router::with_path("pause").put(pause_endpoint))
+            .push(Router::with_path("activate").post(activate_endpoint))
+            .push(Router::with_path("expire_secret").put(expire_secret)),
+    )
+}
+
+/// Makes an endpoint
+///
+/// A secret is made where none is given.
+#[endpoint(tags("Endpoints"), operation_id = "CreateEndpoint", request_body = EndpointBody)]
+pub async fn create_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
+    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let version = Version::of(req);
+    let mut body: EndpointBody = read_json(req, &app).await?;
+    let secret = input::secret(body.secret.take())?;
+    let values = input::values(body, &project, version, None)?;
+    let row = Endpoint::insert(&mut *app.conn().await?, project.id, &values, &secret).await?;
+    Ok(Reply::created("Endpoint created successfully", show(&app, row, version).await?))
+}
+
+/// Lists endpoints
+///
+/// Query: `q` (part of the name), `ownerId`, and the page: `perPage`, `direction`, `next_page_cursor`, `prev_page_cursor`.
+#[endpoint(tags("Endpoints"), operation_id = "GetEndpoints")]
+pub async fn list_endpoints(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<Value>> {
+    let (app, project) = authorized(req, depot, Need::View).await?;
+    let filter = EndpointFilter {
+        name_part: query::one(req, "q").or_else(|| query::one(req, "query")),
+        owner_id: query::one(req, "ownerId"),
+    };
+    let page = query::page::<EndpointId>(req)?;
+    let mut conn = app.conn().await?;
+    let rows = Endpoint::list(&mut conn, project.id, &filter, &page).await?;
+    let ids: Vec<EndpointId> = rows.rows.iter().map(|row| row.id).collect();
+    let secrets = endpoint::secrets_of(&mut conn, project.id, &ids).await?;
+    let version = Version::of(req);
+    let paged =
+        Paged::new(&page, rows, |row| row.id.to_string(), |row| wire(&EndpointWire::new(row, &secrets), version));
+    Ok(Reply::ok("Endpoints fetched successfully", paged))
+}
+
+/// Reads an endpoint
+#[endpoint(tags("Endpoints"), operation_id = "GetEndpoint")]
+pub async fn get_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
+    let (app, project) = authorized(req, depot, Need::View).await?;
+    let not_found = || ApiError::NotFound("Resource not found");
+    let id = id(req).ok_or_else(not_found)?;
+    let row = Endpoint::find(&mut *app.conn().await?, project.id, id).await?.ok_or_else(not_found)?;
+    Ok(Reply::ok("Endpoint fetched successfully", show(&app, row, Version::of(req)).await?))
+}
+
+/// Changes an endpoint
+///
+/// `url` and `name` are required; `description`, `rate_limit`, `rate_limit_duration`, `content_type` and `authentication`
+/// are replaced, the others are kept where they are missing.
+#[endpoint(tags("Endpoints"), operation_id = "UpdateEndpoint", request_body = EndpointBody)]
+pub async fn update_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
+    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let version = Version::of(req);
+    let body: EndpointBody = read_json(req, &app).await?;
+    let id = id(req).ok_or_else(unknown)?;
+    let old = Endpoint::find(&mut *app.conn().await?, project.id, id).await?.ok_or_else(unknown)?;
+    let values = input::values(body, &project, version, Some(&old))?;
+    let row = Endpoint::update(&mut *app.conn().await?, project.id, id, &values).await?.ok_or_else(unknown)?;
+    Ok(Reply::accepted("Endpoint updated successfully", show(&app, row, version).await?))
+}
+
+/// Deletes an endpoint and its subscriptions
+#[endpoint(tags("Endpoints"), operation_id = "DeleteEndpoint")]
+pub async fn delete_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
+    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let id = id(req).ok_or_else(unknown)?;
+    if !Endpoint::delete(&mut *app.conn().await?, project.id, id).await? {
+        return Err(unknown());
+    }
+    Ok(Reply::ok("Endpoint deleted successfully", NoData))
+}
+
+/// Pauses an endpoint, or lets it go on
+#[endpoint(tags("Endpoints"), operation_id = "PauseEndpoint")]
+pub async fn pause_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
+    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let id = id(req).ok_or_else(unknown)?;
+    let mut conn = app.conn().await?;
+    let old = Endpoint::find(&mut conn, project.id, id).await?.ok_or_else(unknown)?;
+    let to = match old.status {
+        EndpointStatus::Active => EndpointStatus::Paused,
+        EndpointStatus::Paused => EndpointStatus::Active,
+        EndpointStatus::Inactive => {
+            return Err(ApiError::invalid("current endpoint status - inactive, does not support pausing or unpausing"));
+        }
+    };
+    let changed = Endpoint::set_status(&mut conn, (project.id, id), &[old.status], to).await?;
+    drop(conn);
+    let row = changed.ok_or_else(|| ApiError::invalid("the endpoint's status changed meanwhile, try again"))?;
+    Ok(Reply::accepted("Endpoint status updated successfully", show(&app, row, Version::of(req)).await?))
+}
+
+/// Activates a paused or disabled endpoint
+#[endpoint(tags("Endpoints"), operation_id = "ActivateEndpoint")]
+pub async fn activate_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
+    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let id = id(req).ok_or_else(unknown)?;
+    let mut conn = app.conn().await?;
+    let from = [EndpointStatus::Inactive, EndpointStatus::Paused];
+    let changed = Endpoint::set_status(&mut conn, (project.id, id), &from, EndpointStatus::Active).await?;
+    let Some(row) = changed else {
+        Endpoint::find(&mut conn, project.id, id).await?.ok_or_else(unknown)?;
+        return Err(ApiError::invalid("current endpoint status - active, does not support activation"));
+    };
+    drop(conn);
+    Ok(Reply::accepted("Endpoint status updated successfully", show(&app, row, Version::of(req)).await?))
+}
+
+/// Rolls an endpoint's secret
+///
+/// The new secret signs at once; the old ones go on signing for `expiration` seconds.
+#[endpoint(tags("Endpoints"), operation_id = "ExpireSecret", request_body = ExpireSecretBody)]
+pub async fn expire_secret(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
+    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let bytes = read(req, &app).await?;
+    let body: ExpireSecretBody = parse(&bytes)?;
+    let id = id(req).ok_or_else(unknown)?;
+    let seconds = body.expiration.unwrap_or(0);
+    if !(0..=EXPIRATION_SECONDS_MAX).contains(&seconds) {
+        return Err(ApiError::invalid(format!(
+            "expiration: a number of seconds between 0 and {EXPIRATION_SECONDS_MAX} is expected"
+        )));
+    }
+    let secret = input::secret(body.secret)?;
+    let mut conn = app.conn().await?;
+    let row = Endpoint::find(&mut conn, project.id, id).await?.ok_or_else(unknown)?;
+    let old_expire_at = chrono::Utc::now() + chrono::TimeDelta::seconds(seconds);
+    endpoint::roll_secret(&mut conn, (project.id, id), &secret, old_expire_at).await?;
+    drop(conn);
+    Ok(Reply::ok("endpoint secret expired successfully", show(&app, row, Version::of(req)).await?))
+}
+
+fn id(req: &Request) -> Option<EndpointId> {
+    req.param::<String>("endpoint_id")?.parse().ok()
+}
+
+fn unknown() -> ApiError {
+    ApiError::invalid("endpoint not found")
+}
+
+async fn show(app: &App, row: Endpoint, version: Version) -> Result<Value, ApiError> {
+    let secrets = endpoint::secrets_of(&mut *app.conn().await?, row.project_id, &[row.id]).await?;
+    Ok(wire(&EndpointWire::new(row, &secrets), version))
+}
+
+fn wire(endpoint: &EndpointWire, version: Version) -> Value {
+    let mut value = serde_json::to_value(endpoint).unwrap_or_default();
+    version.adapt(&mut value);
+    value
+}

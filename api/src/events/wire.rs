@@ -1,0 +1,102 @@
+//! Events on the wire, contract sections 2.3 and 2.4.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use posthouse_schema::event::Event;
+use salvo::oapi::ToSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// An event for one endpoint.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct CreateEventBody {
+    /// The endpoint that the event is for.
+    pub endpoint_id: Option<String>,
+    /// Not supported by this version; use `endpoint_id`.
+    pub app_id: Option<String>,
+    /// Dotted name, such as `invoice.paid`.
+    pub event_type: Option<String>,
+    /// Any JSON; delivered byte for byte.
+    #[salvo(schema(value_type = serde_json::Value))]
+    pub data: Option<Box<RawValue>>,
+    /// Headers to add to the deliveries.
+    pub custom_headers: Option<BTreeMap<String, String>>,
+    /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
+    pub idempotency_key: Option<String>,
+}
+
+/// An event.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventWire {
+    /// The event.
+    pub uid: String,
+    /// Dotted name.
+    pub event_type: String,
+    /// The source it came in by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_id: Option<String>,
+    /// Its project.
+    pub project_id: String,
+    /// The endpoints that it was matched to.
+    pub endpoints: Vec<String>,
+    /// Headers that its deliveries carry.
+    pub headers: BTreeMap<String, Vec<String>>,
+    /// Query of the ingested request.
+    pub url_query_params: String,
+    /// Path of the ingested request.
+    pub url_path: String,
+    /// The caller's repeat marker.
+    pub idempotency_key: String,
+    /// Whether an earlier event has the same key.
+    pub is_duplicate_event: bool,
+    /// What happened, as it was sent.
+    #[salvo(schema(value_type = serde_json::Value))]
+    pub data: Option<Box<RawValue>>,
+    /// The same as a text.
+    pub raw: String,
+    /// `Pending`, `Processing`, `Success`, `Failure` or `Retry`.
+    pub status: String,
+    /// Why it was matched to nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_reason: Option<String>,
+    /// When it was accepted.
+    pub acknowledged_at: DateTime<Utc>,
+    /// When it was accepted.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+    /// Always null.
+    pub deleted_at: Option<DateTime<Utc>>,
+}
+
+/// The payload as JSON; what is no JSON is shown by `raw` alone.
+#[must_use]
+pub fn raw(payload: &[u8]) -> Option<Box<RawValue>> {
+    std::str::from_utf8(payload).ok().and_then(|text| RawValue::from_string(text.to_string()).ok())
+}
+
+impl From<Event> for EventWire {
+    fn from(row: Event) -> Self {
+        Self {
+            uid: row.id.to_string(),
+            event_type: row.event_type,
+            source_id: row.source_id.map(|id| id.to_string()),
+            project_id: row.project_id.to_string(),
+            endpoints: row.endpoint_ids.iter().flatten().map(ToString::to_string).collect(),
+            headers: row.headers.0,
+            url_query_params: row.url_query_params,
+            url_path: row.url_path,
+            idempotency_key: row.idempotency_key,
+            is_duplicate_event: row.is_duplicate,
+            data: raw(&row.payload),
+            raw: String::from_utf8_lossy(&row.payload).into_owned(),
+            status: row.status.to_string(),
+            failure_reason: row.failure_reason,
+            acknowledged_at: row.acknowledged_at,
+            created_at: row.id.created_at(),
+            updated_at: row.updated_at,
+            deleted_at: None,
+        }
+    }
+}

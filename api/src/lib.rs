@@ -1,0 +1,22 @@
+//! The REST API and the job board. Handlers are thin: authorise, parse, check, write or enqueue, reply; SQL is the schema's.
+
+pub mod app;
+pub mod auth;
+mod body;
+mod cache;
+pub mod config;
+mod conventions;
+mod deliveries;
+mod endpoints;
+pub mod error;
+mod events;
+mod health;
+mod metrics;
+mod projects;
+mod query;
+mod reply;
+pub mod router;
+pub mod serve;
+mod sources;
+mod subscriptions;
+mod version;

@@ -1,0 +1,19 @@
+//! The API role.
+
+use std::process::ExitCode;
+
+use posthouse_api::{config::Config, serve};
+use posthouse_service::{logs, settings, shutdown};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let config: Config = settings::read();
+    logs::init("api", &config.process);
+    match serve::serve(config, shutdown::on_signals()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "The API cannot run.");
+            ExitCode::FAILURE
+        }
+    }
+}

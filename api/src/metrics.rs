@@ -1,0 +1,61 @@
+//! Requests by route, method and status class: the route as it is written in the router, so that no id becomes a label.
+
+use std::time::Instant;
+
+use posthouse_service::metrics::Metrics;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, histogram::Histogram},
+};
+use salvo::prelude::*;
+
+use crate::app::app;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    method: String,
+    route: String,
+    status: &'static str,
+}
+
+/// Counts and times of requests.
+#[derive(Debug, Clone)]
+pub struct RequestMetrics {
+    requests: Family<Labels, Counter>,
+    seconds: Histogram,
+}
+
+impl RequestMetrics {
+    /// Registers them.
+    #[must_use]
+    pub fn new(metrics: &Metrics) -> Self {
+        let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+        Self {
+            requests: metrics.register("api_requests", "Requests by route, method and status class", Family::default()),
+            seconds: metrics.register("api_request_seconds", "Time to answer", Histogram::new(buckets)),
+        }
+    }
+}
+
+/// Counts the request when it is answered.
+#[handler]
+pub async fn observe(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
+    let began = Instant::now();
+    ctrl.call_next(req, depot, res).await;
+    let Ok(app) = app(depot) else { return };
+    let status = match res.status_code.map_or(200, |code| code.as_u16()) {
+        100..=199 => "1xx",
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    };
+    let method = match req.method().as_str() {
+        known @ ("GET" | "POST" | "PUT" | "DELETE" | "HEAD" | "OPTIONS") => known,
+        _ => "other",
+    };
+    let route = if req.matched_path().is_empty() { "none" } else { req.matched_path() };
+    let labels = Labels { method: method.into(), route: route.into(), status };
+    app.requests.requests.get_or_create(&labels).inc();
+    app.requests.seconds.observe(began.elapsed().as_secs_f64());
+}

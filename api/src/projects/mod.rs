@@ -1,0 +1,150 @@
+//! Projects: make, read, list, change, delete.
+
+mod settings;
+mod wire;
+
+use posthouse_schema::{
+    DatabaseErrorKind, QueryError,
+    api_key::{ApiKey, Owner},
+    ids::OrganisationId,
+    organisation::Organisation,
+    project::{NewProject, Project},
+    project_config::ProjectConfig,
+    words::{ProjectKind, Role},
+};
+use salvo::prelude::*;
+
+use self::wire::{KeyWire, NewProjectWire, ProjectBody, ProjectWire};
+use crate::{
+    app::{App, app},
+    auth::{Caller, Need, authorized, caller, permit, role},
+    body::{bounded, read_json, required},
+    error::{ApiError, ApiResult},
+    query,
+    reply::{NoData, Reply},
+};
+
+/// Projects that one answer lists.
+const PROJECTS_MAX: i64 = 1_000;
+
+/// Handlers of one project; what lies below it is pushed by the router.
+pub fn project_router() -> Router {
+    Router::with_path("{project_id}").get(get_project).put(update_project).post(update_project).delete(delete_project)
+}
+
+/// Handlers of the collection.
+pub fn collection_router() -> Router {
+    Router::with_path("projects").get(list_projects).post(create_project)
+}
+
+/// Lists projects
+///
+/// Query: `orgID`, or the header `X-Organisation-Id`. A project key lists its own organisation's.
+#[endpoint(tags("Projects"), operation_id = "GetProjects")]
+pub async fn list_projects(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<ProjectWire>> {
+    let app = app(depot)?;
+    let organisation = organisation(req, &app).await?;
+    match caller(depot)? {
+        // A project key opens one project, and sees no other.
+        Caller::Project { project, .. } => {
+            let own = app.project(project).await?.filter(|own| own.organisation_id == organisation);
+            Ok(Reply::ok(
+                "Projects fetched successfully",
+                own.iter().map(|own| ProjectWire::from(own.as_ref())).collect(),
+            ))
+        }
+        Caller::User { user } => {
+            let role = role(&app, organisation, user).await?;
+            permit(role.ok_or(ApiError::Forbidden("Unauthorized: must be a member of the organisation"))?, Need::View)?;
+            let rows = Project::list(&mut *app.conn().await?, organisation, PROJECTS_MAX).await?;
+            Ok(Reply::ok("Projects fetched successfully", rows.iter().map(ProjectWire::from).collect()))
+        }
+    }
+}
+
+/// Makes a project with its first key
+///
+/// Needs a personal key of an organisation's administrator. The key is shown only in this answer.
+#[endpoint(tags("Projects"), operation_id = "CreateProject", request_body = ProjectBody)]
+pub async fn create_project(req: &mut Request, depot: &mut Depot) -> ApiResult<NewProjectWire> {
+    let app = app(depot)?;
+    let organisation_id = organisation(req, &app).await?;
+    let Caller::User { user } = caller(depot)? else { return Err(ApiError::Forbidden("Unauthorized")) };
+    match role(&app, organisation_id, user).await? {
+        Some(Role::InstanceAdmin | Role::OrganisationAdmin) => {}
+        _ => return Err(ApiError::Forbidden("Unauthorized")),
+    }
+    let body: ProjectBody = read_json(req, &app).await?;
+    let name = required("name", body.name, "please provide a valid name")?;
+    let kind = body
+        .kind
+        .as_deref()
+        .and_then(ProjectKind::parse)
+        .ok_or_else(|| ApiError::invalid("type:please provide a valid type: outgoing or incoming"))?;
+    let logo_url = body.logo_url.unwrap_or_default();
+    bounded("logo_url", &logo_url)?;
+    let config = settings::patched(&ProjectConfig::default(), body.config)?;
+    let mut conn = app.conn().await?;
+    let project = Project::insert(&mut conn, &NewProject { organisation_id, name, kind, logo_url, config })
+        .await
+        .map_err(name_taken)?;
+    let owner = Owner::Project(project.id);
+    let (key, plain) =
+        ApiKey::insert(&mut conn, owner, &format!("{}'s default key", project.name), Role::ProjectAdmin, None).await?;
+    let data = NewProjectWire { api_key: KeyWire::new(&key, &plain), project: ProjectWire::from(&project) };
+    Ok(Reply::created("Project created successfully", data))
+}
+
+/// Reads a project
+#[endpoint(tags("Projects"), operation_id = "GetProject")]
+pub async fn get_project(req: &mut Request, depot: &mut Depot) -> ApiResult<ProjectWire> {
+    let (_, project) = authorized(req, depot, Need::View).await?;
+    Ok(Reply::ok("Project fetched successfully", ProjectWire::from(project.as_ref())))
+}
+
+/// Changes a project
+///
+/// Settings are merged by key: what is missing keeps its value.
+#[endpoint(tags("Projects"), operation_id = "UpdateProject", request_body = ProjectBody)]
+pub async fn update_project(req: &mut Request, depot: &mut Depot) -> ApiResult<ProjectWire> {
+    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let body: ProjectBody = read_json(req, &app).await?;
+    let mut changed = project.as_ref().clone();
+    changed.name = required("name", body.name, "please provide a valid name")?;
+    changed.logo_url = body.logo_url.unwrap_or(changed.logo_url);
+    bounded("logo_url", &changed.logo_url)?;
+    changed.config = settings::patched(&changed.config, body.config)?;
+    let row = Project::update(&mut *app.conn().await?, &changed).await.map_err(name_taken)?;
+    app.projects.forget(&project.id);
+    let row = row.ok_or_else(|| ApiError::invalid("project not found"))?;
+    Ok(Reply::accepted("Project updated successfully", ProjectWire::from(&row)))
+}
+
+/// Deletes a project
+#[endpoint(tags("Projects"), operation_id = "DeleteProject")]
+pub async fn delete_project(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
+    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    Project::delete(&mut *app.conn().await?, project.id).await?;
+    app.projects.forget(&project.id);
+    Ok(Reply::ok("Project deleted successfully", NoData))
+}
+
+/// The organisation that the request names.
+async fn organisation(req: &Request, app: &App) -> Result<OrganisationId, ApiError> {
+    let named = query::one(req, "orgID").or_else(|| req.header::<String>("x-organisation-id"));
+    let named = named.ok_or_else(|| {
+        ApiError::invalid("orgID: please name the organisation, as query or by the header X-Organisation-Id")
+    })?;
+    let not_found = || ApiError::invalid("organisation not found");
+    let id = named.parse().map_err(|_| not_found())?;
+    Organisation::find(&mut *app.conn().await?, id).await?.map(|found| found.id).ok_or_else(not_found)
+}
+
+fn name_taken(error: QueryError) -> ApiError {
+    match error {
+        QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => {
+            ApiError::invalid("a project with this name already exists")
+        }
+        other => other.into(),
+    }
+}

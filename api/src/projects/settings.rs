@@ -1,0 +1,123 @@
+//! A project's settings as a patch over what it has: objects are merged by key, and what is wrong is named.
+
+use posthouse_schema::project_config::{ProjectConfig, SignatureVersion};
+use salvo::http::HeaderName;
+use serde_json::Value;
+
+use crate::error::ApiError;
+
+const ATTEMPTS_MAX: i32 = 100;
+const WAIT_SECONDS_MAX: i32 = 86_400;
+const VERSIONS_MAX: usize = 5;
+
+/// `old` with the keys of `patch`.
+///
+/// # Errors
+/// 400 naming the key.
+pub fn patched(old: &ProjectConfig, patch: Option<Value>) -> Result<ProjectConfig, ApiError> {
+    let Some(mut patch) = patch.filter(|patch| !patch.is_null()) else { return Ok(old.clone()) };
+    if !patch.is_object() {
+        return Err(ApiError::invalid("config: an object is expected"));
+    }
+    if patch.get("sync_dynamic_event_ack").is_some() {
+        return Err(ApiError::invalid("sync_dynamic_event_ack has been renamed to verify_dynamic_events"));
+    }
+    complete_versions(&mut patch);
+    let mut merged = serde_json::to_value(old).map_err(|error| ApiError::Internal(error.into()))?;
+    merge(&mut merged, patch);
+    let config: ProjectConfig =
+        serde_json::from_value(merged).map_err(|error| ApiError::invalid(format!("config: {error}")))?;
+    check(&config)?;
+    Ok(config)
+}
+
+fn merge(into: &mut Value, patch: Value) {
+    match (into, patch) {
+        (Value::Object(into), Value::Object(patch)) => {
+            for (key, value) in patch {
+                // `SSL` is an old spelling; null leaves a key as it is.
+                let key = if key == "SSL" { "ssl".to_string() } else { key };
+                if !value.is_null() {
+                    merge(into.entry(key).or_insert(Value::Null), value);
+                }
+            }
+        }
+        (into, patch) => *into = patch,
+    }
+}
+
+/// Callers give hash and encoding; the id and the time are ours.
+fn complete_versions(patch: &mut Value) {
+    let versions =
+        patch.get_mut("signature").and_then(|signature| signature.get_mut("versions")).and_then(Value::as_array_mut);
+    for version in versions.into_iter().flatten().filter_map(Value::as_object_mut) {
+        let SignatureVersion { uid, created_at, .. } = ProjectConfig::default().signature.versions.remove(0);
+        if version.get("uid").and_then(Value::as_str).is_none_or(str::is_empty) {
+            version.insert("uid".into(), uid.into());
+        }
+        version.insert("created_at".into(), serde_json::json!(created_at));
+    }
+}
+
+fn check(config: &ProjectConfig) -> Result<(), ApiError> {
+    let is_header = |name: &str| HeaderName::from_bytes(name.as_bytes()).is_ok();
+    let faults = [
+        (
+            config.strategy.retry_count < 0 || config.strategy.retry_count > ATTEMPTS_MAX,
+            format!("config.strategy.retry_count: a number between 0 and {ATTEMPTS_MAX} is expected"),
+        ),
+        (
+            config.strategy.duration < 0 || config.strategy.duration > WAIT_SECONDS_MAX,
+            format!("config.strategy.duration: a number of seconds between 0 and {WAIT_SECONDS_MAX} is expected"),
+        ),
+        (!is_header(&config.signature.header), "config.signature.header: a header name is expected".into()),
+        (!is_header(&config.request_id_header), "config.request_id_header: a header name is expected".into()),
+        (
+            config.signature.versions.is_empty() || config.signature.versions.len() > VERSIONS_MAX,
+            format!("config.signature.versions: between 1 and {VERSIONS_MAX} are expected"),
+        ),
+        (config.meta_event.is_enabled, "config.meta_event.is_enabled: this version does not send meta events".into()),
+        (
+            serde_json::to_string(config).is_ok_and(|text| text.contains("\\u0000")),
+            "config: the NUL character is not accepted".into(),
+        ),
+    ];
+    faults.into_iter().find(|(is_wrong, _)| *is_wrong).map_or(Ok(()), |(_, fault)| Err(ApiError::invalid(fault)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_patch_changes_what_it_names() {
+        let old = ProjectConfig::default();
+        let new = patched(&old, Some(json!({"strategy": {"retry_count": 3}, "SSL": {"enforce_secure_endpoints": true}, "disable_endpoint": null}))).unwrap();
+        assert_eq!((new.strategy.retry_count, new.strategy.duration), (3, old.strategy.duration));
+        assert!(new.ssl.enforce_secure_endpoints && !new.disable_endpoint);
+        let signed =
+            patched(&old, Some(json!({"signature": {"versions": [{"hash": "SHA512", "encoding": "base64"}]}})))
+                .unwrap();
+        assert_eq!(signed.signature.versions.len(), 1);
+        assert!(!signed.signature.versions[0].uid.is_empty());
+        assert_eq!(patched(&old, None).unwrap(), old);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (patch, part) in [
+            (json!([]), "config: an object"),
+            (json!({"strategy": {"type": "magic"}}), "unknown variant `magic`"),
+            (json!({"strategy": {"retry_count": 1000}}), "config.strategy.retry_count"),
+            (json!({"signature": {"header": "X Y"}}), "config.signature.header"),
+            (json!({"signature": {"versions": [{"hash": "MD5", "encoding": "hex"}]}}), "unknown variant `MD5`"),
+            (json!({"request_id_header": ""}), "config.request_id_header"),
+            (json!({"sync_dynamic_event_ack": true}), "has been renamed"),
+        ] {
+            let error = patched(&ProjectConfig::default(), Some(patch.clone())).unwrap_err().to_string();
+            assert!(error.contains(part), "{patch}: {error}");
+        }
+    }
+}

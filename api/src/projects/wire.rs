@@ -1,0 +1,127 @@
+//! Projects and keys on the wire, contract section 2.1.
+
+use chrono::{DateTime, Utc};
+use posthouse_schema::{
+    api_key::{ApiKey, PlainKey},
+    project::Project,
+};
+use salvo::oapi::ToSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a project is made or changed with.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ProjectBody {
+    /// What it is called; unique in the organisation.
+    pub name: Option<String>,
+    /// `outgoing` or `incoming`; fixed once it is made.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// A picture of it.
+    pub logo_url: Option<String>,
+    /// Its settings; what is missing keeps its value.
+    pub config: Option<Value>,
+}
+
+/// A project.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProjectWire {
+    /// The project.
+    pub uid: String,
+    /// What it is called.
+    pub name: String,
+    /// A picture of it.
+    pub logo_url: String,
+    /// Whose it is.
+    pub organisation_id: String,
+    /// `outgoing` or `incoming`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its settings.
+    pub config: Value,
+    /// Always null.
+    pub statistics: Option<Value>,
+    /// Always 0.
+    pub retained_events: i64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+    /// Always null.
+    pub deleted_at: Option<DateTime<Utc>>,
+}
+
+/// A new project with its key.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NewProjectWire {
+    /// The key; shown only now.
+    pub api_key: KeyWire,
+    /// The project.
+    pub project: ProjectWire,
+}
+
+/// A key; shown only when it is made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KeyWire {
+    /// What it is called.
+    pub name: String,
+    /// What it allows.
+    pub role: KeyRole,
+    /// Empty for a project key.
+    pub key_type: String,
+    /// When it ends.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The key itself.
+    pub key: String,
+    /// Its id.
+    pub uid: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What a key allows.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KeyRole {
+    /// The role.
+    #[serde(rename = "type")]
+    pub role: String,
+    /// In which project.
+    pub project: String,
+}
+
+impl From<&Project> for ProjectWire {
+    fn from(row: &Project) -> Self {
+        Self {
+            uid: row.id.to_string(),
+            name: row.name.clone(),
+            logo_url: row.logo_url.clone(),
+            organisation_id: row.organisation_id.to_string(),
+            kind: row.kind.to_string(),
+            config: serde_json::to_value(&row.config).unwrap_or_default(),
+            statistics: None,
+            retained_events: 0,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            deleted_at: None,
+        }
+    }
+}
+
+impl KeyWire {
+    /// A key that was just made.
+    #[must_use]
+    pub fn new(row: &ApiKey, plain: &PlainKey) -> Self {
+        Self {
+            name: row.name.clone(),
+            role: KeyRole {
+                role: row.role.to_string(),
+                project: row.project_id.map(|id| id.to_string()).unwrap_or_default(),
+            },
+            key_type: if row.user_id.is_some() { "personal_key".into() } else { String::new() },
+            expires_at: row.expires_at,
+            key: plain.expose().to_string(),
+            uid: row.id.to_string(),
+            created_at: row.created_at,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Every route of the API, its description as OpenAPI, and the page that shows it.
+
+use std::sync::Arc;
+
+use salvo::{
+    affix_state,
+    catcher::Catcher,
+    oapi::{
+        Info, License, OpenApi, SecurityRequirement, SecurityScheme,
+        scalar::Scalar,
+        security::{Http, HttpAuthScheme},
+    },
+    prelude::*,
+};
+
+use crate::{
+    app::App, auth, conventions, deliveries, endpoints, events, health, metrics, projects, sources, subscriptions,
+};
+
+/// What this API is for, on the first page of its description.
+const DESCRIPTION: &str = "Send events, and Posthouse delivers them as signed webhooks to the endpoints that subscribed. \
+    Authenticate with `Authorization: Bearer <key>`. Every answer is `{\"status\", \"message\", \"data\"}`.";
+
+/// Routes below `/api/v1`, which need credentials.
+fn api() -> Router {
+    let project = projects::project_router()
+        .push(endpoints::router())
+        .push(subscriptions::router())
+        .push(sources::router())
+        .push(events::router())
+        .push(deliveries::router());
+    Router::with_path("api/v1")
+        .hoop(conventions::content_type)
+        .hoop(auth::authenticate)
+        .push(projects::collection_router().push(project))
+        .push(Router::with_path("{**rest}").goal(conventions::not_found))
+}
+
+/// The description of all routes.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    let info =
+        Info::new("Posthouse", env!("CARGO_PKG_VERSION")).description(DESCRIPTION).license(License::new("Apache-2.0"));
+    OpenApi::with_info(info)
+        .add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
+        .security([SecurityRequirement::new("bearer", Vec::<String>::new())])
+        .merge_router(&Router::new().push(health::router()).push(api()))
+}
+
+/// The whole service.
+#[must_use]
+pub fn service(app: Arc<App>) -> Service {
+    let limit = app.settings.body_bytes_max;
+    let router = Router::new()
+        .hoop(affix_state::inject(app))
+        .hoop(CatchPanic::new())
+        .hoop(conventions::standard_headers)
+        .hoop(metrics::observe)
+        .push(health::router())
+        .push(api())
+        .push(openapi().into_router("openapi.json"))
+        .push(Scalar::new("/openapi.json").title("Posthouse API").into_router("docs"));
+    // Handlers read bodies within the limit themselves; this one catches what does not pass through them.
+    let router = router.hoop(salvo::http::request::SecureMaxSize(limit.saturating_add(1)));
+    Service::new(router).catcher(Catcher::default().hoop(conventions::catch))
+}

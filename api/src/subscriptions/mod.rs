@@ -1,0 +1,148 @@
+//! Subscriptions: make, read, list, change, delete.
+
+mod input;
+mod wire;
+
+use std::collections::HashMap;
+
+use posthouse_schema::{
+    endpoint::Endpoint,
+    ids::{EndpointId, ProjectId, SourceId, SubscriptionId},
+    pool::PooledConnection,
+    source::Source,
+    subscription::{Subscription, SubscriptionFilter},
+};
+use salvo::prelude::*;
+use serde_json::{Value, json};
+
+use self::wire::{SubscriptionBody, SubscriptionWire};
+use crate::{
+    auth::{Need, authorized},
+    body::read_json,
+    endpoints::wire::EndpointWire,
+    error::{ApiError, ApiResult},
+    query::{self, Paged},
+    reply::{NoData, Reply},
+};
+
+const UNKNOWN: &str = "failed to find subscription";
+
+/// The routes below a project.
+pub fn router() -> Router {
+    Router::with_path("subscriptions").get(list_subscriptions).post(create_subscription).push(
+        Router::with_path("{subscription_id}")
+            .get(get_subscription)
+            .put(update_subscription)
+            .delete(delete_subscription),
+    )
+}
+
+/// Makes a subscription
+#[endpoint(tags("Subscriptions"), operation_id = "CreateSubscription", request_body = SubscriptionBody)]
+pub async fn create_subscription(req: &mut Request, depot: &mut Depot) -> ApiResult<SubscriptionWire> {
+    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let body: SubscriptionBody = read_json(req, &app).await?;
+    let mut conn = app.conn().await?;
+    let values = input::values(body, &project, &mut conn, None).await?;
+    if !project.config.multiple_endpoint_subscriptions
+        && Subscription::exists_for(&mut conn, project.id, values.endpoint_id).await?
+    {
+        return Err(ApiError::invalid("a subscription for this endpoint already exists"));
+    }
+    let row = Subscription::insert(&mut conn, project.id, &values).await?;
+    Ok(Reply::created("Subscription created successfully", SubscriptionWire::new(row, None, None)))
+}
+
+/// Lists subscriptions
+///
+/// Query: `endpointId` (repeatable), `name` (part of it), and the page.
+#[endpoint(tags("Subscriptions"), operation_id = "GetSubscriptions")]
+pub async fn list_subscriptions(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<SubscriptionWire>> {
+    let (app, project) = authorized(req, depot, Need::View).await?;
+    let filter =
+        SubscriptionFilter { endpoint_ids: query::ids(req, "endpointId")?, name_part: query::one(req, "name") };
+    let page = query::page::<SubscriptionId>(req)?;
+    let mut conn = app.conn().await?;
+    let rows = Subscription::list(&mut conn, project.id, &filter, &page).await?;
+    let around = around(&mut conn, project.id, &rows.rows).await?;
+    let paged = Paged::new(&page, rows, |row| row.id.to_string(), |row| around.show(row));
+    Ok(Reply::ok("Subscriptions fetched successfully", paged))
+}
+
+/// Reads a subscription
+#[endpoint(tags("Subscriptions"), operation_id = "GetSubscription")]
+pub async fn get_subscription(req: &mut Request, depot: &mut Depot) -> ApiResult<SubscriptionWire> {
+    let (app, project) = authorized(req, depot, Need::View).await?;
+    let id = id(req).ok_or(ApiError::NotFound(UNKNOWN))?;
+    let mut conn = app.conn().await?;
+    let row = Subscription::find(&mut conn, project.id, id).await?.ok_or(ApiError::NotFound(UNKNOWN))?;
+    let around = around(&mut conn, project.id, std::slice::from_ref(&row)).await?;
+    Ok(Reply::ok("Subscription fetched successfully", around.show(row)))
+}
+
+/// Changes a subscription
+///
+/// What is missing keeps its value.
+#[endpoint(tags("Subscriptions"), operation_id = "UpdateSubscription", request_body = SubscriptionBody)]
+pub async fn update_subscription(req: &mut Request, depot: &mut Depot) -> ApiResult<SubscriptionWire> {
+    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let body: SubscriptionBody = read_json(req, &app).await?;
+    let unknown = || ApiError::invalid(UNKNOWN);
+    let id = id(req).ok_or_else(unknown)?;
+    let mut conn = app.conn().await?;
+    let old = Subscription::find(&mut conn, project.id, id).await?.ok_or_else(unknown)?;
+    let values = input::values(body, &project, &mut conn, Some(&old)).await?;
+    let moves = values.endpoint_id != old.endpoint_id;
+    if moves
+        && !project.config.multiple_endpoint_subscriptions
+        && Subscription::exists_for(&mut conn, project.id, values.endpoint_id).await?
+    {
+        return Err(ApiError::invalid("a subscription for this endpoint already exists"));
+    }
+    let row = Subscription::update(&mut conn, project.id, id, &values).await?.ok_or_else(unknown)?;
+    Ok(Reply::accepted("Subscription updated successfully", SubscriptionWire::new(row, None, None)))
+}
+
+/// Deletes a subscription
+#[endpoint(tags("Subscriptions"), operation_id = "DeleteSubscription")]
+pub async fn delete_subscription(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
+    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let id = id(req).ok_or(ApiError::NotFound(UNKNOWN))?;
+    if !Subscription::delete(&mut *app.conn().await?, project.id, id).await? {
+        return Err(ApiError::NotFound(UNKNOWN));
+    }
+    Ok(Reply::ok("Subscription deleted successfully", NoData))
+}
+
+fn id(req: &Request) -> Option<SubscriptionId> {
+    req.param::<String>("subscription_id")?.parse().ok()
+}
+
+/// The endpoints and sources of some subscriptions.
+struct Around {
+    endpoints: HashMap<EndpointId, EndpointWire>,
+    sources: HashMap<SourceId, Value>,
+}
+
+impl Around {
+    fn show(&self, row: Subscription) -> SubscriptionWire {
+        let endpoint = self.endpoints.get(&row.endpoint_id).cloned();
+        let source = row.source_id.and_then(|id| self.sources.get(&id).cloned());
+        SubscriptionWire::new(row, endpoint, source)
+    }
+}
+
+async fn around(conn: &mut PooledConnection, project: ProjectId, rows: &[Subscription]) -> Result<Around, ApiError> {
+    let endpoint_ids: Vec<EndpointId> = rows.iter().map(|row| row.endpoint_id).collect();
+    let source_ids: Vec<SourceId> = rows.iter().filter_map(|row| row.source_id).collect();
+    let endpoints = Endpoint::find_many(conn, project, &endpoint_ids).await?;
+    let sources =
+        if source_ids.is_empty() { Vec::new() } else { Source::find_many(conn, project, &source_ids).await? };
+    Ok(Around {
+        endpoints: endpoints.into_iter().map(|row| (row.id, EndpointWire::metadata(row))).collect(),
+        sources: sources
+            .into_iter()
+            .map(|row| (row.id, json!({"uid": row.id, "project_id": row.project_id, "name": row.name, "type": row.kind, "mask_id": row.mask_id, "is_disabled": row.is_disabled})))
+            .collect(),
+    })
+}

@@ -1,0 +1,110 @@
+//! Subscriptions on the wire, contract section 2.7.
+
+use chrono::{DateTime, Utc};
+use posthouse_schema::subscription::Subscription;
+use salvo::oapi::ToSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::endpoints::wire::EndpointWire;
+
+/// What a subscription is made or changed with.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct SubscriptionBody {
+    /// What it is called.
+    pub name: Option<String>,
+    /// Who receives.
+    pub endpoint_id: Option<String>,
+    /// Whose events; required in incoming projects.
+    pub source_id: Option<String>,
+    /// Not evaluated by this version, and refused.
+    pub function: Option<String>,
+    /// Which events.
+    pub filter_config: Option<FilterConfig>,
+    /// When people are told of failures: `{"count", "threshold"}`.
+    pub alert_config: Option<Value>,
+    /// Its own retry policy; kept, and not used by this version.
+    pub retry_config: Option<Value>,
+    /// Its own rate limit; kept, and not used by this version.
+    pub rate_limit_config: Option<Value>,
+    /// `at_least_once` or `at_most_once`.
+    pub delivery_mode: Option<String>,
+}
+
+/// Which events a subscription takes.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct FilterConfig {
+    /// Exact event types, or `*`.
+    pub event_types: Option<Vec<String>>,
+    /// Not evaluated by this version; refused where it is not empty.
+    pub filter: Option<Value>,
+}
+
+/// A subscription.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SubscriptionWire {
+    /// The subscription.
+    pub uid: String,
+    /// What it is called.
+    pub name: String,
+    /// Always `api`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its project.
+    pub project_id: String,
+    /// Always null.
+    pub function: Option<String>,
+    /// Enough of the source to recognise it.
+    pub source_metadata: Option<Value>,
+    /// Enough of the endpoint to recognise it.
+    pub endpoint_metadata: Option<EndpointWire>,
+    /// Always null.
+    pub device_metadata: Option<Value>,
+    /// When people are told of failures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert_config: Option<Value>,
+    /// Its own retry policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_config: Option<Value>,
+    /// Which events.
+    pub filter_config: Value,
+    /// Its own rate limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit_config: Option<Value>,
+    /// `at_least_once` or `at_most_once`.
+    pub delivery_mode: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+    /// Always null.
+    pub deleted_at: Option<DateTime<Utc>>,
+}
+
+impl SubscriptionWire {
+    /// The subscription with what its endpoint and its source add.
+    #[must_use]
+    pub fn new(row: Subscription, endpoint: Option<EndpointWire>, source: Option<Value>) -> Self {
+        Self {
+            uid: row.id.to_string(),
+            name: row.name,
+            kind: "api".into(),
+            project_id: row.project_id.to_string(),
+            function: None,
+            source_metadata: source,
+            endpoint_metadata: endpoint,
+            device_metadata: None,
+            alert_config: row.alert_config,
+            retry_config: row.retry_config,
+            filter_config: json!({
+                "event_types": row.event_types.0,
+                "filter": {"is_flattened": false, "headers": {}, "body": {}, "query": {}, "path": {}},
+            }),
+            rate_limit_config: row.rate_limit_config,
+            delivery_mode: row.delivery_mode.to_string(),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            deleted_at: None,
+        }
+    }
+}

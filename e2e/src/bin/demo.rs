@@ -1,0 +1,143 @@
+//! `posthouse-demo`: the demo, a system to work with, and services for tests. Runs on one thread: the system ties each
+//! child's life to the thread that started it, and this one lasts to the end.
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use posthouse_e2e::{
+    demo::{self, Ended, Options},
+    folder::RunFolder,
+    services::{Program, install_missing},
+    signals,
+    stage::Given,
+    test_run,
+};
+
+/// Runs a whole Posthouse on this machine.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// Where data, logs and run.env are kept.
+    #[arg(long, default_value = ".posthouse", global = true)]
+    folder: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Sends real events through every role, prints what became of them, and stops everything.
+    Demo(Services),
+    /// The same, and stays until Ctrl-C.
+    Up {
+        #[command(flatten)]
+        services: Services,
+        /// An empty project, no demo events, receivers on loopback allowed.
+        #[arg(long)]
+        bare: bool,
+        /// This must be a release build, as `./just up --release` makes it.
+        #[arg(long)]
+        release: bool,
+        /// Name of the project.
+        #[arg(long, default_value = "demo")]
+        project: String,
+    },
+    /// Installs PostgreSQL, Redis and Mosquitto where they are missing.
+    Services,
+    /// Runs a command with a private PostgreSQL and Redis and counts the tests it reports.
+    Stage {
+        /// The command and its arguments.
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Services {
+    /// A database to use instead of a private PostgreSQL.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// A Redis to use instead of a private one.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    redis_url: Option<String>,
+}
+
+impl Services {
+    fn given(self) -> Given {
+        let set = |url: Option<String>| url.filter(|url| !url.is_empty());
+        Given { database_url: set(self.database_url), redis_url: set(self.redis_url) }
+    }
+}
+
+/// The exit code of a program that was interrupted.
+const INTERRUPTED: u8 = 130;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    rustls::crypto::ring::default_provider().install_default().expect("nothing else has chosen a provider");
+    match run(Arguments::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            use std::io::Write as _;
+            drop(writeln!(std::io::stderr(), "error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(Arguments { folder, command }: Arguments) -> Result<ExitCode> {
+    let interrupted = signals::interrupted().context("watch for signals")?;
+    tokio::pin!(interrupted);
+    let root = std::path::absolute(folder).context("resolve --folder")?;
+    match command {
+        Command::Up { services, bare, release, project } => {
+            if release && cfg!(debug_assertions) {
+                bail!("--release needs a release build: run `./just up --release`");
+            }
+            let options = Options { root, name: "up", project, is_bare: bare, stays: true, given: services.given() };
+            demo::run(&options, interrupted).await.map(code_of)
+        }
+        Command::Demo(services) => {
+            let options = Options {
+                root,
+                name: "demo",
+                project: "demo".into(),
+                is_bare: false,
+                stays: false,
+                given: services.given(),
+            };
+            demo::run(&options, interrupted).await.map(code_of)
+        }
+        Command::Services => {
+            let install = async { install_missing(&Program::ALL, &mut |line| eprintln!("{line}")).await };
+            unless(interrupted, async { install.await.map(|()| ExitCode::SUCCESS) }).await
+        }
+        Command::Stage { command } => {
+            let folder = RunFolder::create(&root, "test")?;
+            let code = unless(interrupted, async {
+                let code = test_run::run(&folder, &command).await?;
+                Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+            });
+            code.await
+        }
+    }
+}
+
+fn code_of(ended: Ended) -> ExitCode {
+    match ended {
+        Ended::Done => ExitCode::SUCCESS,
+        Ended::Interrupted => ExitCode::from(INTERRUPTED),
+    }
+}
+
+/// The work's result; an interruption drops the work, and with it everything that it started.
+async fn unless(
+    interrupted: impl Future<Output = ()>,
+    work: impl Future<Output = Result<ExitCode>>,
+) -> Result<ExitCode> {
+    tokio::select! {
+        result = work => result,
+        () = interrupted => Ok(ExitCode::from(INTERRUPTED)),
+    }
+}

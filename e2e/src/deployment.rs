@@ -1,0 +1,173 @@
+//! Every role as a process of its own: two workers, the API, two schedulers, ingest and egress, on free loopback ports.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use anyhow::{Context, Result};
+use futures::future::try_join_all;
+use rustix::process::Signal;
+
+use crate::{
+    ports,
+    role::{Role, RoleSpec, binary},
+};
+
+/// Names of the roles, as in their log files.
+pub const ROLES: [&str; 7] = ["egress", "api", "worker-1", "worker-2", "scheduler-1", "scheduler-2", "ingest"];
+
+/// What the roles share.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// The folder of the built binaries.
+    pub binaries: PathBuf,
+    /// The folder for logs.
+    pub logs: PathBuf,
+    /// The database, migrated.
+    pub database_url: String,
+    /// The queues.
+    pub redis_url: String,
+    /// Addresses that egress lets through although its rules refuse them: `CIDR` or `CIDR:PORT`.
+    pub egress_allow: Vec<String>,
+    /// Further flags, by the role's binary such as `api`.
+    pub extra: Vec<(&'static str, Vec<String>)>,
+}
+
+/// The running roles.
+#[derive(Debug)]
+pub struct Deployment {
+    roles: Vec<Role>,
+    http: reqwest::Client,
+    /// Where the REST API answers.
+    pub api: SocketAddr,
+    /// Where the job board answers.
+    pub board: SocketAddr,
+}
+
+impl Deployment {
+    /// Starts every role and waits until all are ready.
+    ///
+    /// # Errors
+    /// A binary is missing or a role does not come up.
+    pub async fn start(shared: &Shared) -> Result<Self> {
+        let (api, board, egress) = (ports::free()?, ports::free()?, ports::free()?);
+        let mut roles = Vec::with_capacity(ROLES.len());
+        for name in ROLES {
+            roles.push(Role::spawn(spec(shared, name, api, board, egress)?)?);
+        }
+        let mut deployment = Self { roles, http: probe_client()?, api, board };
+        deployment.wait_until_ready().await?;
+        Ok(deployment)
+    }
+
+    /// Waits until every role is ready.
+    ///
+    /// # Errors
+    /// One does not come up.
+    pub async fn wait_until_ready(&mut self) -> Result<()> {
+        let http = self.http.clone();
+        try_join_all(self.roles.iter_mut().map(|role| role.wait_until_ready(&http))).await.map(|_| ())
+    }
+
+    /// The role of this name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn role(&mut self, name: &str) -> Result<&mut Role> {
+        self.roles.iter_mut().find(|role| role.name() == name).with_context(|| format!("no role is called {name}"))
+    }
+
+    /// Kills the role with SIGKILL and starts it again at once; the answer comes when it is ready.
+    ///
+    /// # Errors
+    /// There is none of that name, or it does not come up again.
+    pub async fn crash(&mut self, name: &str) -> Result<()> {
+        let http = self.http.clone();
+        let role = self.role(name)?;
+        role.process().kill()?;
+        role.respawn()?;
+        role.wait_until_ready(&http).await
+    }
+
+    /// The process ids of all roles.
+    #[must_use]
+    pub fn ids(&self) -> Vec<u32> {
+        self.roles.iter().map(Role::id).collect()
+    }
+
+    /// An error when a role has ended by itself.
+    ///
+    /// # Errors
+    /// One has; the text has the end of its log.
+    pub fn check_alive(&mut self) -> Result<()> {
+        self.roles.iter_mut().try_for_each(|role| role.process().check_alive())
+    }
+
+    /// Stops all roles at the same time, as a deploy would.
+    ///
+    /// # Errors
+    /// One did not drain in its time.
+    pub async fn stop(mut self) -> Result<()> {
+        self.signal_all()?;
+        for role in &mut self.roles {
+            role.process().stop().await?;
+        }
+        Ok(())
+    }
+
+    fn signal_all(&mut self) -> Result<()> {
+        self.roles.iter_mut().try_for_each(|role| role.process().signal(Signal::TERM))
+    }
+}
+
+impl Drop for Deployment {
+    fn drop(&mut self) {
+        // Each role's own drop waits for its end; told now, all drain at the same time.
+        drop(self.signal_all());
+    }
+}
+
+/// A client for probes, which neither follows redirects nor uses a proxy.
+///
+/// # Errors
+/// It cannot be built.
+pub fn probe_client() -> Result<reqwest::Client> {
+    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    builder.build().context("build the probe client")
+}
+
+/// How to start the role of this name.
+///
+/// # Errors
+/// Its binary is missing or no port is free.
+pub fn spec(shared: &Shared, name: &str, api: SocketAddr, board: SocketAddr, egress: SocketAddr) -> Result<RoleSpec> {
+    let kind = name.split('-').next().unwrap_or(name);
+    let probe = if kind == "api" { api } else { ports::free()? };
+    let listen_flag = if kind == "egress" { "--probe-listen" } else { "--listen" };
+    let mut arguments = vec![listen_flag.into(), probe.to_string()];
+    match kind {
+        "api" => arguments.extend(["--board-listen".into(), board.to_string()]),
+        "worker" => arguments.extend(["--egress-url".into(), format!("http://{egress}")]),
+        "ingest" => arguments.extend(["--poll-interval".into(), "1s".into()]),
+        "egress" => {
+            arguments.extend(["--listen".into(), egress.to_string()]);
+            arguments.extend(shared.egress_allow.iter().flat_map(|range| ["--allow".into(), range.clone()]));
+        }
+        _ => {}
+    }
+    arguments.extend(shared.extra.iter().filter(|(of, _)| *of == kind).flat_map(|(_, flags)| flags.clone()));
+    let mut environment = Vec::new();
+    if kind != "egress" {
+        environment.push(("POSTHOUSE_DATABASE_URL", shared.database_url.clone()));
+        environment.push(("POSTHOUSE_REDIS_URL", shared.redis_url.clone()));
+    }
+    let program = binary(&shared.binaries, &format!("posthouse-{kind}"))?;
+    Ok(RoleSpec { name: name.into(), program, arguments, environment, probe, logs: shared.logs.clone() })
+}
+
+/// The allow entry for one loopback port.
+#[must_use]
+pub fn allow_port(port: u16) -> String {
+    format!("{}/32:{port}", Ipv4Addr::LOCALHOST)
+}

@@ -1,0 +1,16 @@
+//! A whole Posthouse on one machine: its services, its roles and a receiver, started as processes of their own and
+//! stopped again, however the run ends. What the demo, `just up`, `just test` and the end-to-end tests stand on.
+
+pub mod client;
+pub mod demo;
+pub mod deployment;
+pub mod folder;
+pub mod operator;
+pub mod ports;
+pub mod process;
+pub mod receiver;
+pub mod role;
+pub mod services;
+pub mod signals;
+pub mod stage;
+pub mod test_run;

@@ -1,0 +1,36 @@
+//! The programs Posthouse needs and does not build: PostgreSQL, Redis, Mosquitto. Each is looked for, installed only
+//! when it is missing, and started as a private instance that listens on loopback alone.
+
+mod account;
+mod find;
+mod install;
+mod mosquitto;
+mod postgres;
+mod redis;
+
+pub use account::Place;
+pub use find::{Found, Program, find};
+pub use install::install_missing;
+pub use mosquitto::Mosquitto;
+pub use postgres::{Durability, Postgres};
+pub use redis::Redis;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use rustix::process::Signal;
+
+use crate::process::Ending;
+
+/// How long a service may take to answer after its start, on a machine that is busy compiling.
+const READY_LIMIT: Duration = Duration::from_secs(60);
+const READY_POLL: Duration = Duration::from_millis(50);
+
+/// Redis and Mosquitto write down what they have on SIGTERM.
+const SERVICE_ENDING: Ending = Ending { signal: Signal::TERM, orphan_signal: "TERM", limit: Duration::from_secs(10) };
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}

@@ -1,0 +1,10 @@
+//! Egress: the rules that say where a webhook may go, and the proxy that enforces them.
+//!
+//! `rules` does no I/O; workers that send directly and the API use it as it is. `proxy` connects only to addresses that
+//! the rules have judged, and never hands a name to a second resolver.
+
+pub mod config;
+pub mod proxy;
+pub mod rules;
+
+pub use rules::{AddressRule, Code, Denial, Host, Rules, Target};

@@ -1,0 +1,24 @@
+//! Names that mean this machine, its network or its cloud, whatever they resolve to: RFC 6761, the aliases of hosts files,
+//! and metadata services.
+
+/// Denied themselves and with everything below them.
+const SUFFIXES: [&str; 5] = ["localhost", "local", "internal", "localdomain", "home.arpa"];
+const EXACT: [&str; 9] = [
+    "broadcasthost",
+    "instance-data",
+    "ip6-allnodes",
+    "ip6-allrouters",
+    "ip6-localhost",
+    "ip6-localnet",
+    "ip6-loopback",
+    "metadata",
+    "metadata.tencentyun.com",
+];
+
+/// Whether the name, in lower case and without a trailing dot, is denied.
+pub(super) fn is_denied(name: &str) -> bool {
+    EXACT.contains(&name)
+        || SUFFIXES
+            .iter()
+            .any(|suffix| name.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+}

@@ -1,0 +1,103 @@
+//! Where a request wants to go, parsed once and strictly: what is judged is what is connected to. Whatever two parsers
+//! could read differently is refused.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use url::Url;
+
+/// A host and a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The host.
+    pub host: Host,
+    /// The port, never 0.
+    pub port: u16,
+}
+
+/// A host: a literal address, or a name to resolve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Host {
+    /// An address in canonical form.
+    Address(IpAddr),
+    /// A name in lower case and punycode, without a trailing dot.
+    Name(String),
+}
+
+/// What is no target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the target is not a valid host and port")]
+pub struct BadTarget;
+
+/// RFC 1035, without the trailing dot.
+const NAME_BYTES_MAX: usize = 253;
+const LABEL_BYTES_MAX: usize = 63;
+
+impl Target {
+    /// The target of a CONNECT request: `host:port`, IPv6 in brackets.
+    ///
+    /// # Errors
+    /// [`BadTarget`] for anything else: no port, user info, zone ids, numbers that some parsers take for an address.
+    pub fn from_authority(authority: &str) -> Result<Self, BadTarget> {
+        let (host, port) = authority.rsplit_once(':').ok_or(BadTarget)?;
+        if port.is_empty() || port.len() > 5 || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(BadTarget);
+        }
+        let port = port.parse().ok().filter(|port| *port > 0).ok_or(BadTarget)?;
+        let host = match host.strip_prefix('[') {
+            Some(rest) => {
+                let address: Ipv6Addr = rest.strip_suffix(']').and_then(|text| text.parse().ok()).ok_or(BadTarget)?;
+                Host::Address(IpAddr::V6(address).to_canonical())
+            }
+            None => plain(host)?,
+        };
+        Ok(Self { host, port })
+    }
+
+    /// The target of a URL with `http` or `https`.
+    ///
+    /// # Errors
+    /// [`BadTarget`] for other schemes, user info, or a host that is no name.
+    pub fn from_url(url: &Url) -> Result<Self, BadTarget> {
+        if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some() {
+            return Err(BadTarget);
+        }
+        let port = url.port_or_known_default().filter(|port| *port > 0).ok_or(BadTarget)?;
+        let host = match url.host().ok_or(BadTarget)? {
+            url::Host::Ipv4(address) => Host::Address(IpAddr::V4(address)),
+            url::Host::Ipv6(address) => Host::Address(IpAddr::V6(address).to_canonical()),
+            url::Host::Domain(name) => plain(name)?,
+        };
+        Ok(Self { host, port })
+    }
+}
+
+fn plain(host: &str) -> Result<Host, BadTarget> {
+    if let Ok(address) = host.parse::<Ipv4Addr>() {
+        return Ok(Host::Address(IpAddr::V4(address)));
+    }
+    let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= LABEL_BYTES_MAX
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    if name.len() > NAME_BYTES_MAX || !name.split('.').all(is_label) || is_numeric(&name) || !is_idna(&name) {
+        return Err(BadTarget);
+    }
+    Ok(Host::Name(name))
+}
+
+/// Whether some parser takes the name for an address: its last label is a number, in whatever base.
+fn is_numeric(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let digits = last.strip_prefix("0x").unwrap_or(last);
+    last.bytes().all(|byte| byte.is_ascii_digit())
+        || (digits.len() < last.len() && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Whether the name means itself: punycode that decodes, and decodes to no other name.
+fn is_idna(name: &str) -> bool {
+    !name.contains("xn--") || matches!(url::Host::parse(name), Ok(url::Host::Domain(same)) if same == name)
+}

@@ -1,0 +1,26 @@
+//! Settings of `posthouse-ingest`, read once at start.
+
+use std::{net::SocketAddr, time::Duration};
+
+use posthouse_service::settings::{DatabaseSettings, ProcessSettings, RedisSettings, duration};
+
+/// Consumes events from message brokers and only writes jobs to Redis.
+#[derive(Debug, Clone, clap::Parser)]
+#[command(name = "posthouse-ingest", version)]
+pub struct Config {
+    /// Logs, the settings file and the drain.
+    #[command(flatten)]
+    pub process: ProcessSettings,
+    /// The ledger, where sources and leases are.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// The queues.
+    #[command(flatten)]
+    pub redis: RedisSettings,
+    /// Address of /healthz, /readyz and /metrics.
+    #[arg(long, env = "POSTHOUSE_INGEST_LISTEN", default_value = "127.0.0.1:5009")]
+    pub listen: SocketAddr,
+    /// How often the sources are read from the database.
+    #[arg(long, env = "POSTHOUSE_INGEST_POLL_INTERVAL", default_value = "5s", value_parser = duration)]
+    pub poll_interval: Duration,
+}

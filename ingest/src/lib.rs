@@ -1,0 +1,15 @@
+//! Consumes events from message brokers and only writes jobs to Redis. A message is acknowledged to its broker after
+//! Redis holds its job, so what ingest has accepted cannot be lost, whatever stops when.
+
+pub mod backoff;
+pub mod config;
+pub mod fault;
+pub mod feed;
+pub mod follow;
+pub mod intake;
+pub mod lease;
+pub mod message;
+pub mod metrics;
+pub mod mqtt;
+pub mod start;
+pub mod stop;

@@ -1,0 +1,60 @@
+//! The headers that a message carries on to its receivers. Only what HTTP allows passes, so that no delivery can fail
+//! over a name or value that was accepted here.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use super::Rejection;
+
+/// Says whom a message is for. SDKs put it among the custom headers.
+const MESSAGE_TYPE: &str = "x-convoy-message-type";
+/// Most headers of one message.
+const HEADERS_MAX: usize = 100;
+/// Longest header name, in bytes.
+const NAME_BYTES_MAX: usize = 256;
+/// Longest header value, in bytes.
+const VALUE_BYTES_MAX: usize = 8 * 1024;
+
+/// Checked headers under their own names and in lower case as well, as the contract's section 3.9 asks.
+#[derive(Debug, Default)]
+pub(super) struct MessageHeaders(BTreeMap<String, Vec<String>>);
+
+impl MessageHeaders {
+    pub(super) fn read(value: Option<&RawValue>) -> Result<Self, Rejection> {
+        let Some(value) = value else {
+            return Ok(Self::default());
+        };
+        let given: BTreeMap<String, String> = serde_json::from_str(value.get()).map_err(|_| Rejection::Headers)?;
+        if given.len() > HEADERS_MAX || !given.iter().all(|(name, value)| is_name(name) && is_value(value)) {
+            return Err(Rejection::Headers);
+        }
+        let lowered: Vec<(String, String)> =
+            given.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
+        let mut headers: BTreeMap<String, Vec<String>> =
+            given.into_iter().map(|(name, value)| (name, vec![value])).collect();
+        for (name, value) in lowered {
+            headers.entry(name).or_insert_with(|| vec![value]);
+        }
+        Ok(Self(headers))
+    }
+
+    pub(super) fn message_type(&self) -> Option<&str> {
+        self.0.get(MESSAGE_TYPE).and_then(|values| values.first()).map(String::as_str)
+    }
+
+    pub(super) fn into_map(self) -> BTreeMap<String, Vec<String>> {
+        self.0
+    }
+}
+
+/// A token of RFC 9110, section 5.6.2.
+fn is_name(name: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.bytes().all(is_token)
+}
+
+/// A field value of RFC 9110, section 5.5: no control character but the tab, so no line break either.
+fn is_value(value: &str) -> bool {
+    value.len() <= VALUE_BYTES_MAX && !value.chars().any(|char| char.is_control() && char != '\t')
+}

@@ -1,0 +1,98 @@
+//! What a broker message must look like and which event it becomes. Nothing in a message can make this code panic, and
+//! the bytes of `data` are carried over unchanged.
+
+mod headers;
+mod rejection;
+mod text;
+
+use posthouse_jobs::{CreateEvent, EventTarget};
+use posthouse_schema::{
+    ids::{EventId, ProjectId, SourceId},
+    words::ProjectKind,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use self::headers::MessageHeaders;
+pub use self::rejection::Rejection;
+
+/// Largest message that is accepted, in bytes.
+pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Where a message came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin {
+    /// The project of the source.
+    pub project_id: ProjectId,
+    /// In an incoming project the source decides who receives, in an outgoing one the message does.
+    pub project_kind: ProjectKind,
+    /// The source.
+    pub source_id: SourceId,
+}
+
+/// The keys that a message may have; any other is refused. A key with `null` counts as absent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    endpoint_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    owner_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    event_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    custom_headers: Option<&'a RawValue>,
+    #[serde(borrow)]
+    idempotency_key: Option<&'a RawValue>,
+}
+
+/// The event that a message asks for. Its id is chosen here and its time is now.
+///
+/// # Errors
+/// The message will never be an event; see [`Rejection`].
+pub fn decode(bytes: &[u8], origin: &Origin) -> Result<CreateEvent, Rejection> {
+    if bytes.len() > MESSAGE_BYTES_MAX {
+        return Err(Rejection::TooLarge);
+    }
+    let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(|error| Rejection::of_envelope(&error))?;
+    let event_type = text::required("event_type", envelope.event_type)?;
+    let data = envelope.data.ok_or(Rejection::Missing("data"))?.to_owned();
+    let headers = MessageHeaders::read(envelope.custom_headers)?;
+    let target = match origin.project_kind {
+        ProjectKind::Incoming => EventTarget::Source { source_id: origin.source_id },
+        ProjectKind::Outgoing => target(&envelope, headers.message_type())?,
+    };
+    let event_id = EventId::generate();
+    Ok(CreateEvent {
+        project_id: origin.project_id,
+        event_id,
+        target,
+        event_type,
+        data,
+        headers: headers.into_map(),
+        idempotency_key: text::optional("idempotency_key", envelope.idempotency_key)?.unwrap_or_default(),
+        source_id: Some(origin.source_id),
+        url_query_params: String::new(),
+        url_path: String::new(),
+        accepted_at: event_id.created_at(),
+    })
+}
+
+/// Whom a message of an outgoing project is meant for. Whether the endpoint or owner exists is the worker's matter.
+fn target(envelope: &Envelope<'_>, message_type: Option<&str>) -> Result<EventTarget, Rejection> {
+    match message_type {
+        None | Some("single") => {
+            let id = text::required("endpoint_id", envelope.endpoint_id)?;
+            let endpoint_id = id.parse().map_err(|_| Rejection::Invalid("endpoint_id"))?;
+            Ok(EventTarget::Single { endpoint_id })
+        }
+        Some("fanout") => Ok(EventTarget::Fanout { owner_id: text::required("owner_id", envelope.owner_id)? }),
+        Some("broadcast") => Ok(EventTarget::Broadcast),
+        Some(_) => Err(Rejection::MessageType),
+    }
+}
+
+#[cfg(test)]
+mod tests;

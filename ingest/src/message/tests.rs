@@ -1,0 +1,155 @@
+//! Tables of what is accepted and refused, and a search for input that panics.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const ENDPOINT: &str = "01BX5ZZKBKACTAV9WEVGEMMVS0";
+
+fn origin(project_kind: ProjectKind) -> Origin {
+    Origin { project_id: ProjectId::generate(), project_kind, source_id: SourceId::generate() }
+}
+
+fn decode_outgoing(body: &str) -> Result<CreateEvent, Rejection> {
+    decode(body.as_bytes(), &origin(ProjectKind::Outgoing))
+}
+
+#[test]
+fn a_message_becomes_an_event_and_keeps_the_bytes_of_data() {
+    let origin = origin(ProjectKind::Outgoing);
+    let body = format!(
+        r#" {{"data" : {{ "b": 1.00,  "a" : "\u00e4ä", "n":1e400 }} ,"event_type":"invoice.paid","endpoint_id":"{ENDPOINT}","idempotency_key":"k-1"}} "#
+    );
+    let event = decode(body.as_bytes(), &origin).unwrap();
+    assert_eq!(event.data.get(), r#"{ "b": 1.00,  "a" : "\u00e4ä", "n":1e400 }"#);
+    assert_eq!(event.project_id, origin.project_id);
+    assert_eq!(event.source_id, Some(origin.source_id));
+    assert_eq!(event.event_type, "invoice.paid");
+    assert_eq!(event.idempotency_key, "k-1");
+    assert_eq!(event.target, EventTarget::Single { endpoint_id: ENDPOINT.parse().unwrap() });
+    assert_eq!(event.accepted_at, event.event_id.created_at());
+}
+
+#[test]
+fn the_message_type_chooses_the_target_in_any_spelling_of_its_header() {
+    let of = |headers: &str, rest: &str| {
+        decode_outgoing(&format!(r#"{{"event_type":"a","data":1,"custom_headers":{headers}{rest}}}"#))
+            .map(|event| event.target)
+    };
+    let single = EventTarget::Single { endpoint_id: ENDPOINT.parse().unwrap() };
+    let fanout = EventTarget::Fanout { owner_id: "acme".into() };
+    let ids = format!(r#","endpoint_id":"{ENDPOINT}","owner_id":"acme""#);
+    assert_eq!(of("{}", &ids), Ok(single.clone()));
+    assert_eq!(of("null", &ids), Ok(single.clone()));
+    assert_eq!(of(r#"{"x-convoy-message-type":"single"}"#, &ids), Ok(single));
+    assert_eq!(of(r#"{"X-Convoy-Message-Type":"fanout"}"#, &ids), Ok(fanout));
+    assert_eq!(of(r#"{"x-convoy-message-type":"broadcast"}"#, ""), Ok(EventTarget::Broadcast));
+    assert_eq!(of(r#"{"x-convoy-message-type":"dynamic"}"#, &ids), Err(Rejection::MessageType));
+    assert_eq!(of(r#"{"x-convoy-message-type":""}"#, &ids), Err(Rejection::MessageType));
+    assert_eq!(of(r#"{"x-convoy-message-type":"fanout"}"#, ""), Err(Rejection::Missing("owner_id")));
+}
+
+#[test]
+fn in_an_incoming_project_the_source_decides() {
+    let origin = origin(ProjectKind::Incoming);
+    let body = br#"{"event_type":"push","data":{},"custom_headers":{"x-convoy-message-type":"broadcast"}}"#;
+    assert_eq!(decode(body, &origin).unwrap().target, EventTarget::Source { source_id: origin.source_id });
+}
+
+#[test]
+fn headers_are_kept_as_spelled_and_in_lower_case() {
+    let event = decode_outgoing(&format!(
+        r#"{{"event_type":"a","data":null,"endpoint_id":"{ENDPOINT}","custom_headers":{{"X-One":"1","x-two":"2","X-TWO":"3"}}}}"#
+    ));
+    assert_eq!(event.unwrap_err(), Rejection::Missing("data"));
+    let event = decode_outgoing(&format!(
+        r#"{{"event_type":"a","data":0,"endpoint_id":"{ENDPOINT}","custom_headers":{{"X-One":"1","x-two":"2","X-TWO":"3"}}}}"#
+    ))
+    .unwrap();
+    let headers: Vec<(&str, &str)> =
+        event.headers.iter().map(|(name, values)| (name.as_str(), values[0].as_str())).collect();
+    assert_eq!(headers, [("X-One", "1"), ("X-TWO", "3"), ("x-one", "1"), ("x-two", "2")]);
+}
+
+fn assert_refused(body: &str, expected: Rejection) {
+    let shown: String = body.chars().take(80).collect();
+    assert_eq!(decode_outgoing(body).unwrap_err(), expected, "{shown}");
+}
+
+#[test]
+fn what_is_no_message_is_refused() {
+    let deep = "[".repeat(100_000);
+    for body in ["", "hello", r#"{"event_type":"a""#, r#"{"event_type":"a","data":1} x"#, &deep] {
+        assert_refused(body, Rejection::NotJson);
+    }
+    let not_utf8 = b"{\"event_type\":\"a\",\"data\":\"\xff\"}";
+    let refused = decode(not_utf8, &origin(ProjectKind::Outgoing));
+    assert_eq!(refused.unwrap_err(), Rejection::NotJson);
+    let unknown = r#"{"event_type":"a","data":1,"extra":1}"#;
+    let twice = r#"{"event_type":"a","event_type":"b","data":1}"#;
+    for body in ["[]", "null", "7", unknown, twice] {
+        assert_refused(body, Rejection::Shape);
+    }
+    let large = "x".repeat(MESSAGE_BYTES_MAX);
+    assert_refused(&format!(r#"{{"event_type":"a","data":"{large}"}}"#), Rejection::TooLarge);
+}
+
+#[test]
+fn a_field_that_cannot_be_used_is_refused_by_its_name() {
+    let long = "x".repeat(513);
+    for (fields, expected) in [
+        (r#""data":1"#, Rejection::Missing("event_type")),
+        (r#""data":1,"event_type":" ""#, Rejection::Missing("event_type")),
+        (r#""data":1,"event_type":7"#, Rejection::Invalid("event_type")),
+        (r#""data":1,"event_type":"a\u0000""#, Rejection::Invalid("event_type")),
+        (&format!(r#""data":1,"event_type":"{long}""#), Rejection::Invalid("event_type")),
+        (r#""event_type":"a""#, Rejection::Missing("data")),
+        (r#""event_type":"a","data":1"#, Rejection::Missing("endpoint_id")),
+        (r#""event_type":"a","data":1,"endpoint_id":"nope""#, Rejection::Invalid("endpoint_id")),
+        (
+            &format!(r#""event_type":"a","data":1,"endpoint_id":"{ENDPOINT}","idempotency_key":{{}}"#),
+            Rejection::Invalid("idempotency_key"),
+        ),
+    ] {
+        assert_refused(&format!("{{{fields}}}"), expected);
+    }
+}
+
+#[test]
+fn headers_that_http_does_not_allow_are_refused() {
+    let many: Vec<String> = (0..101).map(|n| format!(r#""h{n}":"v""#)).collect();
+    let many = format!("{{{}}}", many.join(","));
+    let (long_name, long_value) = ("n".repeat(257), "v".repeat(8 * 1024 + 1));
+    for headers in [
+        "[]",
+        r#"{"a b":"c"}"#,
+        r#"{"":"c"}"#,
+        r#"{"ä":"c"}"#,
+        r#"{"a":"c\r\nx: y"}"#,
+        r#"{"a":["c"]}"#,
+        &many,
+        &format!(r#"{{"{long_name}":"c"}}"#),
+        &format!(r#"{{"a":"{long_value}"}}"#),
+    ] {
+        assert_refused(&format!(r#"{{"event_type":"a","data":1,"custom_headers":{headers}}}"#), Rejection::Headers);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
+        prop_assert!(decode(&bytes, &origin(ProjectKind::Outgoing)).is_err());
+    }
+
+    #[test]
+    fn no_envelope_panics(event_type in ".*", key in ".*", header in ".*", value in ".*", data in ".*") {
+        let body = serde_json::json!({
+            "event_type": event_type, "data": data, "idempotency_key": key,
+            "custom_headers": {header: value, "x-convoy-message-type": "broadcast"},
+        });
+        if let Ok(event) = decode(body.to_string().as_bytes(), &origin(ProjectKind::Outgoing)) {
+            prop_assert_eq!(serde_json::from_str::<String>(event.data.get()).unwrap(), data);
+            prop_assert_eq!(event.event_type, event_type);
+        }
+    }
+}

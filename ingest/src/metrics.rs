@@ -1,0 +1,110 @@
+//! What ingest counts. Labels are closed sets and source ids; a source that is gone takes its series along.
+
+use std::sync::atomic::AtomicU64;
+
+use chrono::Utc;
+use posthouse_schema::ids::SourceId;
+use posthouse_service::metrics::Metrics;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+};
+
+use crate::message::Rejection;
+
+/// The only kind of broker so far.
+const MQTT: &str = "mqtt";
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    source_kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RejectionLabels {
+    source_kind: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabels {
+    source_id: String,
+}
+
+/// Counters and gauges of the role; clones share them.
+#[derive(Debug, Clone)]
+pub struct IngestMetrics {
+    received: Family<KindLabels, Counter>,
+    accepted: Family<KindLabels, Counter>,
+    rejected: Family<RejectionLabels, Counter>,
+    push_failures: Counter,
+    connected: Family<SourceLabels, Gauge>,
+    last_message_at: Family<SourceLabels, Gauge<f64, AtomicU64>>,
+}
+
+impl IngestMetrics {
+    /// Registers everything with the process's metrics.
+    #[must_use]
+    pub fn register(metrics: &Metrics) -> Self {
+        Self {
+            received: metrics.register("ingest_received", "Messages taken from brokers", Family::default()),
+            accepted: metrics.register("ingest_accepted", "Messages whose job Redis holds", Family::default()),
+            rejected: metrics.register(
+                "ingest_rejected",
+                "Messages acknowledged without becoming events",
+                Family::default(),
+            ),
+            push_failures: metrics.register(
+                "ingest_push_failures",
+                "Pushes that Redis did not confirm",
+                Counter::default(),
+            ),
+            connected: metrics.register(
+                "ingest_connected",
+                "1 while this instance consumes the source",
+                Family::default(),
+            ),
+            last_message_at: metrics.register(
+                "ingest_last_message_timestamp_seconds",
+                "When the source last brought a message, in seconds since 1970",
+                Family::default(),
+            ),
+        }
+    }
+
+    /// Messages of a source were taken from its broker.
+    pub fn received(&self, source_id: SourceId, count: usize) {
+        self.received.get_or_create(&KindLabels { source_kind: MQTT }).inc_by(count as u64);
+        self.last_message_at.get_or_create(&source(source_id)).set(Utc::now().timestamp_micros() as f64 / 1e6);
+    }
+
+    /// Redis holds the jobs of messages.
+    pub fn accepted(&self, count: usize) {
+        self.accepted.get_or_create(&KindLabels { source_kind: MQTT }).inc_by(count as u64);
+    }
+
+    /// A message was acknowledged that will never be an event.
+    pub fn rejected(&self, rejection: Rejection) {
+        self.rejected.get_or_create(&RejectionLabels { source_kind: MQTT, reason: rejection.reason() }).inc();
+    }
+
+    /// Redis did not confirm a push.
+    pub fn push_failed(&self) {
+        self.push_failures.inc();
+    }
+
+    /// Whether this instance has a working subscription for the source.
+    pub fn set_connected(&self, source_id: SourceId, is_connected: bool) {
+        self.connected.get_or_create(&source(source_id)).set(i64::from(is_connected));
+    }
+
+    /// Forgets the series of a source that is no longer followed.
+    pub fn forget(&self, source_id: SourceId) {
+        self.connected.remove(&source(source_id));
+        self.last_message_at.remove(&source(source_id));
+    }
+}
+
+fn source(source_id: SourceId) -> SourceLabels {
+    SourceLabels { source_id: source_id.to_string() }
+}

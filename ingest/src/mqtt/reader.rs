@@ -1,0 +1,98 @@
+//! Drives the network of one connection: subscribes, hands messages on in their order, and sends what the writer
+//! acknowledges. It is never cancelled between two awaits, because the client library would lose an acknowledgement.
+
+use std::sync::Arc;
+
+use rumqttc::{AsyncClient, Event, EventLoop, Incoming, Outgoing, Publish, SubscribeReasonCode};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::{MqttConsumer, batch::Arrival, connection::End, session, topic};
+use crate::fault::Fault;
+
+/// Foreign topics that one connection unsubscribes from.
+const FOREIGN_TOPICS_MAX: usize = 16;
+
+pub(super) struct Reader<'a> {
+    pub consumer: &'a MqttConsumer,
+    pub client: &'a AsyncClient,
+    pub inbox: mpsc::Sender<Arrival>,
+    pub room: Arc<Semaphore>,
+    pub fault: &'a mut Fault,
+}
+
+impl Reader<'_> {
+    pub(super) async fn run(mut self, events: &mut EventLoop) -> End {
+        let mut foreign_topics = Vec::new();
+        loop {
+            let event = match events.poll().await {
+                Ok(event) => event,
+                Err(error) => return End::Lost(error.to_string()),
+            };
+            let outcome = match event {
+                Event::Incoming(Incoming::ConnAck(_)) => self.subscribe(),
+                Event::Incoming(Incoming::SubAck(answer)) => self.subscribed(&answer.return_codes),
+                Event::Incoming(Incoming::Publish(publish)) => {
+                    self.leave_foreign_topic(&publish.topic, &mut foreign_topics);
+                    self.hand_on(publish).await;
+                    Ok(())
+                }
+                Event::Outgoing(Outgoing::Disconnect) => {
+                    session::wait_for_close(events).await;
+                    return End::Stopped;
+                }
+                Event::Incoming(_) | Event::Outgoing(_) => Ok(()),
+            };
+            if let Err(error) = outcome {
+                return End::Lost(error);
+            }
+        }
+    }
+
+    /// Subscribes anew even where the session holds the filter, since its filter or quality of service may have changed.
+    fn subscribe(&self) -> Result<(), String> {
+        let settings = &self.consumer.settings;
+        for stale in &self.consumer.stale_topics {
+            self.client.try_unsubscribe(stale).map_err(|error| error.to_string())?;
+        }
+        self.client.try_subscribe(&settings.topic, settings.qos).map_err(|error| error.to_string())
+    }
+
+    fn subscribed(&mut self, answers: &[SubscribeReasonCode]) -> Result<(), String> {
+        if answers.contains(&SubscribeReasonCode::Failure) {
+            return Err("the broker refused the subscription".to_owned());
+        }
+        let source_id = self.consumer.origin.source_id;
+        self.consumer.intake.metrics.set_connected(source_id, true);
+        if self.fault.is_over() {
+            tracing::info!(source.id = %source_id, "The broker connection works again.");
+        } else {
+            tracing::info!(source.id = %source_id, "The source is being consumed.");
+        }
+        Ok(())
+    }
+
+    /// Waits while too much is in flight, which holds the broker back. Once the writer has stopped taking, the message
+    /// is left unacknowledged: the broker keeps it.
+    async fn hand_on(&self, publish: Publish) {
+        let arrival = Arrival::of(publish, &self.room).await;
+        if self.inbox.send(arrival).await.is_err() {
+            tracing::debug!(source.id = %self.consumer.origin.source_id, "A message is left to the broker while stopping.");
+        }
+    }
+
+    /// A topic outside our filter comes by a subscription that the session kept from earlier settings. Its messages are
+    /// accepted all the same; the subscription ends here if it named this topic.
+    fn leave_foreign_topic(&self, topic: &str, left: &mut Vec<String>) {
+        if topic::matches(&self.consumer.settings.topic, topic)
+            || left.len() >= FOREIGN_TOPICS_MAX
+            || left.iter().any(|seen| seen == topic)
+        {
+            return;
+        }
+        tracing::warn!(source.id = %self.consumer.origin.source_id, "The broker's session holds a subscription of earlier settings.");
+        left.push(topic.to_owned());
+        if let Err(error) = self.client.try_unsubscribe(topic) {
+            tracing::warn!(source.id = %self.consumer.origin.source_id, %error, "The earlier subscription stays.");
+        }
+    }
+}

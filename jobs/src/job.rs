@@ -1,0 +1,16 @@
+//! What makes a type a job: a payload that can be stored, and the name of its queue.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// A typed job. It is stored as JSON, so what is in Redis at a release must be readable by the next: new fields carry
+/// `#[serde(default)]`.
+pub trait Job: Serialize + DeserializeOwned + Send + Sync + Unpin + 'static {
+    /// The queue's name, stored in Redis. A new name needs a release in which both names are read. No braces.
+    const QUEUE: &'static str;
+
+    /// An id that is unique while the job lives: queued, delayed or running. A second job with the same id is dropped
+    /// meanwhile. `None`: every push is a job of its own, named by a fresh ULID.
+    fn job_id(&self) -> Option<String> {
+        None
+    }
+}

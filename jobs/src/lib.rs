@@ -1,0 +1,20 @@
+//! Typed jobs, their queues, and the apalis backend on Redis. No work is done here: a payload says what to do, a handler
+//! in the worker does it.
+
+mod create_event;
+mod deliver_event;
+mod housekeeping;
+mod job;
+pub mod queue;
+mod send_email;
+
+pub use create_event::{CreateEvent, EventTarget};
+pub use deliver_event::DeliverEvent;
+pub use housekeeping::{PurgeExpired, SweepDeliveries};
+pub use job::Job;
+pub use queue::{BackendSettings, JobBackend, QueueError, Queues, Reschedule};
+pub use send_email::SendEmail;
+
+/// The name of every queue of the product, in the order in which operators see them.
+pub const QUEUES: [&str; 5] =
+    [CreateEvent::QUEUE, DeliverEvent::QUEUE, SendEmail::QUEUE, PurgeExpired::QUEUE, SweepDeliveries::QUEUE];

@@ -1,0 +1,94 @@
+//! The connection to Redis: one, multiplexed, reconnecting by itself. Every wait on it is bounded.
+
+use std::time::Duration;
+
+use apalis_redis::{Client, ConnectionManager, IntoConnectionInfo as _};
+use redis::{
+    FromRedisValue,
+    aio::ConnectionManagerConfig,
+    io::tcp::{TcpSettings, socket2::TcpKeepalive},
+};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{QueueError, script::Call};
+
+/// Longest wait for an answer. The library's default of 500 ms ends healthy workers when Redis is busy for a moment.
+pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest wait of a caller who pushes or reads, with all retries.
+pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(3);
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
+
+#[derive(Clone)]
+pub(crate) struct Connection {
+    client: Client,
+    manager: ConnectionManager,
+}
+
+impl Connection {
+    pub(crate) async fn open(url: &str) -> Result<Self, QueueError> {
+        let info = url.into_connection_info().map_err(|_| QueueError::Settings("the address is not a redis:// URL"))?;
+        // A peer that is gone without a word is noticed in about 10 s, on idle connections too.
+        let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(5)).with_interval(Duration::from_secs(2));
+        let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+        #[cfg(target_os = "linux")]
+        let tcp = tcp.set_user_timeout(Duration::from_secs(10));
+        let client = Client::open(info.set_tcp_settings(tcp))?;
+        let config = ConnectionManagerConfig::new()
+            .set_response_timeout(Some(RESPONSE_TIMEOUT))
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_number_of_retries(1)
+            .set_min_delay(RETRY_PAUSE)
+            .set_max_delay(RETRY_PAUSE);
+        let manager = timeout(CALL_LIMIT, ConnectionManager::new_with_config(client.clone(), config))
+            .await
+            .map_err(|_| QueueError::Timeout(CALL_LIMIT))??;
+        Ok(Self { client, manager })
+    }
+
+    /// The client, for connections that cannot be shared: a subscription.
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn manager(&self) -> ConnectionManager {
+        self.manager.clone()
+    }
+
+    /// Runs a script within [`CALL_LIMIT`]. A connection that is lost is tried again meanwhile, so the script must bear
+    /// being run twice.
+    pub(crate) async fn call<T: FromRedisValue>(&self, call: &Call) -> Result<T, QueueError> {
+        let deadline = Instant::now() + CALL_LIMIT;
+        let mut connection = self.manager();
+        loop {
+            let tried = tokio::time::timeout_at(deadline, call.run(&mut connection)).await;
+            match tried.map_err(|_| QueueError::Timeout(CALL_LIMIT))? {
+                Err(error) if may_pass(&error) && Instant::now() + RETRY_PAUSE < deadline => sleep(RETRY_PAUSE).await,
+                answer => return Ok(answer?),
+            }
+        }
+    }
+
+    /// Runs `attempt` within [`CALL_LIMIT`], again when the connection is lost.
+    pub(crate) async fn bounded<T>(
+        &self,
+        attempt: impl AsyncFn(&mut ConnectionManager) -> redis::RedisResult<T>,
+    ) -> Result<T, QueueError> {
+        let deadline = Instant::now() + CALL_LIMIT;
+        let mut connection = self.manager();
+        loop {
+            let tried = tokio::time::timeout_at(deadline, attempt(&mut connection)).await;
+            match tried.map_err(|_| QueueError::Timeout(CALL_LIMIT))? {
+                Err(error) if may_pass(&error) && Instant::now() + RETRY_PAUSE < deadline => sleep(RETRY_PAUSE).await,
+                answer => return Ok(answer?),
+            }
+        }
+    }
+}
+
+/// Whether the same command may succeed a moment later: the connection was lost, or Redis is starting.
+fn may_pass(error: &redis::RedisError) -> bool {
+    error.is_io_error()
+        || error.is_connection_dropped()
+        || matches!(error.kind(), redis::ErrorKind::Server(redis::ServerErrorKind::BusyLoading))
+}

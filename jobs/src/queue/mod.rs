@@ -1,0 +1,103 @@
+//! The job queues: an apalis backend of our own over Redis. A job that was pushed is in exactly one place (ready, delayed,
+//! leased to a worker, or dead) until it is done, and then leaves nothing behind but a count.
+//!
+//! apalis-redis lends its connection types; its storage is not used (decision 0003 says why).
+
+mod acknowledge;
+mod backend;
+mod board;
+mod buffer;
+mod connection;
+mod dead;
+mod engine;
+mod error;
+mod fetch;
+mod finish;
+mod frame;
+mod group;
+mod hub;
+mod inspect;
+mod keys;
+mod lease;
+mod outage;
+mod outcome;
+mod page;
+mod push;
+mod reaper;
+mod script;
+mod settings;
+mod sink;
+mod slot;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod wake;
+mod worker;
+
+use std::sync::Arc;
+
+use connection::Connection;
+use group::Groups;
+use keys::Keys;
+
+use crate::Job;
+
+pub use backend::JobBackend;
+pub use board::QueueBoard;
+pub use dead::{DeadLetter, Redriven};
+pub use error::QueueError;
+pub use inspect::{Counts, JobRecord, JobState, QueueView, WorkerRecord};
+pub use outcome::Reschedule;
+pub use settings::BackendSettings;
+pub use worker::run_worker;
+
+/// All queues of one Redis under one prefix. Cheap to clone: the clones share one multiplexed connection that
+/// reconnects by itself.
+#[derive(Clone)]
+pub struct Queues {
+    connection: Connection,
+    prefix: Arc<str>,
+    groups: Arc<Groups>,
+}
+
+impl std::fmt::Debug for Queues {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queues").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+impl Queues {
+    /// Connects to the Redis at `url` (`redis://[user:password@]host:port[/db]`); all keys begin with `{prefix:`.
+    ///
+    /// # Errors
+    /// [`QueueError::Settings`] for an address or a prefix that cannot be used; [`QueueError::Redis`] or
+    /// [`QueueError::Timeout`] when Redis does not answer within 3 s.
+    pub async fn connect(url: &str, prefix: &str) -> Result<Self, QueueError> {
+        if prefix.is_empty() || prefix.contains(['{', '}', '*', '?', '[', ']', '\\']) {
+            return Err(QueueError::Settings("the prefix is empty or has one of {}*?[]\\"));
+        }
+        Ok(Self { connection: Connection::open(url).await?, prefix: prefix.into(), groups: Arc::default() })
+    }
+
+    /// Asks Redis for a sign of life, within 3 s.
+    ///
+    /// # Errors
+    /// [`QueueError::Redis`] or [`QueueError::Timeout`].
+    pub async fn ping(&self) -> Result<(), QueueError> {
+        self.connection.bounded(async |redis| redis::cmd("PING").query_async::<()>(redis).await).await
+    }
+
+    /// The apalis backend of a queue, for one worker. It starts when the worker does.
+    pub fn backend<J: Job>(&self, settings: BackendSettings) -> JobBackend<J> {
+        JobBackend::new(self.clone(), settings.bounded())
+    }
+
+    /// A queue as operators see it: counts, jobs, workers, dead letters, pause and resume.
+    #[must_use]
+    pub fn view(&self, queue: &str) -> QueueView {
+        QueueView::new(self.connection.clone(), self.keys(queue), queue)
+    }
+
+    fn keys(&self, queue: &str) -> Keys {
+        Keys::new(&self.prefix, queue)
+    }
+}

@@ -1,0 +1,50 @@
+//! What handlers share: connections, the delivery engine, and the batching of new events.
+
+use std::sync::Arc;
+
+use posthouse_jobs::{CreateEvent, Queues};
+use posthouse_schema::pool::Pool;
+use posthouse_service::metrics::Metrics;
+
+use crate::{
+    batch::{BatchLimits, Batcher, isolate},
+    delivery::{create, engine::Engine, metrics::DeliveryMetrics, send::Sender},
+    error::WorkerError,
+    mail::Mailer,
+};
+
+const CREATE_LIMITS: BatchLimits = BatchLimits { items_max: 500, batches_max: 2 };
+
+/// A worker's shared state.
+pub struct Context {
+    /// Database connections.
+    pub pool: Pool,
+    /// Where jobs go.
+    pub queues: Queues,
+    /// Sends deliveries.
+    pub engine: Engine,
+    /// Stores events.
+    pub creator: Batcher<CreateEvent, Result<(), Arc<WorkerError>>, Arc<WorkerError>>,
+    /// Sends mail; `None` where no server is set.
+    pub mailer: Option<Mailer>,
+}
+
+impl Context {
+    /// Shared state over these services; its batching lives on the current runtime.
+    #[must_use]
+    pub fn new(pool: Pool, queues: Queues, sender: Sender, mailer: Option<Mailer>, metrics: &Metrics) -> Self {
+        let engine = Engine::new(pool.clone(), queues.clone(), sender, DeliveryMetrics::new(metrics));
+        let (create_pool, create_queues) = (pool.clone(), queues.clone());
+        let creator = Batcher::new(CREATE_LIMITS, move |jobs: Vec<CreateEvent>| {
+            let (pool, queues) = (create_pool.clone(), create_queues.clone());
+            async move {
+                let work = |jobs: Vec<CreateEvent>| {
+                    let (pool, queues) = (pool.clone(), queues.clone());
+                    async move { create::create_events(&pool, &queues, &jobs).await }
+                };
+                isolate(jobs, WorkerError::is_content, work).await
+            }
+        });
+        Self { pool, queues, engine, creator, mailer }
+    }
+}

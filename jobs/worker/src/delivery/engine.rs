@@ -1,0 +1,217 @@
+//! One delivery from its job to its record: load, check, claim, send, record. Loading and recording are shared with
+//! whatever else is under way; no database connection is held while the endpoint is waited for.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use posthouse_jobs::{DeliverEvent, Queues, SendEmail};
+use posthouse_schema::{
+    delivery_attempt::DeliveryAttempt,
+    delivery_target::{self, DeliveryTarget},
+    event_delivery::{self, Outcome, OutgoingDelivery},
+    ids::DeliveryAttemptId,
+    ledger,
+    pool::Pool,
+    project_config::ProjectConfig,
+    words::{DeliveryMode, DeliveryStatus, EndpointStatus},
+};
+
+use super::{
+    attempt,
+    load::{self, Loaded},
+    metrics::DeliveryMetrics,
+    outcome::outcome,
+    request::{self, DeliveryRequest},
+    send::{Sender, Sent},
+};
+use crate::{
+    batch::{BatchError, BatchLimits, Batcher, isolate},
+    error::WorkerError,
+};
+
+const LOAD_LIMITS: BatchLimits = BatchLimits { items_max: 500, batches_max: 2 };
+const RECORD_LIMITS: BatchLimits = BatchLimits { items_max: 500, batches_max: 2 };
+/// The wait before a delivery comes back when egress itself is away.
+const EGRESS_WAIT: Duration = Duration::from_secs(5);
+/// Beyond the request's own timeout, until a claimed at-most-once delivery counts as interrupted.
+const CLAIM_MARGIN: Duration = Duration::from_secs(60);
+
+/// What a delivery's job does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: the delivery is final, or gone.
+    Done,
+    /// The job runs again at this time.
+    Again(DateTime<Utc>),
+}
+
+type SharedError = Arc<WorkerError>;
+/// What is written of one attempt.
+type Record = (DeliveryAttempt, Outcome);
+
+/// Sends deliveries. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pool: Pool,
+    queues: Queues,
+    sender: Sender,
+    metrics: DeliveryMetrics,
+    loader: Batcher<DeliverEvent, Option<Loaded>, SharedError>,
+    recorder: Batcher<Record, Result<(), SharedError>, SharedError>,
+}
+
+impl Engine {
+    /// An engine over these services; its batching lives on the current runtime.
+    #[must_use]
+    pub fn new(pool: Pool, queues: Queues, sender: Sender, metrics: DeliveryMetrics) -> Self {
+        let (load_pool, record_pool) = (pool.clone(), pool.clone());
+        let loader = Batcher::new(LOAD_LIMITS, move |jobs: Vec<DeliverEvent>| {
+            let pool = load_pool.clone();
+            async move { load::load(&pool, &jobs).await.map_err(Arc::new) }
+        });
+        let recorder = Batcher::new(RECORD_LIMITS, move |records: Vec<Record>| {
+            let pool = record_pool.clone();
+            let work = move |records: Vec<Record>| {
+                let pool = pool.clone();
+                async move { write(&pool, records).await }
+            };
+            isolate(records, WorkerError::is_content, work)
+        });
+        Self { pool, queues, sender, metrics, loader, recorder }
+    }
+
+    /// Does what the delivery needs now.
+    ///
+    /// # Errors
+    /// The database or the queue fails, before or after sending: the job runs again, and what was sent may be repeated.
+    pub async fn deliver(&self, job: &DeliverEvent) -> Result<Next, BatchError<SharedError>> {
+        let Some(loaded) = self.loader.submit(job.clone()).await? else { return Ok(Next::Done) };
+        let Loaded { delivery, target, config } = loaded;
+        if delivery.status.is_final() {
+            return Ok(Next::Done);
+        }
+        let now = Utc::now();
+        if delivery.next_send_time > now {
+            return Ok(Next::Again(delivery.next_send_time));
+        }
+        let (Some(target), Some(config)) = (target, config) else {
+            return self.discard(&delivery, "the endpoint was deleted").await;
+        };
+        if target.status == EndpointStatus::Inactive {
+            return self.discard(&delivery, "the endpoint is inactive").await;
+        }
+        let request = match request::build(&delivery, &target, &config, now) {
+            Ok(request) => request,
+            Err(error) => return self.give_up(&delivery, &error.to_string()).await,
+        };
+        if delivery.delivery_mode == DeliveryMode::AtMostOnce && !self.claim(&delivery, &request).await? {
+            return self.give_up(&delivery, "the worker stopped while sending, and at-most-once does not repeat").await;
+        }
+        self.send(&delivery, &target, &config, &request).await
+    }
+
+    async fn send(
+        &self,
+        delivery: &OutgoingDelivery,
+        target: &DeliveryTarget,
+        config: &ProjectConfig,
+        request: &DeliveryRequest,
+    ) -> Result<Next, BatchError<SharedError>> {
+        let requested_at = Utc::now();
+        let sent = self.sender.send(request).await;
+        let now = Utc::now();
+        self.metrics.observe(&sent, now - requested_at);
+        if let Sent::EgressUnavailable(reason) = &sent {
+            tracing::warn!(delivery.id = %delivery.id, reason, "Egress is unavailable; the delivery waits.");
+            self.unclaim(delivery, now + EGRESS_WAIT).await?;
+            return Ok(Next::Again(now + EGRESS_WAIT));
+        }
+        let outcome = outcome(delivery, &sent, now, rand::random());
+        let record = attempt::record(DeliveryAttemptId::generate(), delivery, request, &sent, (requested_at, now));
+        let (status, next_send_time) = (outcome.status, outcome.next_send_time);
+        self.recorder.submit((record, outcome)).await?.map_err(BatchError::Failed)?;
+        if status == DeliveryStatus::Success {
+            self.metrics.delivered(now - delivery.acknowledged_at);
+        }
+        let is_gone = matches!(&sent, Sent::Answered(answer) if answer.status == 410);
+        if status == DeliveryStatus::Failure
+            && (is_gone || (config.disable_endpoint && !matches!(sent, Sent::Refused { .. })))
+        {
+            self.disable(delivery, target, is_gone).await?;
+        }
+        Ok(if status == DeliveryStatus::Retry { Next::Again(next_send_time) } else { Next::Done })
+    }
+
+    async fn claim(
+        &self,
+        delivery: &OutgoingDelivery,
+        request: &DeliveryRequest,
+    ) -> Result<bool, BatchError<SharedError>> {
+        let lease_end = Utc::now() + request.timeout + CLAIM_MARGIN;
+        let mut conn = self.pool.get().await.map_err(failed)?;
+        event_delivery::claim_at_most_once(&mut conn, delivery.project_id, delivery.id, lease_end).await.map_err(failed)
+    }
+
+    /// Nothing was sent, so a claimed delivery goes back to waiting.
+    async fn unclaim(&self, delivery: &OutgoingDelivery, due: DateTime<Utc>) -> Result<(), BatchError<SharedError>> {
+        if delivery.delivery_mode == DeliveryMode::AtMostOnce {
+            let mut conn = self.pool.get().await.map_err(failed)?;
+            event_delivery::unclaim(&mut conn, delivery.project_id, delivery.id, due).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    async fn discard(&self, delivery: &OutgoingDelivery, reason: &str) -> Result<Next, BatchError<SharedError>> {
+        let mut conn = self.pool.get().await.map_err(failed)?;
+        event_delivery::end(&mut conn, (delivery.project_id, delivery.id), DeliveryStatus::Discarded, reason)
+            .await
+            .map_err(failed)?;
+        Ok(Next::Done)
+    }
+
+    /// Ends a delivery of which no request can be made, ever.
+    async fn give_up(&self, delivery: &OutgoingDelivery, reason: &str) -> Result<Next, BatchError<SharedError>> {
+        let mut conn = self.pool.get().await.map_err(failed)?;
+        event_delivery::end(&mut conn, (delivery.project_id, delivery.id), DeliveryStatus::Failure, reason)
+            .await
+            .map_err(failed)?;
+        Ok(Next::Done)
+    }
+
+    /// Disables the endpoint, and tells its owner once.
+    async fn disable(
+        &self,
+        delivery: &OutgoingDelivery,
+        target: &DeliveryTarget,
+        is_gone: bool,
+    ) -> Result<(), BatchError<SharedError>> {
+        let mut conn = self.pool.get().await.map_err(failed)?;
+        let has_changed = delivery_target::disable(&mut conn, delivery.project_id, target.id).await.map_err(failed)?;
+        drop(conn);
+        if !has_changed || target.support_email.is_empty() {
+            return Ok(());
+        }
+        let cause = if is_gone { "it answered 410 Gone" } else { "a delivery to it ran out of attempts" };
+        let mail = SendEmail {
+            to: target.support_email.clone(),
+            subject: format!("Endpoint {} was disabled", target.name.replace(['\r', '\n'], " ")),
+            body: format!(
+                "The endpoint {} ({}) receives nothing until it is activated again, because {cause}.\n",
+                target.name, target.url
+            ),
+            reason: format!("endpoint-disabled:{}", target.id),
+        };
+        self.queues.push(&mail).await.map(drop).map_err(failed)
+    }
+}
+
+fn failed(error: impl Into<WorkerError>) -> BatchError<SharedError> {
+    BatchError::Failed(Arc::new(error.into()))
+}
+
+async fn write(pool: &Pool, records: Vec<Record>) -> Result<(), WorkerError> {
+    let (attempts, outcomes): (Vec<_>, Vec<_>) = records.into_iter().unzip();
+    let mut conn = pool.get().await?;
+    ledger::record_attempts(&mut conn, &attempts, &outcomes).await?;
+    Ok(())
+}

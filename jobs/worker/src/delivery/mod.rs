@@ -1,0 +1,15 @@
+//! The delivery engine: who receives an event, what is sent, how it leaves, what became of it, and when it is tried again.
+
+mod attempt;
+pub mod backoff;
+pub mod create;
+mod direct;
+pub mod engine;
+mod form;
+pub mod load;
+pub mod matching;
+pub mod metrics;
+pub mod outcome;
+pub mod request;
+pub mod send;
+pub mod sign;

@@ -1,0 +1,205 @@
+//! The HTTP request of a delivery, made from rows alone: same rows, same time, same bytes. What the system sets wins over
+//! what the caller sent, without regard to case, so that no event can forge a signature or break the framing.
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
+use posthouse_schema::{
+    delivery_target::DeliveryTarget, event_delivery::OutgoingDelivery, json::Headers, project_config::ProjectConfig,
+};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use super::{
+    form,
+    sign::{SignatureForm, signature},
+};
+
+/// The wait for a whole answer where the endpoint sets none.
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+/// No endpoint is waited for longer.
+const TIMEOUT_MAX: Duration = Duration::from_secs(120);
+const USER_AGENT: &str = concat!("Posthouse/", env!("CARGO_PKG_VERSION"));
+/// Headers that belong to the connection or the framing: never taken from an event.
+const RESERVED: [&str; 12] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// A request ready to be sent, by POST.
+#[derive(Debug, Clone)]
+pub struct DeliveryRequest {
+    /// Where to.
+    pub url: Url,
+    /// All headers but those of the connection.
+    pub headers: HeaderMap,
+    /// The bytes that were signed.
+    pub body: Vec<u8>,
+    /// The wait for the whole answer.
+    pub timeout: Duration,
+}
+
+/// Why no request can be made of a delivery, whoever tries.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The endpoint's URL is not one.
+    #[error("the endpoint's URL is invalid")]
+    Url,
+    /// The endpoint wants a form and the payload is not an object.
+    #[error("the payload is not an object and cannot be sent as a form")]
+    Form,
+    /// The endpoint's authentication cannot be read.
+    #[error("the endpoint's authentication is invalid")]
+    Authentication,
+    /// The project's own header for the request id needs an idempotency key.
+    #[error("the event has no idempotency key for the header {0}")]
+    RequestId(String),
+    /// A header that the project or the endpoint sets is not one.
+    #[error("the header {0} is invalid")]
+    Header(String),
+}
+
+/// The request of this delivery at `now`.
+///
+/// # Errors
+/// See [`RequestError`].
+pub fn build(
+    delivery: &OutgoingDelivery,
+    target: &DeliveryTarget,
+    config: &ProjectConfig,
+    now: DateTime<Utc>,
+) -> Result<DeliveryRequest, RequestError> {
+    let mut headers = HeaderMap::new();
+    set(&mut headers, "content-type", &target.content_type)?;
+    set(&mut headers, "user-agent", USER_AGENT)?;
+    set(&mut headers, "webhook-id", &delivery.id.to_string())?;
+    set_request_id(&mut headers, delivery, config)?;
+    if config.add_event_id_trace_headers {
+        set(&mut headers, "x-convoy-event-id", &delivery.event_id.to_string())?;
+        set(&mut headers, "x-convoy-eventdelivery-id", &delivery.id.to_string())?;
+    }
+    if let Some(authentication) = &target.authentication {
+        authenticate(&mut headers, authentication)?;
+    }
+    let form = if target.advanced_signatures { SignatureForm::Advanced } else { SignatureForm::Simple };
+    let secrets: Vec<&str> = target.secrets.iter().map(String::as_str).collect();
+    let body = body(delivery, target)?;
+    if let Some(value) = signature(&config.signature, form, &secrets, &body, now) {
+        set(&mut headers, &config.signature.header, &value)?;
+    }
+    forward(&mut headers, &delivery.headers);
+    Ok(DeliveryRequest { url: request_url(delivery, target)?, headers, body, timeout: timeout(target) })
+}
+
+fn body(delivery: &OutgoingDelivery, target: &DeliveryTarget) -> Result<Vec<u8>, RequestError> {
+    if target.content_type == "application/x-www-form-urlencoded" {
+        return form::encode(&delivery.payload).map(String::into_bytes).ok_or(RequestError::Form);
+    }
+    Ok(delivery.payload.clone())
+}
+
+fn request_url(delivery: &OutgoingDelivery, target: &DeliveryTarget) -> Result<Url, RequestError> {
+    let mut url = Url::parse(delivery.target_url.as_deref().unwrap_or(&target.url)).map_err(|_| RequestError::Url)?;
+    if !delivery.url_query_params.is_empty() {
+        let query = url
+            .query()
+            .map_or_else(|| delivery.url_query_params.clone(), |own| format!("{own}&{}", delivery.url_query_params));
+        url.set_query(Some(&query));
+    }
+    Ok(url)
+}
+
+fn timeout(target: &DeliveryTarget) -> Duration {
+    match u64::try_from(target.http_timeout_seconds) {
+        Ok(0) | Err(_) => TIMEOUT_DEFAULT,
+        Ok(seconds) => Duration::from_secs(seconds).min(TIMEOUT_MAX),
+    }
+}
+
+fn set_request_id(
+    headers: &mut HeaderMap,
+    delivery: &OutgoingDelivery,
+    config: &ProjectConfig,
+) -> Result<(), RequestError> {
+    let name = &config.request_id_header;
+    if !delivery.idempotency_key.is_empty() {
+        return set(headers, name, &delivery.idempotency_key);
+    }
+    if name.eq_ignore_ascii_case(posthouse_schema::project_config::DEFAULT_REQUEST_ID_HEADER) {
+        return Ok(());
+    }
+    Err(RequestError::RequestId(name.clone()))
+}
+
+fn authenticate(headers: &mut HeaderMap, authentication: &serde_json::Value) -> Result<(), RequestError> {
+    let field = |object: &str, name: &str| {
+        authentication.get(object).and_then(|object| object.get(name)).and_then(|value| value.as_str())
+    };
+    match authentication.get("type").and_then(|kind| kind.as_str()) {
+        Some("api_key") => {
+            let name = field("api_key", "header_name").ok_or(RequestError::Authentication)?;
+            set_credential(headers, name, field("api_key", "header_value").ok_or(RequestError::Authentication)?)
+        }
+        Some("basic_auth") => {
+            let user = field("basic_auth", "username").ok_or(RequestError::Authentication)?;
+            let password = field("basic_auth", "password").ok_or(RequestError::Authentication)?;
+            set_credential(
+                headers,
+                "authorization",
+                &format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))),
+            )
+        }
+        _ => Err(RequestError::Authentication),
+    }
+}
+
+fn set(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), RequestError> {
+    let (name, value) = header(name, value)?;
+    headers.insert(name, value);
+    Ok(())
+}
+
+/// As [`set`], and marks the value so that no log or record shows it.
+fn set_credential(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), RequestError> {
+    let (name, mut value) = header(name, value)?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(())
+}
+
+fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), RequestError> {
+    let invalid = || RequestError::Header(name.chars().filter(|c| !c.is_control()).take(64).collect());
+    let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+    Ok((parsed, HeaderValue::from_str(value).map_err(|_| invalid())?))
+}
+
+/// Adds the event's headers that are valid, not reserved, and not set already.
+fn forward(headers: &mut HeaderMap, event: &Headers) {
+    let set: Vec<HeaderName> = headers.keys().cloned().collect();
+    for (name, values) in &event.0 {
+        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { continue };
+        if RESERVED.contains(&name.as_str()) || set.contains(&name) {
+            continue;
+        }
+        for value in values {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.append(name.clone(), value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

@@ -1,0 +1,39 @@
+//! Why a job could not be done. A job's failure is never an attempt's failure: that is an outcome, and is recorded.
+
+use posthouse_jobs::QueueError;
+use posthouse_schema::pool::PoolError;
+
+/// What stops a handler.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// No database connection could be had.
+    #[error("no database connection")]
+    Pool(#[from] PoolError),
+    /// A statement failed.
+    #[error("a database statement failed")]
+    Database(#[from] posthouse_schema::QueryError),
+    /// The queue did not take a job.
+    #[error("the queue refused")]
+    Queue(#[from] QueueError),
+    /// A mail could not be made or sent.
+    #[error("the mail could not be sent: {0}")]
+    Mail(String),
+}
+
+impl WorkerError {
+    /// Whether the database answered and refused the content: trying the same again will not help, other rows will pass.
+    #[must_use]
+    pub fn is_content(&self) -> bool {
+        use posthouse_schema::{DatabaseErrorKind, QueryError as Error};
+        match self {
+            Self::Database(Error::DatabaseError(kind, _)) => !matches!(
+                kind,
+                DatabaseErrorKind::ClosedConnection
+                    | DatabaseErrorKind::SerializationFailure
+                    | DatabaseErrorKind::UnableToSendCommand
+            ),
+            Self::Database(Error::SerializationError(_)) => true,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! One file per job: what a worker does with it. A handler may run twice, or after its row is gone; both end well.
+
+mod create_event;
+mod deliver_event;
+mod purge_expired;
+mod send_email;
+mod sweep_deliveries;
+
+pub use self::{
+    create_event::create_event, deliver_event::deliver_event, purge_expired::purge_expired, send_email::send_email,
+    sweep_deliveries::sweep_deliveries,
+};

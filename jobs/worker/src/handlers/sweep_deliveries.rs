@@ -1,0 +1,43 @@
+//! Queue `sweep_deliveries`: the safety net under Redis. Whatever the ledger says is unfinished and overdue gets a job
+//! again; where one lives already, pushing it changes nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use apalis::prelude::{BoxDynError, Data};
+use chrono::Utc;
+use posthouse_jobs::{DeliverEvent, SweepDeliveries};
+use posthouse_schema::event_delivery::{self, StrandedDelivery};
+
+use crate::context::Context;
+
+/// How long a delivery may be overdue before its job counts as lost: longer than a job waits in a healthy deployment.
+const GRACE: Duration = Duration::from_secs(30);
+const PAGE_ROWS: u32 = 1_000;
+
+/// Enqueues every unfinished delivery that is overdue.
+///
+/// # Errors
+/// The database or the queue fails; the job runs again from the start.
+pub async fn sweep_deliveries(job: SweepDeliveries, context: Data<Arc<Context>>) -> Result<(), BoxDynError> {
+    let before = Utc::now() - GRACE;
+    let mut after: Option<StrandedDelivery> = None;
+    let (mut seen, mut enqueued) = (0, 0);
+    loop {
+        let mut conn = context.pool.get().await?;
+        let page = event_delivery::list_stranded_all_projects(&mut conn, before, after.as_ref(), PAGE_ROWS).await?;
+        drop(conn);
+        let jobs: Vec<DeliverEvent> =
+            page.iter().map(|row| DeliverEvent { project_id: row.project_id, event_delivery_id: row.id }).collect();
+        enqueued += context.queues.push_all(&jobs).await?;
+        seen += page.len();
+        let is_last = page.len() < usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
+        after = page.into_iter().last();
+        if is_last {
+            break;
+        }
+    }
+    if seen > 0 {
+        tracing::info!(tick = %job.tick, overdue = seen, enqueued, "Overdue deliveries were swept.");
+    }
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! What workers and the scheduler do: job handlers, the delivery engine, and the periodic jobs.
+
+pub mod batch;
+pub mod config;
+pub mod context;
+pub mod delivery;
+pub mod error;
+pub mod handlers;
+pub mod mail;
+pub mod run;
+pub mod scheduler;

@@ -1,0 +1,64 @@
+//! Settings of a scheduler, read once at start.
+
+use std::net::SocketAddr;
+
+use clap::Parser;
+use posthouse_service::settings::{DatabaseSettings, ProcessSettings, RedisSettings};
+
+use super::schedules::{CatchUp, Schedule, Work};
+
+/// Missed sweeps that are made up for: a sweep sees everything, so a few are plenty, but each leaves its mark in the ledger.
+const SWEEPS_MAX: usize = 120;
+
+const EXAMPLES: &str = "Examples:
+  posthouse-scheduler --retention-days 90
+  posthouse-scheduler --sweep-schedule '*/10 * * * * *'
+Start as many as you like: one is active, the others take over within 15 seconds.";
+
+/// Enqueues the periodic jobs. Exactly one instance of a deployment is active.
+#[derive(Debug, Parser)]
+#[command(name = "posthouse-scheduler", version, after_help = EXAMPLES)]
+pub struct Config {
+    /// Settings of every process.
+    #[command(flatten)]
+    pub process: ProcessSettings,
+    /// The database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// Redis.
+    #[command(flatten)]
+    pub redis: RedisSettings,
+    /// Address of /healthz, /readyz and /metrics.
+    #[arg(long, env = "POSTHOUSE_SCHEDULER_LISTEN", default_value = "127.0.0.1:5007")]
+    pub listen: SocketAddr,
+    /// Whole days for which events, deliveries and attempts are kept.
+    #[arg(long, env = "POSTHOUSE_RETENTION_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    pub retention_days: u16,
+    /// When expired days are dropped and coming ones made, as a cron expression in UTC with seconds first.
+    #[arg(long, env = "POSTHOUSE_PURGE_SCHEDULE", default_value = "0 10 * * * *")]
+    pub purge_schedule: cron::Schedule,
+    /// When overdue deliveries get their job again, as a cron expression in UTC with seconds first.
+    #[arg(long, env = "POSTHOUSE_SWEEP_SCHEDULE", default_value = "*/30 * * * * *")]
+    pub sweep_schedule: cron::Schedule,
+}
+
+impl Config {
+    /// The schedules that these settings make.
+    #[must_use]
+    pub fn schedules(&self) -> Vec<Schedule> {
+        vec![
+            Schedule {
+                name: "purge_expired",
+                cron: self.purge_schedule.clone(),
+                catch_up: CatchUp::Latest,
+                work: Work::Purge { retention_days: self.retention_days },
+            },
+            Schedule {
+                name: "sweep_deliveries",
+                cron: self.sweep_schedule.clone(),
+                catch_up: CatchUp::Each(SWEEPS_MAX),
+                work: Work::Sweep,
+            },
+        ]
+    }
+}

@@ -1,0 +1,99 @@
+# What people and CI run. `./just` lists it; `./just RECIPE` also works where `just` is not installed.
+
+set positional-arguments
+
+tools := justfile_directory() / ".tools"
+built := env_var_or_default("CARGO_TARGET_DIR", justfile_directory() / "target")
+export PATH := tools / "bin:" + env_var("PATH")
+
+# List the recipes
+_list:
+    @"{{just_executable()}}" --justfile "{{justfile()}}" --list --unsorted
+
+# Send real events through every role, print what became of them, stop everything
+demo *ARGS: build
+    @exec "{{built}}/debug/posthouse-demo" demo "$@"
+
+# A system to work with until Ctrl-C: [--release] [--bare] [--project NAME]
+up *ARGS:
+    @cargo build --workspace --bins {{ if ARGS =~ '(^| )--release( |$)' { "--release" } else { "" } }}
+    @exec "{{built}}/{{ if ARGS =~ '(^| )--release( |$)' { "release" } else { "debug" } }}/posthouse-demo" up "$@"
+
+# One role with its flags: just run worker --help
+run ROLE *ARGS:
+    @shift; exec cargo run --quiet --bin "posthouse-{{ROLE}}" -- "$@"
+
+# Everything that must pass, on services of its own
+test: fmt deps build services lint deny
+    @exec "{{built}}/debug/posthouse-demo" stage -- cargo test --workspace --no-fail-fast
+
+# The checks that need no services
+check: fmt lint deps deny
+
+# Build every binary
+build:
+    cargo build --workspace --bins
+
+# Install PostgreSQL, Redis and Mosquitto where they are missing
+services:
+    @"{{built}}/debug/posthouse-demo" services
+
+# The code is formatted
+fmt:
+    cargo fmt --all --check
+
+# The compiler and clippy have nothing to say
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Each crate depends on no other of ours than the design allows
+deps:
+    #!/bin/sh
+    set -eu
+    only() {
+        crate=$1; shift
+        # A statement of its own, so that a failing cargo ends the recipe.
+        tree=$(cargo tree --locked -p "$crate" -e normal --prefix none)
+        for found in $(printf '%s\n' "$tree" | sed -n 's/^\(posthouse[a-z-]*\|salvo\) .*/\1/p' | sort -u); do
+            case " $crate $* " in
+                *" $found "*) ;;
+                *) echo "$crate must not depend on $found; a new edge needs a decision in docs/decisions/" >&2; exit 1 ;;
+            esac
+        done
+    }
+    only posthouse-service
+    only posthouse-schema
+    only posthouse-jobs posthouse-schema
+    only posthouse-egress posthouse-service
+    only posthouse-ingest posthouse-jobs posthouse-schema posthouse-service
+    only posthouse-worker posthouse-jobs posthouse-schema posthouse-egress posthouse-service
+    only posthouse-api posthouse-jobs posthouse-schema posthouse-egress posthouse-service salvo
+    echo "The crate graph is as designed."
+
+# Licences, banned crates and sources; known vulnerabilities when their database can be reached
+deny: _cargo-deny
+    #!/bin/sh
+    set -eu
+    cargo deny --log-level warn check licenses bans sources
+    if cargo deny --log-level off fetch db >/dev/null 2>&1; then
+        cargo deny --log-level warn check --disable-fetch advisories
+    else
+        echo "Note: the advisory database cannot be reached, so known vulnerabilities were NOT checked."
+    fi
+
+_cargo-deny:
+    #!/bin/sh
+    set -eu
+    version=0.20.2
+    if ! cargo deny --version 2>/dev/null | grep -qF "cargo-deny $version"; then
+        echo "Building cargo-deny $version into {{tools}}: it checks what may be compiled in and is not installed here. This takes a few minutes, once."
+        cargo install cargo-deny --version "$version" --locked --root "{{tools}}"
+    fi
+
+# Apply pending migrations to DATABASE_URL
+migrate:
+    cargo run --quiet --bin posthouse -- migrate
+
+# Write schema/src/tables.rs from the migrated DATABASE_URL (needs diesel_cli, which needs libpq)
+tables:
+    diesel print-schema

@@ -1,0 +1,196 @@
+//! API keys: `CO.<mask>.<secret>`. The mask finds the row; the row holds a hash of the whole key, which is random and needs
+//! no stretching. A key is shown once, when it is made.
+
+use chrono::{DateTime, Utc};
+use diesel::{ExpressionMethods, HasQuery, Identifiable, OptionalExtension, QueryDsl, QueryResult};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rand::RngExt as _;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::{
+    ids::{ApiKeyId, ProjectId, UserId},
+    tables::api_keys,
+    words::Role,
+};
+
+const MASK_CHARS: usize = 16;
+const SECRET_CHARS: usize = 64;
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// A row of `api_keys`, expired and revoked ones too. Its `Debug` shows no hash.
+#[derive(Clone, HasQuery, Identifiable)]
+#[diesel(table_name = api_keys)]
+pub struct ApiKey {
+    /// The key.
+    pub id: ApiKeyId,
+    /// What it is called.
+    pub name: String,
+    /// SHA-256 of the whole key.
+    pub hash: Vec<u8>,
+    /// What its holder may do.
+    pub role: Role,
+    /// The project, of a project key.
+    pub project_id: Option<ProjectId>,
+    /// The user, of a personal key.
+    pub user_id: Option<UserId>,
+    /// When it ends.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+impl std::fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiKey").field("id", &self.id).field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+/// Whose a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// A project key.
+    Project(ProjectId),
+    /// A personal key.
+    User(UserId),
+}
+
+/// A key in the clear: shown once, then forgotten. Its `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PlainKey(String);
+
+impl std::fmt::Debug for PlainKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PlainKey(***)")
+    }
+}
+
+impl PlainKey {
+    /// A new random key.
+    #[must_use]
+    pub fn generate() -> Self {
+        let mut random = rand::rng();
+        let mut chars = |count: usize| -> String {
+            (0..count)
+                .map(|_| char::from(ALPHABET.get(random.random_range(0..ALPHABET.len())).copied().unwrap_or(b'0')))
+                .collect()
+        };
+        Self(format!("CO.{}.{}", chars(MASK_CHARS), chars(SECRET_CHARS)))
+    }
+
+    /// Reads a key as presented. `None`: it has not the form of one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (mask, secret) = text.strip_prefix("CO.")?.split_once('.')?;
+        let is_sound =
+            |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        (is_sound(mask, MASK_CHARS) && is_sound(secret, SECRET_CHARS)).then(|| Self(text.to_string()))
+    }
+
+    /// The key itself: for the one answer that shows it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The part by which its row is found.
+    #[must_use]
+    pub fn mask(&self) -> &str {
+        self.0.split('.').nth(1).unwrap_or_default()
+    }
+
+    /// What is stored of it.
+    #[must_use]
+    pub fn hash(&self) -> Vec<u8> {
+        Sha256::digest(self.0.as_bytes()).to_vec()
+    }
+}
+
+impl ApiKey {
+    /// Makes a key, and returns it in the clear beside its row.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn insert(
+        conn: &mut AsyncPgConnection,
+        owner: Owner,
+        name: &str,
+        role: Role,
+        expires_at: Option<DateTime<Utc>>,
+    ) -> QueryResult<(Self, PlainKey)> {
+        let plain = PlainKey::generate();
+        let (project, user) = match owner {
+            Owner::Project(id) => (Some(id), None),
+            Owner::User(id) => (None, Some(id)),
+        };
+        let row = diesel::insert_into(api_keys::table)
+            .values((
+                api_keys::id.eq(ApiKeyId::generate()),
+                api_keys::mask.eq(plain.mask()),
+                api_keys::hash.eq(plain.hash()),
+                api_keys::name.eq(name),
+                api_keys::role.eq(role),
+                api_keys::project_id.eq(project),
+                api_keys::user_id.eq(user),
+                api_keys::expires_at.eq(expires_at),
+            ))
+            .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
+            .get_result(conn)
+            .await?;
+        Ok((row, plain))
+    }
+
+    /// The row of a presented key. `None`: there is none with its mask, or its hash differs.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn find(conn: &mut AsyncPgConnection, key: &PlainKey) -> QueryResult<Option<Self>> {
+        let row: Option<Self> = Self::query().filter(api_keys::mask.eq(key.mask())).first(conn).await.optional()?;
+        Ok(row.filter(|row| bool::from(row.hash.ct_eq(&key.hash()))))
+    }
+
+    /// Whether it is valid at `now`.
+    #[must_use]
+    pub fn is_live(&self, now: DateTime<Utc>) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| end > now)
+    }
+
+    /// Ends the key's life. `false`: it had ended, or there is none.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn revoke(conn: &mut AsyncPgConnection, id: ApiKeyId) -> QueryResult<bool> {
+        let revoked =
+            diesel::update(api_keys::table.filter(api_keys::id.eq(id)).filter(api_keys::revoked_at.is_null()))
+                .set(api_keys::revoked_at.eq(diesel::dsl::now))
+                .execute(conn)
+                .await?;
+        Ok(revoked == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_have_their_form_and_are_not_printed() {
+        let key = PlainKey::generate();
+        assert_eq!(key.expose().len(), 3 + 16 + 1 + 64);
+        assert_eq!(PlainKey::parse(key.expose()), Some(key.clone()));
+        assert_eq!(format!("{key:?}"), "PlainKey(***)");
+        assert_ne!(PlainKey::generate(), key);
+        for text in [
+            "",
+            "CO.",
+            "CO.a.b",
+            "XX.0123456789abcdef.0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        ] {
+            assert_eq!(PlainKey::parse(text), None, "{text}");
+        }
+        assert_eq!(PlainKey::parse(&format!("{}x", key.expose())), None);
+        assert_eq!(PlainKey::parse(&key.expose().replace("CO.", "co.")), None);
+    }
+}

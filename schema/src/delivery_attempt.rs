@@ -1,0 +1,101 @@
+//! Delivery attempts: one HTTP request of a delivery and its answer. Appended, never updated.
+
+use chrono::{DateTime, Utc};
+use diesel::{ExpressionMethods, HasQuery, Identifiable, Insertable, OptionalExtension, QueryDsl, QueryResult};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use crate::{
+    ids::{DeliveryAttemptId, EndpointId, EventDeliveryId, ProjectId},
+    json::Headers,
+    tables::delivery_attempts,
+};
+
+/// A row of `delivery_attempts`.
+#[derive(Debug, Clone, HasQuery, Identifiable, Insertable)]
+#[diesel(table_name = delivery_attempts, primary_key(project_id, id))]
+pub struct DeliveryAttempt {
+    /// The project.
+    pub project_id: ProjectId,
+    /// The attempt; its time is when the request began.
+    pub id: DeliveryAttemptId,
+    /// The delivery.
+    pub event_delivery_id: EventDeliveryId,
+    /// Where it went.
+    pub endpoint_id: EndpointId,
+    /// The URL that was requested.
+    pub url: String,
+    /// The request's method.
+    pub method: String,
+    /// Whether the answer was 2xx and was read in full.
+    pub is_success: bool,
+    /// The answer's status; `None` when there was no answer.
+    pub status_code: Option<i32>,
+    /// What went wrong, for people.
+    pub error: Option<String>,
+    /// What went wrong, for machines; see `docs/delivery.md`.
+    pub error_class: Option<String>,
+    /// Headers as sent.
+    pub request_headers: Headers,
+    /// Headers as received.
+    pub response_headers: Headers,
+    /// The first bytes of the answer, up to the limit.
+    pub response_body: Option<Vec<u8>>,
+    /// The address that answered; `None` through a proxy.
+    pub ip_address: Option<String>,
+    /// When the request began.
+    pub requested_at: DateTime<Utc>,
+    /// When the answer was complete.
+    pub responded_at: Option<DateTime<Utc>>,
+    /// Milliseconds from the one to the other, or to the failure.
+    pub duration_ms: i32,
+}
+
+/// Appends the attempts that are not there yet, in one statement.
+///
+/// # Errors
+/// The database fails; nothing is inserted.
+pub async fn insert_batch(conn: &mut AsyncPgConnection, rows: &[DeliveryAttempt]) -> QueryResult<usize> {
+    diesel::insert_into(delivery_attempts::table).values(rows).on_conflict_do_nothing().execute(conn).await
+}
+
+/// The newest `limit` attempts of a delivery, the oldest of them first.
+///
+/// # Errors
+/// The database fails.
+pub async fn list(
+    conn: &mut AsyncPgConnection,
+    project: ProjectId,
+    delivery: EventDeliveryId,
+    limit: i64,
+) -> QueryResult<Vec<DeliveryAttempt>> {
+    let mut attempts: Vec<DeliveryAttempt> = DeliveryAttempt::query()
+        .filter(delivery_attempts::project_id.eq(project))
+        .filter(delivery_attempts::event_delivery_id.eq(delivery))
+        // No attempt is older than its delivery: earlier days need not be searched.
+        .filter(delivery_attempts::id.ge(DeliveryAttemptId::first_at(delivery.created_at())))
+        .order(delivery_attempts::id.desc())
+        .limit(limit)
+        .load(conn)
+        .await?;
+    attempts.reverse();
+    Ok(attempts)
+}
+
+/// The attempt with this id of this delivery, or `None`.
+///
+/// # Errors
+/// The database fails.
+pub async fn find(
+    conn: &mut AsyncPgConnection,
+    project: ProjectId,
+    delivery: EventDeliveryId,
+    id: DeliveryAttemptId,
+) -> QueryResult<Option<DeliveryAttempt>> {
+    DeliveryAttempt::query()
+        .filter(delivery_attempts::project_id.eq(project))
+        .filter(delivery_attempts::id.eq(id))
+        .filter(delivery_attempts::event_delivery_id.eq(delivery))
+        .first(conn)
+        .await
+        .optional()
+}

@@ -1,0 +1,334 @@
+//! Endpoints: the URLs to which a project's events are delivered, with the secrets that sign for them.
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    AsChangeset, BoolExpressionMethods, ExpressionMethods, HasQuery, Identifiable, Insertable, IntoSql,
+    OptionalExtension, PgTextExpressionMethods, QueryDsl, QueryResult,
+    dsl::now,
+    sql_types::{Nullable, Timestamptz},
+};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+
+use crate::{
+    ids::{EndpointId, EndpointSecretId, ProjectId},
+    page::{Page, PageRequest},
+    tables::{endpoint_secrets, endpoints, subscriptions},
+    words::EndpointStatus,
+};
+
+/// A live row of `endpoints`; deleted rows cannot be read through this type.
+#[derive(Debug, Clone, HasQuery, Identifiable)]
+#[diesel(table_name = endpoints, primary_key(project_id, id), base_query = endpoints::table.filter(endpoints::deleted_at.is_null()))]
+pub struct Endpoint {
+    /// The project.
+    pub project_id: ProjectId,
+    /// The endpoint.
+    pub id: EndpointId,
+    /// Its name.
+    pub name: String,
+    /// Where requests go.
+    pub url: String,
+    /// For people.
+    pub description: String,
+    /// Its owner in the caller's own terms; empty for none.
+    pub owner_id: String,
+    /// Whether it receives.
+    pub status: EndpointStatus,
+    /// Whether signatures carry a timestamp.
+    pub advanced_signatures: bool,
+    /// `application/json` or `application/x-www-form-urlencoded`.
+    pub content_type: String,
+    /// Longest wait for the whole answer; 0 means the default.
+    pub http_timeout_seconds: i32,
+    /// Requests per duration; 0 for no limit.
+    pub rate_limit: i32,
+    /// The duration.
+    pub rate_limit_duration_seconds: i32,
+    /// How requests authenticate, contract section 2.2.
+    pub authentication: Option<serde_json::Value>,
+    /// Who hears that it was disabled.
+    pub support_email: String,
+    /// Where notifications go.
+    pub slack_webhook_url: String,
+    /// Where notifications go.
+    pub teams_webhook_url: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What a caller can set.
+#[derive(Debug, Clone, Insertable, AsChangeset)]
+#[diesel(table_name = endpoints, treat_none_as_null = true)]
+pub struct EndpointValues {
+    /// Its name.
+    pub name: String,
+    /// Where requests go.
+    pub url: String,
+    /// For people.
+    pub description: String,
+    /// Its owner; empty for none.
+    pub owner_id: String,
+    /// Whether signatures carry a timestamp.
+    pub advanced_signatures: bool,
+    /// How the body is encoded.
+    pub content_type: String,
+    /// Longest wait for the whole answer.
+    pub http_timeout_seconds: i32,
+    /// Requests per duration.
+    pub rate_limit: i32,
+    /// The duration.
+    pub rate_limit_duration_seconds: i32,
+    /// How requests authenticate.
+    pub authentication: Option<serde_json::Value>,
+    /// Who hears that it was disabled.
+    pub support_email: String,
+    /// Where notifications go.
+    pub slack_webhook_url: String,
+    /// Where notifications go.
+    pub teams_webhook_url: String,
+}
+
+/// A secret of an endpoint. Its `Debug` does not show the value.
+#[derive(Clone, HasQuery, Identifiable)]
+#[diesel(table_name = endpoint_secrets, primary_key(project_id, endpoint_id, id), base_query = endpoint_secrets::table.filter(endpoint_secrets::deleted_at.is_null()))]
+pub struct EndpointSecret {
+    /// The project.
+    pub project_id: ProjectId,
+    /// The endpoint.
+    pub endpoint_id: EndpointId,
+    /// The secret.
+    pub id: EndpointSecretId,
+    /// What signs.
+    pub value: String,
+    /// When it stops signing.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl std::fmt::Debug for EndpointSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EndpointSecret")
+            .field("id", &self.id)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which endpoints to list.
+#[derive(Debug, Clone, Default)]
+pub struct EndpointFilter {
+    /// A part of the name, in any case.
+    pub name_part: Option<String>,
+    /// Only this owner's.
+    pub owner_id: Option<String>,
+}
+
+impl Endpoint {
+    /// The endpoint with this id in this project, or `None`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn find(conn: &mut AsyncPgConnection, project: ProjectId, id: EndpointId) -> QueryResult<Option<Self>> {
+        Self::query()
+            .filter(endpoints::project_id.eq(project))
+            .filter(endpoints::id.eq(id))
+            .first(conn)
+            .await
+            .optional()
+    }
+
+    /// A page of the project's endpoints.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn list(
+        conn: &mut AsyncPgConnection,
+        project: ProjectId,
+        filter: &EndpointFilter,
+        page: &PageRequest<EndpointId>,
+    ) -> QueryResult<Page<Self>> {
+        let mut query = Self::query().filter(endpoints::project_id.eq(project)).into_boxed();
+        if let Some(part) = &filter.name_part {
+            query = query.filter(endpoints::name.ilike(format!("%{}%", escape_like(part))));
+        }
+        if let Some(owner) = &filter.owner_id {
+            query = query.filter(endpoints::owner_id.eq(owner.clone()).and(endpoints::owner_id.ne("")));
+        }
+        query = match (page.reads_ascending(), page.cursor) {
+            (true, Some(cursor)) => query.filter(endpoints::id.ge(cursor)).order(endpoints::id.asc()),
+            (true, None) => query.order(endpoints::id.asc()),
+            (false, Some(cursor)) => query.filter(endpoints::id.le(cursor)).order(endpoints::id.desc()),
+            (false, None) => query.order(endpoints::id.desc()),
+        };
+        Ok(page.page(query.limit(page.rows_to_read()).load(conn).await?))
+    }
+
+    /// The live endpoints among `ids`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn find_many(
+        conn: &mut AsyncPgConnection,
+        project: ProjectId,
+        ids: &[EndpointId],
+    ) -> QueryResult<Vec<Self>> {
+        Self::query().filter(endpoints::project_id.eq(project)).filter(endpoints::id.eq_any(ids)).load(conn).await
+    }
+
+    /// Makes an endpoint with its first secret.
+    ///
+    /// # Errors
+    /// The database fails; nothing is made.
+    pub async fn insert(
+        conn: &mut AsyncPgConnection,
+        project: ProjectId,
+        values: &EndpointValues,
+        secret: &str,
+    ) -> QueryResult<Self> {
+        let id = EndpointId::generate();
+        conn.transaction::<_, diesel::result::Error, _>(async |conn| {
+            let row = diesel::insert_into(endpoints::table)
+                .values((endpoints::project_id.eq(project), endpoints::id.eq(id), values))
+                .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
+                .get_result(conn)
+                .await?;
+            insert_secret(conn, project, id, secret).await?;
+            Ok(row)
+        })
+        .await
+    }
+
+    /// Writes what a caller can set. `None`: there is no such endpoint.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn update(
+        conn: &mut AsyncPgConnection,
+        project: ProjectId,
+        id: EndpointId,
+        values: &EndpointValues,
+    ) -> QueryResult<Option<Self>> {
+        let live = endpoints::table.find((project, id)).filter(endpoints::deleted_at.is_null());
+        diesel::update(live)
+            .set((values, endpoints::updated_at.eq(diesel::dsl::now)))
+            .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
+            .get_result(conn)
+            .await
+            .optional()
+    }
+
+    /// Moves the endpoint from one of `from` to `to`. `None`: there is none, or it is in another state.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn set_status(
+        conn: &mut AsyncPgConnection,
+        (project, id): (ProjectId, EndpointId),
+        from: &[EndpointStatus],
+        to: EndpointStatus,
+    ) -> QueryResult<Option<Self>> {
+        let live = endpoints::table
+            .find((project, id))
+            .filter(endpoints::deleted_at.is_null())
+            .filter(endpoints::status.eq_any(from));
+        diesel::update(live)
+            .set((endpoints::status.eq(to), endpoints::updated_at.eq(diesel::dsl::now)))
+            .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
+            .get_result(conn)
+            .await
+            .optional()
+    }
+
+    /// Deletes the endpoint and its subscriptions. `false`: there was none.
+    ///
+    /// # Errors
+    /// The database fails; nothing is deleted.
+    pub async fn delete(conn: &mut AsyncPgConnection, project: ProjectId, id: EndpointId) -> QueryResult<bool> {
+        conn.transaction::<_, diesel::result::Error, _>(async |conn| {
+            let live = endpoints::table.find((project, id)).filter(endpoints::deleted_at.is_null());
+            let deleted = diesel::update(live).set(endpoints::deleted_at.eq(diesel::dsl::now)).execute(conn).await?;
+            let of_endpoint = subscriptions::table
+                .filter(subscriptions::project_id.eq(project))
+                .filter(subscriptions::endpoint_id.eq(id))
+                .filter(subscriptions::deleted_at.is_null());
+            diesel::update(of_endpoint).set(subscriptions::deleted_at.eq(diesel::dsl::now)).execute(conn).await?;
+            Ok(deleted == 1)
+        })
+        .await
+    }
+}
+
+/// The secrets of these endpoints, the oldest first.
+///
+/// # Errors
+/// The database fails.
+pub async fn secrets_of(
+    conn: &mut AsyncPgConnection,
+    project: ProjectId,
+    ids: &[EndpointId],
+) -> QueryResult<Vec<EndpointSecret>> {
+    EndpointSecret::query()
+        .filter(endpoint_secrets::project_id.eq(project))
+        .filter(endpoint_secrets::endpoint_id.eq_any(ids))
+        .filter(
+            endpoint_secrets::expires_at
+                .is_null()
+                .or(endpoint_secrets::expires_at.gt(now.into_sql::<Nullable<Timestamptz>>())),
+        )
+        .order((endpoint_secrets::endpoint_id, endpoint_secrets::id))
+        .load(conn)
+        .await
+}
+
+/// Adds a secret that signs from now on; those before it go on signing until `old_expire_at`.
+///
+/// # Errors
+/// The database fails; nothing is changed.
+pub async fn roll_secret(
+    conn: &mut AsyncPgConnection,
+    (project, endpoint): (ProjectId, EndpointId),
+    value: &str,
+    old_expire_at: DateTime<Utc>,
+) -> QueryResult<()> {
+    conn.transaction::<_, diesel::result::Error, _>(async |conn| {
+        let old = endpoint_secrets::table
+            .filter(endpoint_secrets::project_id.eq(project))
+            .filter(endpoint_secrets::endpoint_id.eq(endpoint))
+            .filter(endpoint_secrets::expires_at.is_null())
+            .filter(endpoint_secrets::deleted_at.is_null());
+        diesel::update(old)
+            .set((endpoint_secrets::expires_at.eq(old_expire_at), endpoint_secrets::updated_at.eq(diesel::dsl::now)))
+            .execute(conn)
+            .await?;
+        insert_secret(conn, project, endpoint, value).await
+    })
+    .await
+}
+
+async fn insert_secret(
+    conn: &mut AsyncPgConnection,
+    project: ProjectId,
+    endpoint: EndpointId,
+    value: &str,
+) -> QueryResult<()> {
+    diesel::insert_into(endpoint_secrets::table)
+        .values((
+            endpoint_secrets::project_id.eq(project),
+            endpoint_secrets::endpoint_id.eq(endpoint),
+            endpoint_secrets::id.eq(EndpointSecretId::generate()),
+            endpoint_secrets::value.eq(value),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// `%` and `_` of a search mean themselves.
+pub(crate) fn escape_like(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}

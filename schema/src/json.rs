@@ -1,0 +1,46 @@
+//! JSON columns with a Rust type: what is stored is checked when it is read, so the rest of the code can trust it.
+
+use std::collections::BTreeMap;
+
+use diesel::{
+    deserialize::{self, FromSql},
+    expression::AsExpression,
+    pg::{Pg, PgValue},
+    serialize::{self, Output, ToSql},
+    sql_types::Jsonb,
+};
+use serde::{Deserialize, Serialize};
+
+/// Header names, as the caller spelled them, to lists of values.
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, AsExpression, diesel::deserialize::FromSqlRow,
+)]
+#[diesel(sql_type = Jsonb)]
+#[serde(transparent)]
+pub struct Headers(pub BTreeMap<String, Vec<String>>);
+
+impl Headers {
+    /// The first value of the header with this name in any case.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .and_then(|(_, values)| values.first())
+            .map(String::as_str)
+    }
+}
+
+impl ToSql<Jsonb, Pg> for Headers {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        let value = serde_json::to_value(self)?;
+        <serde_json::Value as ToSql<Jsonb, Pg>>::to_sql(&value, &mut out.reborrow())
+    }
+}
+
+impl FromSql<Jsonb, Pg> for Headers {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        let value = <serde_json::Value as FromSql<Jsonb, Pg>>::from_sql(value)?;
+        Ok(serde_json::from_value(value)?)
+    }
+}

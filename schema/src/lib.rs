@@ -1,0 +1,41 @@
+//! The ledger: tables, rows, queries, ids and migrations. The only crate that speaks SQL.
+//!
+//! Queries take a connection and return [`diesel::QueryResult`]; they log nothing, know no HTTP and enqueue nothing.
+//! Every read of a project's data takes the project's id.
+
+pub mod api_key;
+pub mod audit;
+pub mod delivery_attempt;
+pub mod delivery_target;
+pub mod endpoint;
+pub mod event;
+pub mod event_delivery;
+pub mod ids;
+pub mod json;
+pub mod lease;
+pub mod ledger;
+pub mod migrations;
+pub mod organisation;
+pub mod page;
+pub mod partitions;
+pub mod pool;
+pub mod project;
+pub mod project_config;
+pub mod routing;
+pub mod schedule;
+pub mod source;
+pub mod source_feed;
+pub mod subscription;
+#[rustfmt::skip]
+mod tables;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod text_array;
+pub mod user;
+pub mod words;
+
+/// Why a query failed.
+pub type QueryError = diesel::result::Error;
+
+/// What kind of refusal a [`QueryError`] is.
+pub use diesel::result::DatabaseErrorKind;

@@ -1,0 +1,143 @@
+//! Projects: isolated spaces of endpoints, sources and events.
+
+use chrono::{DateTime, Utc};
+use diesel::{ExpressionMethods, HasQuery, Identifiable, OptionalExtension, QueryDsl, QueryResult};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use crate::{
+    ids::{OrganisationId, ProjectId},
+    project_config::ProjectConfig,
+    tables::projects,
+    words::ProjectKind,
+};
+
+/// A live row of `projects`.
+#[derive(Debug, Clone, HasQuery, Identifiable)]
+#[diesel(table_name = projects, base_query = projects::table.filter(projects::deleted_at.is_null()))]
+pub struct Project {
+    /// The project.
+    pub id: ProjectId,
+    /// Whose it is.
+    pub organisation_id: OrganisationId,
+    /// Its name, unique in the organisation.
+    pub name: String,
+    /// Which way its events go.
+    pub kind: ProjectKind,
+    /// A picture of it.
+    pub logo_url: String,
+    /// Its settings.
+    pub config: ProjectConfig,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A project to insert.
+#[derive(Debug, Clone)]
+pub struct NewProject {
+    /// Whose it is.
+    pub organisation_id: OrganisationId,
+    /// Its name.
+    pub name: String,
+    /// Which way its events go.
+    pub kind: ProjectKind,
+    /// A picture of it.
+    pub logo_url: String,
+    /// Its settings.
+    pub config: ProjectConfig,
+}
+
+impl Project {
+    /// The project with this id, or `None`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn find(conn: &mut AsyncPgConnection, id: ProjectId) -> QueryResult<Option<Self>> {
+        Self::query().filter(projects::id.eq(id)).first(conn).await.optional()
+    }
+
+    /// The organisation's project of this name, or `None`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn find_by_name(
+        conn: &mut AsyncPgConnection,
+        organisation: OrganisationId,
+        name: &str,
+    ) -> QueryResult<Option<Self>> {
+        Self::query()
+            .filter(projects::organisation_id.eq(organisation))
+            .filter(projects::name.eq(name))
+            .first(conn)
+            .await
+            .optional()
+    }
+
+    /// All projects of the organisation, the newest first, up to `limit`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn list(
+        conn: &mut AsyncPgConnection,
+        organisation: OrganisationId,
+        limit: i64,
+    ) -> QueryResult<Vec<Self>> {
+        Self::query()
+            .filter(projects::organisation_id.eq(organisation))
+            .order(projects::id.desc())
+            .limit(limit)
+            .load(conn)
+            .await
+    }
+
+    /// Makes a project.
+    ///
+    /// # Errors
+    /// The database fails; a unique violation when the organisation has one of that name.
+    pub async fn insert(conn: &mut AsyncPgConnection, new: &NewProject) -> QueryResult<Self> {
+        diesel::insert_into(projects::table)
+            .values((
+                projects::id.eq(ProjectId::generate()),
+                projects::organisation_id.eq(new.organisation_id),
+                projects::name.eq(&new.name),
+                projects::kind.eq(new.kind),
+                projects::logo_url.eq(&new.logo_url),
+                projects::config.eq(&new.config),
+            ))
+            .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
+            .get_result(conn)
+            .await
+    }
+
+    /// Writes name, logo and settings. `None`: there is no such project.
+    ///
+    /// # Errors
+    /// The database fails; a unique violation when the name is taken.
+    pub async fn update(conn: &mut AsyncPgConnection, changed: &Self) -> QueryResult<Option<Self>> {
+        diesel::update(projects::table.filter(projects::id.eq(changed.id)).filter(projects::deleted_at.is_null()))
+            .set((
+                projects::name.eq(&changed.name),
+                projects::logo_url.eq(&changed.logo_url),
+                projects::config.eq(&changed.config),
+                projects::updated_at.eq(diesel::dsl::now),
+            ))
+            .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
+            .get_result(conn)
+            .await
+            .optional()
+    }
+
+    /// Deletes the project: it can no longer be read, and nothing of it is delivered. `false`: there was none.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn delete(conn: &mut AsyncPgConnection, id: ProjectId) -> QueryResult<bool> {
+        let deleted =
+            diesel::update(projects::table.filter(projects::id.eq(id)).filter(projects::deleted_at.is_null()))
+                .set(projects::deleted_at.eq(diesel::dsl::now))
+                .execute(conn)
+                .await?;
+        Ok(deleted == 1)
+    }
+}

@@ -1,0 +1,238 @@
+//! A project's settings as stored in `projects.config`: JSON with the names of the public API, contract section 2.1.
+//! Missing keys take their defaults, so that an old row can be read by a newer release.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    ExpressionMethods, QueryDsl, QueryResult,
+    deserialize::{self, FromSql},
+    expression::AsExpression,
+    pg::{Pg, PgValue},
+    serialize::{self, Output, ToSql},
+    sql_types::Jsonb,
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde::{Deserialize, Serialize};
+
+use crate::{ids::ProjectId, tables::projects, words::RetryStrategy};
+
+/// The header that carries the request id, unless a project chooses its own.
+pub const DEFAULT_REQUEST_ID_HEADER: &str = "X-Convoy-Idempotency-Key";
+/// The header that carries the signature, unless a project chooses its own.
+pub const DEFAULT_SIGNATURE_HEADER: &str = "X-Convoy-Signature";
+
+/// Everything a project can set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, AsExpression, diesel::deserialize::FromSqlRow)]
+#[serde(default)]
+#[diesel(sql_type = Jsonb)]
+pub struct ProjectConfig {
+    /// Bytes of an ingested body; 0 means the instance's limit.
+    pub max_payload_read_size: u64,
+    /// Stored for clients that set it; our signatures always carry what prevents replays.
+    pub replay_attacks_prevention_enabled: bool,
+    /// Whether deliveries carry `X-Convoy-Event-ID` and `X-Convoy-EventDelivery-ID`.
+    pub add_event_id_trace_headers: bool,
+    /// Whether an endpoint is disabled after a delivery ran out of attempts.
+    pub disable_endpoint: bool,
+    /// Whether one endpoint may have several subscriptions.
+    pub multiple_endpoint_subscriptions: bool,
+    /// Whether creating a dynamic event waits until its URL is resolved.
+    pub verify_dynamic_events: bool,
+    /// Whether an unmatched dynamic URL may create an endpoint although templates exist.
+    pub allow_unmatched_dynamic_urls: bool,
+    /// How far back searches look, as a duration text; informational.
+    pub search_policy: String,
+    /// Events the project may create per duration.
+    pub ratelimit: RateLimit,
+    /// When failed deliveries are tried again.
+    pub strategy: RetryPolicy,
+    /// Rules for endpoint URLs.
+    pub ssl: SslConfig,
+    /// How deliveries are signed.
+    pub signature: SignatureConfig,
+    /// The header that carries an event's idempotency key to endpoints.
+    pub request_id_header: String,
+    /// Events about the project itself.
+    pub meta_event: MetaEventConfig,
+    /// Thresholds of the circuit breaker; `None` means the instance's.
+    pub circuit_breaker: Option<serde_json::Value>,
+}
+
+/// So many events per so many seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateLimit {
+    /// Events.
+    pub count: i32,
+    /// Seconds.
+    pub duration: i32,
+}
+
+/// When failed deliveries are tried again. Each delivery keeps a copy from the time it was created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryPolicy {
+    /// How the wait grows.
+    #[serde(rename = "type")]
+    pub strategy: RetryStrategy,
+    /// The first wait, in seconds.
+    pub duration: i32,
+    /// Attempts in total, the first one included; 0 counts as 1.
+    pub retry_count: i32,
+}
+
+/// Rules for endpoint URLs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SslConfig {
+    /// Refuse `http` endpoints.
+    pub enforce_secure_endpoints: bool,
+}
+
+/// How deliveries are signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignatureConfig {
+    /// Name of the header.
+    pub header: String,
+    /// Version n of the list signs as `vn`; simple signatures use the last one. Never empty.
+    pub versions: Vec<SignatureVersion>,
+}
+
+/// One way of signing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignatureVersion {
+    /// Its id on the wire.
+    pub uid: String,
+    /// The hash under the HMAC.
+    pub hash: SignatureHash,
+    /// How the digest is written.
+    pub encoding: SignatureEncoding,
+    /// When it was added.
+    pub created_at: DateTime<Utc>,
+}
+
+/// The hash under the HMAC: the two with which every client library can verify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum SignatureHash {
+    /// SHA-256.
+    Sha256,
+    /// SHA-512.
+    Sha512,
+}
+
+/// How a digest is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SignatureEncoding {
+    /// Lower-case hexadecimal.
+    Hex,
+    /// Standard base64 with padding.
+    Base64,
+}
+
+/// Events about the project itself, sent to a URL of its owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MetaEventConfig {
+    /// Whether they are sent.
+    pub is_enabled: bool,
+    /// Always `http`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Which ones.
+    pub event_type: Vec<String>,
+    /// Where to.
+    pub url: String,
+    /// What signs them.
+    pub secret: String,
+}
+
+impl Default for ProjectConfig {
+    fn default() -> Self {
+        Self {
+            max_payload_read_size: 51_200,
+            replay_attacks_prevention_enabled: false,
+            add_event_id_trace_headers: false,
+            disable_endpoint: false,
+            multiple_endpoint_subscriptions: false,
+            verify_dynamic_events: false,
+            allow_unmatched_dynamic_urls: false,
+            search_policy: String::new(),
+            ratelimit: RateLimit { count: 1000, duration: 60 },
+            strategy: RetryPolicy { strategy: RetryStrategy::Linear, duration: 100, retry_count: 10 },
+            ssl: SslConfig::default(),
+            signature: SignatureConfig::default(),
+            request_id_header: DEFAULT_REQUEST_ID_HEADER.into(),
+            meta_event: MetaEventConfig::default(),
+            circuit_breaker: None,
+        }
+    }
+}
+
+impl Default for SignatureConfig {
+    fn default() -> Self {
+        Self {
+            header: DEFAULT_SIGNATURE_HEADER.into(),
+            versions: vec![SignatureVersion {
+                uid: ulid::Ulid::generate().to_string(),
+                hash: SignatureHash::Sha256,
+                encoding: SignatureEncoding::Hex,
+                created_at: Utc::now(),
+            }],
+        }
+    }
+}
+
+impl Default for MetaEventConfig {
+    fn default() -> Self {
+        Self {
+            is_enabled: false,
+            kind: "http".into(),
+            event_type: Vec::new(),
+            url: String::new(),
+            secret: String::new(),
+        }
+    }
+}
+
+/// The settings of the live projects among `ids`.
+///
+/// # Errors
+/// The database fails.
+pub async fn load(conn: &mut AsyncPgConnection, ids: &[ProjectId]) -> QueryResult<HashMap<ProjectId, ProjectConfig>> {
+    let rows: Vec<(ProjectId, ProjectConfig)> = projects::table
+        .filter(projects::id.eq_any(ids))
+        .filter(projects::deleted_at.is_null())
+        .select((projects::id, projects::config))
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
+impl ToSql<Jsonb, Pg> for ProjectConfig {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        let value = serde_json::to_value(self)?;
+        <serde_json::Value as ToSql<Jsonb, Pg>>::to_sql(&value, &mut out.reborrow())
+    }
+}
+
+impl FromSql<Jsonb, Pg> for ProjectConfig {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        let value = <serde_json::Value as FromSql<Jsonb, Pg>>::from_sql(value)?;
+        Ok(serde_json::from_value(value)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_object_is_the_default() {
+        let config: ProjectConfig =
+            serde_json::from_str(r#"{"strategy":{"type":"exponential","duration":5,"retry_count":3}}"#).unwrap();
+        assert_eq!(config.strategy, RetryPolicy { strategy: RetryStrategy::Exponential, duration: 5, retry_count: 3 });
+        assert_eq!(config.request_id_header, DEFAULT_REQUEST_ID_HEADER);
+        assert_eq!(config.signature.versions.len(), 1);
+    }
+}

@@ -1,0 +1,109 @@
+//! Who receives an event: the live subscriptions of a project, with what delivering to their endpoints takes. Matching
+//! itself is the worker's; this module only reads.
+
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, QueryDsl, QueryResult, Queryable, Selectable, SelectableHelper,
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use crate::{
+    ids::{EndpointId, ProjectId, SourceId, SubscriptionId},
+    tables::{endpoints, subscriptions},
+    words::{DeliveryMode, EndpointStatus},
+};
+
+/// A live subscription with its live endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The subscription.
+    pub subscription_id: SubscriptionId,
+    /// Its endpoint.
+    pub endpoint_id: EndpointId,
+    /// The source whose events it takes, in incoming projects.
+    pub source_id: Option<SourceId>,
+    /// Exact event types, or `*` for all.
+    pub event_types: Vec<String>,
+    /// What a crash may cause.
+    pub delivery_mode: DeliveryMode,
+    /// The endpoint's owner, in the caller's own terms.
+    pub owner_id: String,
+    /// Whether the endpoint receives.
+    pub endpoint_status: EndpointStatus,
+}
+
+impl Route {
+    /// Whether the subscription wants events of this type: exact and case-sensitive, or `*`.
+    #[must_use]
+    pub fn wants(&self, event_type: &str) -> bool {
+        self.event_types.iter().any(|wanted| wanted == event_type || wanted == "*")
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = subscriptions)]
+struct SubscriptionPart {
+    id: SubscriptionId,
+    endpoint_id: EndpointId,
+    source_id: Option<SourceId>,
+    event_types: Vec<Option<String>>,
+    delivery_mode: DeliveryMode,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = endpoints)]
+struct EndpointPart {
+    owner_id: String,
+    status: EndpointStatus,
+}
+
+/// Which of a project's routes to read.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Routes to these endpoints.
+    pub endpoint_ids: Vec<EndpointId>,
+    /// Routes to the endpoints of these owners.
+    pub owner_ids: Vec<String>,
+    /// Routes from these sources.
+    pub source_ids: Vec<SourceId>,
+    /// Every route of the project.
+    pub is_everything: bool,
+}
+
+/// The wanted routes of a project, in the order in which the subscriptions were made.
+///
+/// # Errors
+/// The database fails.
+pub async fn routes(conn: &mut AsyncPgConnection, project: ProjectId, wanted: &Wanted) -> QueryResult<Vec<Route>> {
+    let mut query =
+        subscriptions::table
+            .inner_join(endpoints::table.on(
+                endpoints::project_id.eq(subscriptions::project_id).and(endpoints::id.eq(subscriptions::endpoint_id)),
+            ))
+            .filter(subscriptions::project_id.eq(project))
+            .filter(subscriptions::deleted_at.is_null())
+            .filter(endpoints::deleted_at.is_null())
+            .select((SubscriptionPart::as_select(), EndpointPart::as_select()))
+            .order(subscriptions::id)
+            .into_boxed();
+    if !wanted.is_everything {
+        query = query.filter(
+            subscriptions::endpoint_id
+                .eq_any(&wanted.endpoint_ids)
+                .or(endpoints::owner_id.eq_any(&wanted.owner_ids))
+                .or(subscriptions::source_id.eq_any(&wanted.source_ids)),
+        );
+    }
+    let rows: Vec<(SubscriptionPart, EndpointPart)> = query.load(conn).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(subscription, endpoint)| Route {
+            subscription_id: subscription.id,
+            endpoint_id: subscription.endpoint_id,
+            source_id: subscription.source_id,
+            event_types: subscription.event_types.into_iter().flatten().collect(),
+            delivery_mode: subscription.delivery_mode,
+            owner_id: endpoint.owner_id,
+            endpoint_status: endpoint.status,
+        })
+        .collect())
+}

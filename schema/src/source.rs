@@ -1,0 +1,200 @@
+//! Sources: where events come in, from providers over HTTP or from message brokers.
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    AsChangeset, ExpressionMethods, HasQuery, Identifiable, Insertable, OptionalExtension, QueryDsl, QueryResult,
+};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+
+use crate::{
+    ids::{ProjectId, SourceId},
+    page::{Page, PageRequest},
+    tables::{sources, subscriptions},
+    text_array::TextArray,
+    words::SourceKind,
+};
+
+/// A live row of `sources`. Its `Debug` shows neither verifier nor broker credentials.
+#[derive(Clone, HasQuery, Identifiable)]
+#[diesel(table_name = sources, primary_key(project_id, id), base_query = sources::table.filter(sources::deleted_at.is_null()))]
+pub struct Source {
+    /// The project.
+    pub project_id: ProjectId,
+    /// The source.
+    pub id: SourceId,
+    /// Its part of the ingest URL.
+    pub mask_id: String,
+    /// Its name.
+    pub name: String,
+    /// Where its events come from.
+    pub kind: SourceKind,
+    /// The provider whose form of signing it uses; empty for none.
+    pub provider: String,
+    /// Whether it takes nothing in.
+    pub is_disabled: bool,
+    /// How requests prove themselves.
+    pub verifier: Option<serde_json::Value>,
+    /// What an ingest request is answered with.
+    pub custom_response: Option<serde_json::Value>,
+    /// Inbound headers that are forwarded.
+    pub forward_headers: TextArray,
+    /// The broker.
+    pub pub_sub: Option<serde_json::Value>,
+    /// Where an idempotency key is made from.
+    pub idempotency_keys: TextArray,
+    /// Where the event type is read from.
+    pub event_type_location: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").field("id", &self.id).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// What a caller can set.
+#[derive(Clone, Insertable, AsChangeset)]
+#[diesel(table_name = sources, treat_none_as_null = true)]
+pub struct SourceValues {
+    /// Its name.
+    pub name: String,
+    /// Where its events come from.
+    pub kind: SourceKind,
+    /// The provider.
+    pub provider: String,
+    /// Whether it takes nothing in.
+    pub is_disabled: bool,
+    /// How requests prove themselves.
+    pub verifier: Option<serde_json::Value>,
+    /// What an ingest request is answered with.
+    pub custom_response: Option<serde_json::Value>,
+    /// Inbound headers that are forwarded.
+    pub forward_headers: TextArray,
+    /// The broker.
+    pub pub_sub: Option<serde_json::Value>,
+    /// Where an idempotency key is made from.
+    pub idempotency_keys: TextArray,
+    /// Where the event type is read from.
+    pub event_type_location: String,
+}
+
+/// Which sources to list.
+#[derive(Debug, Clone, Default)]
+pub struct SourceFilter {
+    /// Only this kind.
+    pub kind: Option<SourceKind>,
+    /// Only this provider.
+    pub provider: Option<String>,
+}
+
+impl Source {
+    /// The source with this id in this project, or `None`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn find(conn: &mut AsyncPgConnection, project: ProjectId, id: SourceId) -> QueryResult<Option<Self>> {
+        Self::query().filter(sources::project_id.eq(project)).filter(sources::id.eq(id)).first(conn).await.optional()
+    }
+
+    /// The live sources among `ids`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn find_many(
+        conn: &mut AsyncPgConnection,
+        project: ProjectId,
+        ids: &[SourceId],
+    ) -> QueryResult<Vec<Self>> {
+        Self::query().filter(sources::project_id.eq(project)).filter(sources::id.eq_any(ids)).load(conn).await
+    }
+
+    /// A page of the project's sources.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn list(
+        conn: &mut AsyncPgConnection,
+        project: ProjectId,
+        filter: &SourceFilter,
+        page: &PageRequest<SourceId>,
+    ) -> QueryResult<Page<Self>> {
+        let mut query = Self::query().filter(sources::project_id.eq(project)).into_boxed();
+        if let Some(kind) = filter.kind {
+            query = query.filter(sources::kind.eq(kind));
+        }
+        if let Some(provider) = &filter.provider {
+            query = query.filter(sources::provider.eq(provider.clone()));
+        }
+        query = match (page.reads_ascending(), page.cursor) {
+            (true, Some(cursor)) => query.filter(sources::id.ge(cursor)).order(sources::id.asc()),
+            (true, None) => query.order(sources::id.asc()),
+            (false, Some(cursor)) => query.filter(sources::id.le(cursor)).order(sources::id.desc()),
+            (false, None) => query.order(sources::id.desc()),
+        };
+        Ok(page.page(query.limit(page.rows_to_read()).load(conn).await?))
+    }
+
+    /// Makes a source.
+    ///
+    /// # Errors
+    /// The database fails; a unique violation when the mask is taken.
+    pub async fn insert(
+        conn: &mut AsyncPgConnection,
+        project: ProjectId,
+        mask: &str,
+        values: &SourceValues,
+    ) -> QueryResult<Self> {
+        diesel::insert_into(sources::table)
+            .values((
+                sources::project_id.eq(project),
+                sources::id.eq(SourceId::generate()),
+                sources::mask_id.eq(mask),
+                values,
+            ))
+            .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
+            .get_result(conn)
+            .await
+    }
+
+    /// Writes what a caller can set. `None`: there is no such source.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn update(
+        conn: &mut AsyncPgConnection,
+        project: ProjectId,
+        id: SourceId,
+        values: &SourceValues,
+    ) -> QueryResult<Option<Self>> {
+        diesel::update(sources::table.find((project, id)).filter(sources::deleted_at.is_null()))
+            .set((values, sources::updated_at.eq(diesel::dsl::now)))
+            .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
+            .get_result(conn)
+            .await
+            .optional()
+    }
+
+    /// Deletes the source and its subscriptions. `false`: there was none.
+    ///
+    /// # Errors
+    /// The database fails; nothing is deleted.
+    pub async fn delete(conn: &mut AsyncPgConnection, project: ProjectId, id: SourceId) -> QueryResult<bool> {
+        conn.transaction::<_, diesel::result::Error, _>(async |conn| {
+            let deleted = diesel::update(sources::table.find((project, id)).filter(sources::deleted_at.is_null()))
+                .set(sources::deleted_at.eq(diesel::dsl::now))
+                .execute(conn)
+                .await?;
+            let of_source = subscriptions::table
+                .filter(subscriptions::project_id.eq(project))
+                .filter(subscriptions::source_id.eq(id))
+                .filter(subscriptions::deleted_at.is_null());
+            diesel::update(of_source).set(subscriptions::deleted_at.eq(diesel::dsl::now)).execute(conn).await?;
+            Ok(deleted == 1)
+        })
+        .await
+    }
+}

@@ -1,0 +1,53 @@
+//! What ingest follows: the live message-broker sources of all projects, each with everything whose change must reach
+//! its consumer. Sources of deleted projects are not among them.
+
+use diesel::{ExpressionMethods, HasQuery, QueryDsl, QueryResult};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::Value;
+
+use crate::{
+    ids::{ProjectId, SourceId},
+    tables::{projects, sources},
+    words::{ProjectKind, SourceKind},
+};
+
+/// A live source of kind `pub_sub`, enabled or not. Two equal values need the same consumer.
+#[derive(Debug, Clone, PartialEq, HasQuery)]
+#[diesel(
+    table_name = sources,
+    base_query = sources::table.inner_join(projects::table)
+        .filter(sources::deleted_at.is_null())
+        .filter(projects::deleted_at.is_null())
+)]
+pub struct FeedSource {
+    /// The project that its events belong to.
+    pub project_id: ProjectId,
+    /// Decides whom an event is meant for.
+    #[diesel(select_expression = projects::kind)]
+    pub project_kind: ProjectKind,
+    /// The source.
+    pub id: SourceId,
+    /// A disabled source is not consumed; what its broker keeps for it stays there.
+    pub is_disabled: bool,
+    /// The broker's settings as stored, credentials included.
+    pub pub_sub: Option<Value>,
+    /// Changes with every setting of the source.
+    pub updated_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// The next `limit` broker sources of all projects after the source `after`, in the order of their ids.
+///
+/// # Errors
+/// The database fails.
+pub async fn broker_sources_all_projects(
+    conn: &mut AsyncPgConnection,
+    after: Option<SourceId>,
+    limit: i64,
+) -> QueryResult<Vec<FeedSource>> {
+    let mut query =
+        FeedSource::query().filter(sources::kind.eq(SourceKind::PubSub)).order(sources::id).limit(limit).into_boxed();
+    if let Some(after) = after {
+        query = query.filter(sources::id.gt(after));
+    }
+    query.load(conn).await
+}

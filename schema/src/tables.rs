@@ -1,0 +1,281 @@
+// @generated automatically by Diesel CLI.
+
+diesel::table! {
+    api_keys (id) {
+        id -> Uuid,
+        mask -> Text,
+        hash -> Bytea,
+        name -> Text,
+        role -> Text,
+        project_id -> Nullable<Uuid>,
+        user_id -> Nullable<Uuid>,
+        expires_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    delivery_attempts (project_id, id) {
+        project_id -> Uuid,
+        id -> Uuid,
+        event_delivery_id -> Uuid,
+        endpoint_id -> Uuid,
+        url -> Text,
+        method -> Text,
+        is_success -> Bool,
+        status_code -> Nullable<Int4>,
+        error -> Nullable<Text>,
+        error_class -> Nullable<Text>,
+        request_headers -> Jsonb,
+        response_headers -> Jsonb,
+        response_body -> Nullable<Bytea>,
+        ip_address -> Nullable<Text>,
+        requested_at -> Timestamptz,
+        responded_at -> Nullable<Timestamptz>,
+        duration_ms -> Int4,
+    }
+}
+
+diesel::table! {
+    endpoint_secrets (project_id, endpoint_id, id) {
+        project_id -> Uuid,
+        endpoint_id -> Uuid,
+        id -> Uuid,
+        value -> Text,
+        expires_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    endpoints (project_id, id) {
+        project_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        url -> Text,
+        description -> Text,
+        owner_id -> Text,
+        status -> Text,
+        advanced_signatures -> Bool,
+        content_type -> Text,
+        http_timeout_seconds -> Int4,
+        rate_limit -> Int4,
+        rate_limit_duration_seconds -> Int4,
+        authentication -> Nullable<Jsonb>,
+        support_email -> Text,
+        slack_webhook_url -> Text,
+        teams_webhook_url -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    event_deliveries (project_id, id) {
+        project_id -> Uuid,
+        id -> Uuid,
+        event_id -> Uuid,
+        endpoint_id -> Uuid,
+        subscription_id -> Uuid,
+        event_type -> Text,
+        status -> Text,
+        delivery_mode -> Text,
+        target_url -> Nullable<Text>,
+        strategy -> Text,
+        retry_interval_seconds -> Int4,
+        retry_limit -> Int4,
+        attempt_count -> Int4,
+        next_send_time -> Timestamptz,
+        latency_seconds -> Nullable<Float8>,
+        description -> Text,
+        acknowledged_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    events (project_id, id) {
+        project_id -> Uuid,
+        id -> Uuid,
+        event_type -> Text,
+        target_kind -> Text,
+        target -> Text,
+        source_id -> Nullable<Uuid>,
+        headers -> Jsonb,
+        payload -> Bytea,
+        idempotency_key -> Text,
+        is_duplicate -> Bool,
+        url_query_params -> Text,
+        url_path -> Text,
+        endpoint_ids -> Array<Nullable<Uuid>>,
+        status -> Text,
+        failure_reason -> Nullable<Text>,
+        acknowledged_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (project_id, idempotency_key) {
+        project_id -> Uuid,
+        idempotency_key -> Text,
+        event_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    leases (name) {
+        name -> Text,
+        holder -> Text,
+        fencing_token -> Int8,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    organisation_members (organisation_id, user_id) {
+        organisation_id -> Uuid,
+        user_id -> Uuid,
+        role -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    organisations (id) {
+        id -> Uuid,
+        name -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    projects (id) {
+        id -> Uuid,
+        organisation_id -> Uuid,
+        name -> Text,
+        kind -> Text,
+        logo_url -> Text,
+        config -> Jsonb,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    schedule_ticks (name, tick_at) {
+        name -> Text,
+        tick_at -> Timestamptz,
+        fencing_token -> Int8,
+        enqueued_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    sources (project_id, id) {
+        project_id -> Uuid,
+        id -> Uuid,
+        mask_id -> Text,
+        name -> Text,
+        kind -> Text,
+        provider -> Text,
+        is_disabled -> Bool,
+        verifier -> Nullable<Jsonb>,
+        custom_response -> Nullable<Jsonb>,
+        forward_headers -> Array<Nullable<Text>>,
+        pub_sub -> Nullable<Jsonb>,
+        idempotency_keys -> Array<Nullable<Text>>,
+        event_type_location -> Text,
+        body_function -> Nullable<Text>,
+        header_function -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    subscription_filters (project_id, subscription_id, id) {
+        project_id -> Uuid,
+        subscription_id -> Uuid,
+        id -> Uuid,
+        event_type -> Text,
+        enabled_at -> Nullable<Timestamptz>,
+        headers -> Jsonb,
+        body -> Jsonb,
+        query -> Jsonb,
+        path -> Jsonb,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    subscriptions (project_id, id) {
+        project_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        endpoint_id -> Uuid,
+        source_id -> Nullable<Uuid>,
+        event_types -> Array<Nullable<Text>>,
+        delivery_mode -> Text,
+        function -> Nullable<Text>,
+        alert_config -> Nullable<Jsonb>,
+        retry_config -> Nullable<Jsonb>,
+        rate_limit_config -> Nullable<Jsonb>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    users (id) {
+        id -> Uuid,
+        first_name -> Text,
+        last_name -> Text,
+        email -> Text,
+        password_hash -> Nullable<Text>,
+        is_email_verified -> Bool,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::joinable!(api_keys -> projects (project_id));
+diesel::joinable!(api_keys -> users (user_id));
+diesel::joinable!(endpoints -> projects (project_id));
+diesel::joinable!(organisation_members -> organisations (organisation_id));
+diesel::joinable!(organisation_members -> users (user_id));
+diesel::joinable!(projects -> organisations (organisation_id));
+diesel::joinable!(sources -> projects (project_id));
+diesel::joinable!(subscriptions -> projects (project_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    api_keys,
+    delivery_attempts,
+    endpoint_secrets,
+    endpoints,
+    event_deliveries,
+    events,
+    idempotency_keys,
+    leases,
+    organisation_members,
+    organisations,
+    projects,
+    schedule_ticks,
+    sources,
+    subscription_filters,
+    subscriptions,
+    users,
+);

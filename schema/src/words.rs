@@ -1,0 +1,190 @@
+//! The closed vocabularies of the ledger as enums: stored as text, and spelled on the wire exactly as stored.
+
+use diesel::{
+    deserialize::{self, FromSql},
+    expression::AsExpression,
+    pg::{Pg, PgValue},
+    serialize::{self, Output, ToSql},
+    sql_types::Text,
+};
+use serde::{Deserialize, Serialize};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, AsExpression, diesel::deserialize::FromSqlRow)]
+        #[diesel(sql_type = Text)]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $text)] $variant),+
+        }
+
+        impl $name {
+            /// Every word, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word as stored and sent.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text),+
+                }
+            }
+
+            /// The value of this exact word, or `None`.
+            #[must_use]
+            pub fn parse(word: &str) -> Option<Self> {
+                match word {
+                    $($text => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl ToSql<Text, Pg> for $name {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+                <str as ToSql<Text, Pg>>::to_sql(self.as_str(), out)
+            }
+        }
+
+        impl FromSql<Text, Pg> for $name {
+            fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+                let word = std::str::from_utf8(value.as_bytes())?;
+                Self::parse(word).ok_or_else(|| format!("unknown word for {}: {word:?}", stringify!($name)).into())
+            }
+        }
+    };
+}
+
+words!(/// Which way a project's events go.
+ProjectKind {
+    /// From the project's own services to its customers' endpoints.
+    Outgoing = "outgoing",
+    /// From providers, through sources, to the project's own services.
+    Incoming = "incoming",
+});
+
+words!(/// Whether an endpoint receives.
+EndpointStatus {
+    /// Receives.
+    Active = "active",
+    /// Disabled; its deliveries are discarded.
+    Inactive = "inactive",
+    /// Stopped by hand; new matches are discarded.
+    Paused = "paused",
+});
+
+words!(/// How far an event has come.
+EventStatus {
+    /// Accepted; its job waits.
+    Pending = "Pending",
+    /// Stored, not yet matched. Also the resting state of a duplicate.
+    Processing = "Processing",
+    /// Every matched subscription has its delivery row.
+    Success = "Success",
+    /// Nobody to deliver to; the reason says why.
+    Failure = "Failure",
+    /// Matching failed and will be tried again.
+    Retry = "Retry",
+});
+
+words!(/// How far a delivery has come.
+DeliveryStatus {
+    /// Waits for its first attempt.
+    Scheduled = "Scheduled",
+    /// Claimed by a worker (at-most-once only).
+    Processing = "Processing",
+    /// Failed and waits for its next attempt.
+    Retry = "Retry",
+    /// The endpoint accepted it.
+    Success = "Success",
+    /// Given up.
+    Failure = "Failure",
+    /// Never to be sent unless resent by hand; the description says why.
+    Discarded = "Discarded",
+});
+
+impl DeliveryStatus {
+    /// Whether no attempt will follow by itself.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Success | Self::Failure | Self::Discarded)
+    }
+}
+
+words!(/// What a crash between sending and recording may cause.
+DeliveryMode {
+    /// A repeat with the same webhook id.
+    AtLeastOnce = "at_least_once",
+    /// Silence: never sent twice.
+    AtMostOnce = "at_most_once",
+});
+
+words!(/// How the wait between attempts grows.
+RetryStrategy {
+    /// The same wait each time.
+    Linear = "linear",
+    /// Doubled each time, with jitter.
+    Exponential = "exponential",
+});
+
+words!(/// Whom an event is meant for; what it points at is the event's `target`.
+TargetKind {
+    /// One endpoint, by id.
+    Single = "single",
+    /// All endpoints of one owner.
+    Fanout = "fanout",
+    /// Every matching subscription of the project.
+    Broadcast = "broadcast",
+    /// A URL given with the event.
+    Dynamic = "dynamic",
+    /// Every subscription of the source it came in by.
+    Source = "source",
+});
+
+words!(/// Where a source's events come from.
+SourceKind {
+    /// A provider that posts to our ingest URL.
+    Http = "http",
+    /// Reserved by the contract.
+    RestApi = "rest_api",
+    /// A message broker that ingest consumes.
+    PubSub = "pub_sub",
+    /// Reserved by the contract.
+    DbChangeStream = "db_change_stream",
+});
+
+words!(/// What the holder of a key or a membership may do.
+Role {
+    /// Everything in the instance.
+    InstanceAdmin = "instance_admin",
+    /// Everything in the organisation.
+    OrganisationAdmin = "organisation_admin",
+    /// Billing only.
+    BillingAdmin = "billing_admin",
+    /// Everything in a project.
+    ProjectAdmin = "project_admin",
+    /// Reads a project.
+    ProjectViewer = "project_viewer",
+    /// Deprecated; as a project admin.
+    Api = "api",
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_round_trip_in_text_and_json() {
+        for status in DeliveryStatus::ALL {
+            assert_eq!(DeliveryStatus::parse(status.as_str()), Some(*status));
+            assert_eq!(serde_json::to_string(status).unwrap(), format!("\"{status}\""));
+        }
+        assert_eq!(DeliveryStatus::parse("scheduled"), None);
+    }
+}

@@ -1,0 +1,8 @@
+//! What every role's process needs: settings, logs, metrics, probes, shutdown. It knows nothing of events or jobs.
+
+pub mod logs;
+pub mod metrics;
+pub mod probes;
+pub mod settings;
+pub mod shutdown;
+pub mod start;
