@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod auth;
+pub mod board;
 mod body;
 mod cache;
 pub mod config;

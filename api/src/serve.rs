@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::{ApiSettings, App},
+    board,
     config::Config,
     router,
 };
@@ -35,14 +36,16 @@ pub async fn serve(config: Config, shutdown: CancellationToken) -> anyhow::Resul
         .await
         .with_context(|| format!("{} cannot be bound", config.listen))?;
     let server = Server::new(acceptor);
-    let handle = server.handle();
+    let (board, board_service) = board::bind(config.board_listen, Arc::clone(&app)).await?;
+    let (handle, board_handle) = (server.handle(), board.handle());
     let drain = config.process.drain_timeout;
     tokio::spawn(async move {
         shutdown.cancelled().await;
         handle.stop_graceful(Some(drain));
+        board_handle.stop_graceful(Some(drain));
     });
-    tracing::info!(listen = %config.listen, "The API takes requests.");
-    server.try_serve(router::service(app)).await?;
+    tracing::info!(listen = %config.listen, board = %config.board_listen, "The API takes requests.");
+    tokio::try_join!(server.try_serve(router::service(app)), board.try_serve(board_service))?;
     tracing::info!("The API has stopped; every request was answered.");
     Ok(())
 }

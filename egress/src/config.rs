@@ -99,6 +99,7 @@ impl Config {
             connect_timeout: self.connect_timeout,
             idle_timeout: self.idle_timeout,
             tunnels_max: self.max_tunnels,
+            own_ports: vec![self.probe_listen.port()],
             drain_timeout: self.process.drain_timeout,
         }
     }

@@ -87,3 +87,15 @@ pub async fn role_of(
         .await
         .optional()
 }
+
+/// The user's roles in all organisations.
+///
+/// # Errors
+/// The database fails.
+pub async fn roles_of(conn: &mut AsyncPgConnection, user: UserId) -> QueryResult<Vec<Role>> {
+    organisation_members::table
+        .filter(organisation_members::user_id.eq(user))
+        .select(organisation_members::role)
+        .load(conn)
+        .await
+}

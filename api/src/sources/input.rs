@@ -100,7 +100,7 @@ fn mqtt(settings: &Value) -> Result<(), ApiError> {
     if topic.is_empty() || topic.len() > 65_535 || topic.contains('\0') {
         return Err(ApiError::invalid("pub_sub.mqtt.topic: a topic or a topic filter is required"));
     }
-    if !settings.get("qos").is_none_or(|qos| qos.as_u64().is_some_and(|qos| qos <= 2)) {
+    if settings.get("qos").is_some_and(|qos| qos.as_u64().is_none_or(|qos| qos > 2)) {
         return Err(ApiError::invalid("pub_sub.mqtt.qos: 0, 1 or 2 is expected"));
     }
     if !settings.get("tls").is_none_or(|tls| tls.is_boolean() || tls.is_null()) {

@@ -1,4 +1,5 @@
 //! The operator's tool through its real binary, against a real PostgreSQL.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::process::{Command, Output};
 

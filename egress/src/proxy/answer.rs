@@ -5,25 +5,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
     Response, StatusCode,
-    header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
 };
 
-use super::Body;
+use super::{Body, headers::EGRESS_ERROR};
 use crate::rules::Code;
 
-/// The header that carries the code; answers of origins lose theirs.
-pub(super) const EGRESS_ERROR: HeaderName = HeaderName::from_static("x-egress-error");
-
-/// Why a request is not carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// By the rules, or for lack of a connection.
-    Code(Code),
-    /// It is not a proxy's request at all.
-    NotAProxyRequest,
-}
-
-pub(super) fn status(code: Code) -> StatusCode {
+const fn status(code: Code) -> StatusCode {
     match code {
         Code::PrivateAddress
         | Code::Loopback
@@ -42,24 +30,53 @@ pub(super) fn status(code: Code) -> StatusCode {
     }
 }
 
-pub(super) fn refuse(refusal: Refusal) -> Response<Body> {
-    let (status, code, text) = match refusal {
-        Refusal::Code(code) => (status(code), code, code.explanation()),
-        Refusal::NotAProxyRequest => (
-            StatusCode::METHOD_NOT_ALLOWED,
-            Code::BadTarget,
-            "this is a proxy: use CONNECT, or http:// in absolute form",
-        ),
-    };
+/// The answer to a request that is not carried out.
+pub(super) fn refuse(code: Code) -> Response<Body> {
+    let mut response = answer(status(code), code, code.explanation());
+    if code == Code::TunnelLimit {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// The answer to a request that asks no proxy for anything.
+pub(super) fn refuse_method() -> Response<Body> {
+    let text = "this is a proxy: use CONNECT, or an http:// URL as the request's target";
+    let mut response = answer(StatusCode::METHOD_NOT_ALLOWED, Code::BadTarget, text);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("CONNECT"));
+    response
+}
+
+fn answer(status: StatusCode, code: Code, text: &str) -> Response<Body> {
     let body = Full::new(Bytes::from(format!("{code}: {text}\n"))).map_err(|never| match never {}).boxed();
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(EGRESS_ERROR, HeaderValue::from_static(code.as_str()));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    // What follows a refused request is not read: it may have been meant for the tunnel.
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_its_status() {
+        for code in Code::ALL {
+            let expected = match code.as_str() {
+                "bad_target" => 400,
+                "dns_failure" | "connect_failure" => 502,
+                "tunnel_limit" => 503,
+                "dns_timeout" | "connect_timeout" => 504,
+                _ => 407,
+            };
+            let response = refuse(code);
+            assert_eq!(response.status(), expected, "{code}");
+            assert_eq!(response.headers()["x-egress-error"], code.as_str());
+            assert_eq!(response.headers().contains_key("retry-after"), expected == 503);
+        }
+    }
 }

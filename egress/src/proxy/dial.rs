@@ -1,81 +1,46 @@
-//! From a target to an open connection, and the one log line that says how it was decided.
+//! Connecting to one of several judged addresses. No name gets here, so nothing can be resolved a second time.
 
 use std::net::SocketAddr;
 
 use tokio::{
-    net::{TcpStream, UdpSocket},
+    net::TcpStream,
     time::{Instant, timeout_at},
 };
 
-use super::Shared;
-use crate::rules::{Code, Host, Target};
+use crate::rules::Code;
 
-/// Opens a connection to the target, or says why not.
-pub(super) async fn dial(target: &Target, shared: &Shared) -> Result<TcpStream, Code> {
-    let began = Instant::now();
-    let mut resolved = began;
-    let result = attempt(target, shared, &mut resolved).await;
-    let code = result.as_ref().err().copied();
-    shared.metrics.count(code);
-    let host = match &target.host {
-        Host::Name(name) => name.clone(),
-        Host::Address(address) => address.to_string(),
-    };
-    tracing::info!(
-        decision = if code.is_none() { "allow" } else { "deny" },
-        code = code.map(Code::as_str),
-        host,
-        port = target.port,
-        address = result.as_ref().ok().and_then(|stream| stream.peer_addr().ok()).map(|address| address.to_string()),
-        dns_ms = (resolved - began).as_millis(),
-        connect_ms = resolved.elapsed().as_millis(),
-        "egress.decision"
-    );
-    result
-}
-
-async fn attempt(target: &Target, shared: &Shared, resolved: &mut Instant) -> Result<TcpStream, Code> {
-    let settings = &shared.settings;
-    settings.rules.judge_target(target).map_err(|denial| denial.code)?;
-    let end = Instant::now() + settings.connect_timeout;
-    let addresses = match &target.host {
-        Host::Address(address) => vec![SocketAddr::new(*address, target.port)],
-        Host::Name(name) => {
-            let answer = timeout_at(
-                end.min(Instant::now() + settings.dns_timeout),
-                settings.resolver.resolve(name, target.port),
-            )
-            .await;
-            answer.map_err(|_| Code::DnsTimeout)?.map_err(|_| Code::DnsFailure)?
-        }
-    };
-    *resolved = Instant::now();
-    let judged = settings.rules.judge_addresses(&addresses).map_err(|denial| denial.code)?;
-    for address in &judged {
-        if is_own(*address, shared.own_port).await {
-            return Err(Code::SelfConnection);
-        }
-    }
-    connect(&judged, end).await
-}
-
-/// The first judged address that answers. Each gets its share of the time, so that a dead one does not use it all up.
-async fn connect(addresses: &[SocketAddr], end: Instant) -> Result<TcpStream, Code> {
+/// The first address that answers. Each gets its share of the time, so that a dead one does not use it all up.
+pub(super) async fn dial(addresses: &[SocketAddr], end: Instant) -> Result<(TcpStream, SocketAddr), Code> {
     let mut code = Code::ConnectFailure;
-    for (index, address) in addresses.iter().enumerate() {
-        let left = end.saturating_duration_since(Instant::now());
-        let share = left / u32::try_from(addresses.len() - index).unwrap_or(1);
-        match timeout_at(Instant::now() + share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) if stream.set_nodelay(true).is_ok() => return Ok(stream),
-            Ok(_) => code = Code::ConnectFailure,
-            Err(_) => code = Code::ConnectTimeout,
-        }
+    let mut waiting = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+    for address in addresses {
+        let share = end.saturating_duration_since(Instant::now()) / waiting;
+        waiting = waiting.saturating_sub(1).max(1);
+        code = match timeout_at(Instant::now() + share, TcpStream::connect(address)).await {
+            // Small writes go out at once: a tunnel's bytes are somebody's latency.
+            Ok(Ok(stream)) if stream.set_nodelay(true).is_ok() => return Ok((stream, *address)),
+            Ok(_) => Code::ConnectFailure,
+            Err(_) => Code::ConnectTimeout,
+        };
     }
     Err(code)
 }
 
-/// Whether the address is one of this machine's and the port is the proxy's own: a loop would eat every place.
-async fn is_own(address: SocketAddr, own_port: u16) -> bool {
-    // Only an own address can be bound.
-    address.port() == own_port && UdpSocket::bind(SocketAddr::new(address.ip(), 0)).await.is_ok()
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_next_address_is_tried_when_one_refuses() {
+        let dead = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let alive = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let end = Instant::now() + Duration::from_secs(5);
+        let (_, address) = dial(&[dead, alive.local_addr().unwrap()], end).await.unwrap();
+        assert_eq!(address, alive.local_addr().unwrap());
+        assert_eq!(dial(&[dead], end).await.unwrap_err(), Code::ConnectFailure);
+    }
 }

@@ -1,94 +1,69 @@
-//! Plain HTTP in absolute form: the request goes on to the judged address, without what belongs to one connection only.
+//! Plain HTTP in absolute form: the request goes on to the judged address with its path, body and headers as they are,
+//! without what belongs to one connection only.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use http_body_util::BodyExt as _;
 use hyper::{
     Request, Response, Uri, Version,
     body::Incoming,
     client::conn::http1,
-    header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue},
+    header::{HOST, HeaderValue},
 };
 use hyper_util::rt::TokioIo;
-use url::Url;
 
 use super::{
     Body, Shared,
-    answer::{EGRESS_ERROR, Refusal, refuse},
-    dial::dial,
+    admit::{Admitted, admit},
+    answer::refuse,
+    headers::{EGRESS_ERROR, strip},
 };
 use crate::rules::{Code, Target};
 
-/// RFC 9110, section 7.6.1, and what only a proxy reads.
-const HOP_BY_HOP: [&str; 9] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
 /// Sends the request to its origin and streams the answer back.
-pub(super) async fn forward(request: Request<Incoming>, shared: &Arc<Shared>) -> Response<Body> {
-    let Some((url, target)) = parse(request.uri()) else {
-        shared.metrics.count(Some(Code::BadTarget));
-        return refuse(Refusal::Code(Code::BadTarget));
+pub(super) async fn forward(request: Request<Incoming>, client: SocketAddr, shared: &Arc<Shared>) -> Response<Body> {
+    let target = request.uri().authority().and_then(|own| Target::from_http_authority(own.as_str()).ok());
+    let outgoing = target.as_ref().and_then(|target| outgoing(request, target));
+    // A request that cannot be written is as bad as one without a target.
+    let admitted = match admit(target.as_ref().filter(|_| outgoing.is_some()), client, shared).await {
+        Ok(admitted) => admitted,
+        Err(code) => return refuse(code),
     };
-    let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
-        shared.metrics.count(Some(Code::TunnelLimit));
-        return refuse(Refusal::Code(Code::TunnelLimit));
-    };
-    let origin = match dial(&target, shared).await {
-        Ok(origin) => origin,
-        Err(code) => return refuse(Refusal::Code(code)),
-    };
-    let Some(request) = outgoing(request, &url) else { return refuse(Refusal::Code(Code::BadTarget)) };
-    let Ok((mut sender, connection)) =
-        http1::Builder::new().title_case_headers(true).handshake(TokioIo::new(origin)).await
-    else {
-        return refuse(Refusal::Code(Code::ConnectFailure));
-    };
-    let cut = shared.cut.clone();
+    match outgoing {
+        Some(request) => exchange(request, admitted, shared).await.unwrap_or_else(refuse),
+        None => refuse(Code::BadTarget),
+    }
+}
+
+async fn exchange(request: Request<Incoming>, admitted: Admitted, shared: &Shared) -> Result<Response<Body>, Code> {
+    let Admitted { origin, place } = admitted;
+    let (meter, idle_timeout, cut) = (origin.meter(), shared.settings.idle_timeout, shared.cut.clone());
+    let handshake = http1::Builder::new().preserve_header_case(true).handshake(TokioIo::new(origin));
+    let (mut sender, connection) = handshake.await.map_err(|_| Code::ConnectFailure)?;
+    let idle = meter.clone();
     shared.tasks.spawn(async move {
         tokio::select! {
             result = connection => if let Err(error) = result {
                 tracing::debug!(error = %error, "An origin's connection ended badly.");
             },
+            () = idle.idle(idle_timeout) => tracing::debug!("An origin's connection was idle for too long."),
             () = cut.cancelled() => {}
         }
         drop(place);
     });
-    match tokio::time::timeout(shared.settings.idle_timeout, sender.send_request(request)).await {
-        Ok(Ok(response)) => incoming(response),
-        Ok(Err(_)) => refuse(Refusal::Code(Code::ConnectFailure)),
-        Err(_) => refuse(Refusal::Code(Code::ConnectTimeout)),
+    match sender.send_request(request).await {
+        Ok(response) if !response.status().is_informational() => Ok(incoming(response)),
+        Err(_) if meter.is_idle(idle_timeout) => Err(Code::ConnectTimeout),
+        Ok(_) | Err(_) => Err(Code::ConnectFailure),
     }
 }
 
-fn parse(uri: &Uri) -> Option<(Url, Target)> {
-    let url = Url::parse(&uri.to_string()).ok()?;
-    let target = Target::from_url(&url).ok()?;
-    Some((url, target))
-}
-
-/// In origin-form, with the URL's own host: what a client wrote into `Host` decides nothing.
-fn outgoing(request: Request<Incoming>, url: &Url) -> Option<Request<Incoming>> {
+/// In origin-form, with the target's own name: what a client wrote into `Host` decides nothing.
+fn outgoing(request: Request<Incoming>, target: &Target) -> Option<Request<Incoming>> {
     let (mut head, body) = request.into_parts();
     strip(&mut head.headers);
-    let host = match url.port() {
-        Some(port) => format!("{}:{port}", url.host_str()?),
-        None => url.host_str()?.to_string(),
-    };
-    head.headers.insert(HOST, HeaderValue::from_str(&host).ok()?);
-    let path = match url.query() {
-        Some(query) => format!("{}?{query}", url.path()),
-        None => url.path().to_string(),
-    };
-    head.uri = path.parse().ok()?;
+    head.headers.insert(HOST, HeaderValue::from_str(&target.http_host()).ok()?);
+    head.uri = head.uri.path_and_query().cloned().map_or_else(|| Uri::from_static("/"), Uri::from);
     head.version = Version::HTTP_11;
     Some(Request::from_parts(head, body))
 }
@@ -100,20 +75,4 @@ fn incoming(response: Response<Incoming>) -> Response<Body> {
     head.headers.remove(EGRESS_ERROR);
     head.version = Version::HTTP_11;
     Response::from_parts(head, body.boxed())
-}
-
-fn strip(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
-        .collect();
-    for name in named {
-        headers.remove(name);
-    }
-    for name in HOP_BY_HOP {
-        headers.remove(name);
-    }
 }

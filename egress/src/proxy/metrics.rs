@@ -1,4 +1,4 @@
-//! What the proxy counts; the label's values are the codes and `allow`.
+//! What the proxy counts. Label values come from the fixed set of codes and `allow`, never from a request.
 
 use posthouse_service::metrics::Metrics;
 use prometheus_client::{
@@ -6,8 +6,10 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
 };
 
-use super::relay::Counts;
+use super::meter::Totals;
 use crate::rules::Code;
+
+const ALLOWED: &str = "allow";
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Decision {
@@ -23,33 +25,43 @@ struct Direction {
 pub(super) struct ProxyMetrics {
     decisions: Family<Decision, Counter>,
     tunnels: Gauge,
-    bytes: Family<Direction, Counter>,
+    /// Bytes to and from origins, tunnels and forwarded requests alike.
+    pub(super) bytes: Totals,
+}
+
+/// Counts a tunnel while it lives.
+pub(super) struct OpenTunnel(Gauge);
+
+impl Drop for OpenTunnel {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl ProxyMetrics {
     pub(super) fn new(metrics: &Metrics) -> Self {
+        let decisions: Family<Decision, Counter> =
+            metrics.register("egress_decisions", "Requests by the code of their refusal, or allow", Family::default());
+        // From the start, so that the first refusal of a kind is seen as an increase.
+        for code in Code::ALL.into_iter().map(Code::as_str).chain([ALLOWED]) {
+            drop(decisions.get_or_create(&Decision { code }));
+        }
+        let bytes: Family<Direction, Counter> =
+            metrics.register("egress_bytes", "Bytes carried to (out) and from (in) origins", Family::default());
+        let bytes = |direction| bytes.get_or_create(&Direction { direction }).clone();
         Self {
-            decisions: metrics.register(
-                "egress_decisions",
-                "Requests by the code of their refusal, or allow",
-                Family::default(),
-            ),
+            decisions,
             tunnels: metrics.register("egress_tunnels", "Open tunnels", Gauge::default()),
-            bytes: metrics.register("egress_tunnel_bytes", "Bytes carried by closed tunnels", Family::default()),
+            bytes: Totals { read: bytes("in"), written: bytes("out") },
         }
     }
 
     pub(super) fn count(&self, code: Option<Code>) {
-        self.decisions.get_or_create(&Decision { code: code.map_or("allow", Code::as_str) }).inc();
+        self.decisions.get_or_create(&Decision { code: code.map_or(ALLOWED, Code::as_str) }).inc();
     }
 
-    pub(super) fn opened(&self) {
+    pub(super) fn open_tunnel(&self) -> OpenTunnel {
         self.tunnels.inc();
-    }
-
-    pub(super) fn closed(&self, counts: &Counts) {
-        self.tunnels.dec();
-        self.bytes.get_or_create(&Direction { direction: "out" }).inc_by(counts.from_client);
-        self.bytes.get_or_create(&Direction { direction: "in" }).inc_by(counts.from_origin);
+        OpenTunnel(self.tunnels.clone())
     }
 }

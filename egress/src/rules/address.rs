@@ -6,14 +6,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Code;
 
-/// Network, prefix length, why.
+/// Network, prefix length (never 0), why.
 type V4Range = (Ipv4Addr, u32, Code);
 type V6Range = (Ipv6Addr, u32, Code);
 
 /// The more exact row comes first, because it has the better reason.
-const V4: [V4Range; 20] = [
+const V4: [V4Range; 21] = [
     (Ipv4Addr::new(169, 254, 169, 254), 32, Code::Metadata),
     (Ipv4Addr::new(169, 254, 170, 2), 32, Code::Metadata),
+    (Ipv4Addr::new(169, 254, 170, 23), 32, Code::Metadata),
     (Ipv4Addr::new(168, 63, 129, 16), 32, Code::Metadata),
     (Ipv4Addr::new(100, 100, 100, 200), 32, Code::Metadata),
     (Ipv4Addr::new(192, 0, 0, 192), 32, Code::Metadata),
@@ -34,8 +35,10 @@ const V4: [V4Range; 20] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4, Code::Reserved),
 ];
 
-const V6: [V6Range; 13] = [
+const V6: [V6Range; 15] = [
+    (Ipv6Addr::UNSPECIFIED, 128, Code::Reserved),
     (Ipv6Addr::LOCALHOST, 128, Code::Loopback),
+    (Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23), 128, Code::Metadata),
     (Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), 128, Code::Metadata),
     (Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254), 128, Code::Metadata),
     (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10, Code::LinkLocal),
@@ -50,34 +53,28 @@ const V6: [V6Range; 13] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20, Code::Reserved),
 ];
 
+/// Everything outside is unassigned or special, and refused without a row of its own.
+const GLOBAL_UNICAST: Ipv6Addr = Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0);
+
 /// Judges a canonical address.
 pub(super) fn judge(address: IpAddr) -> Result<(), Code> {
     let found = match address {
-        IpAddr::V4(address) => V4
+        IpAddr::V4(address) => {
+            V4.iter().find(|(network, length, _)| is_in_v4(address, *network, *length)).map(|row| row.2)
+        }
+        IpAddr::V6(address) => V6
             .iter()
-            .find(|(network, length, _)| shares(address.to_bits(), network.to_bits(), *length, 32))
-            .map(|row| row.2),
-        IpAddr::V6(address) => judge_v6(address),
+            .find(|(network, length, _)| is_in_v6(address, *network, *length))
+            .map(|row| row.2)
+            .or((!is_in_v6(address, GLOBAL_UNICAST, 3)).then_some(Code::Reserved)),
     };
     found.map_or(Ok(()), Err)
 }
 
-fn judge_v6(address: Ipv6Addr) -> Option<Code> {
-    let found = V6
-        .iter()
-        .find(|(network, length, _)| shares_v6(address.to_bits(), network.to_bits(), *length))
-        .map(|row| row.2);
-    if address.is_unspecified() {
-        return Some(Code::Reserved);
-    }
-    let is_global_unicast = shares_v6(address.to_bits(), Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0).to_bits(), 3);
-    found.or((!is_global_unicast).then_some(Code::Reserved))
+fn is_in_v4(address: Ipv4Addr, network: Ipv4Addr, length: u32) -> bool {
+    (address.to_bits() ^ network.to_bits()) >> (u32::BITS - length) == 0
 }
 
-fn shares(a: u32, b: u32, length: u32, bits: u32) -> bool {
-    (a ^ b).checked_shr(bits - length).unwrap_or(0) == 0
-}
-
-fn shares_v6(a: u128, b: u128, length: u32) -> bool {
-    (a ^ b).checked_shr(128 - length).unwrap_or(0) == 0
+fn is_in_v6(address: Ipv6Addr, network: Ipv6Addr, length: u32) -> bool {
+    (address.to_bits() ^ network.to_bits()) >> (u128::BITS - length) == 0
 }

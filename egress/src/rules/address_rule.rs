@@ -1,8 +1,16 @@
 //! One line of an allow or deny list: a network, and perhaps a port.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    str::FromStr,
+};
 
-use ipnet::{IpNet, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::ports;
+
+const MAPPED: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96);
 
 /// `CIDR`, `CIDR:PORT`, or a bare address for its only self; IPv6 with a port in brackets, as `[::1/128]:443`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,34 +55,39 @@ impl FromStr for AddressRule {
     fn from_str(text: &str) -> Result<Self, String> {
         let fault =
             || format!("{text:?} is not CIDR or CIDR:PORT, such as 10.1.0.0/16, 127.0.0.1/32:9900 or [::1/128]:443");
-        let (network, port) = match text.strip_prefix('[') {
-            Some(rest) => {
-                let (network, port) = rest.split_once(']').ok_or_else(fault)?;
-                (network, if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or_else(fault)?) })
-            }
-            // With two colons it is a bare IPv6 network.
-            None if text.matches(':').count() == 1 => {
-                text.split_once(':').map(|(network, port)| (network, Some(port))).ok_or_else(fault)?
-            }
-            None => (text, None),
+        let (network, port) = split(text.trim()).ok_or_else(fault)?;
+        let port = port.map(|port| ports::port(port).ok_or_else(fault)).transpose()?;
+        let network = match network.parse::<IpAddr>() {
+            Ok(address) => IpNet::from(address),
+            Err(_) => network.parse().map_err(|_| fault())?,
         };
-        let port = port.map(|port| port.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(fault)).transpose()?;
-        let network = if network.contains('/') {
-            network.parse().map_err(|_| fault())?
-        } else {
-            IpNet::from(network.parse::<IpAddr>().map_err(|_| fault())?)
-        };
-        Ok(Self { network: canonical(network).ok_or_else(fault)?, port })
+        if network == IpNet::V6(MAPPED) {
+            // Copied from the lists of proxies that judge the written form. Here it would speak of every IPv4 address.
+            return Err(format!("{text:?} is not needed: mapped addresses are judged as the IPv4 addresses they hold"));
+        }
+        Ok(Self { network: canonical(network), port })
     }
 }
 
-/// A mapped network becomes the IPv4 network that it means; one that holds more than mapped addresses means neither.
-fn canonical(network: IpNet) -> Option<IpNet> {
-    let IpNet::V6(v6) = network else { return Some(network.trunc()) };
-    let mapped: Ipv6Net = "::ffff:0:0/96".parse().ok()?;
-    if !mapped.contains(&v6) {
-        return Some(network.trunc());
+/// The network's text and the port's. Only brackets tell an IPv6 network from its port.
+fn split(text: &str) -> Option<(&str, Option<&str>)> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let (network, port) = rest.split_once(']')?;
+        return if port.is_empty() { Some((network, None)) } else { Some((network, Some(port.strip_prefix(':')?))) };
     }
-    let IpAddr::V4(address) = IpAddr::V6(v6.network()).to_canonical() else { return None };
-    ipnet::Ipv4Net::new(address, v6.prefix_len() - 96).ok().map(|net| IpNet::V4(net.trunc()))
+    match text.split_once(':') {
+        Some((network, port)) if !port.contains(':') => Some((network, Some(port))),
+        _ => Some((text, None)),
+    }
+}
+
+/// A network of mapped addresses becomes the IPv4 network that it means, because addresses are judged in that form.
+fn canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(v6) = network.trunc() else { return network.trunc() };
+    match v6.addr().to_ipv4_mapped().filter(|_| MAPPED.contains(&v6)) {
+        Some(address) => {
+            Ipv4Net::new(address, v6.prefix_len() - MAPPED.prefix_len()).map_or(network.trunc(), IpNet::V4)
+        }
+        None => network.trunc(),
+    }
 }

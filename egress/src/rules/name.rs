@@ -3,7 +3,7 @@
 
 /// Denied themselves and with everything below them.
 const SUFFIXES: [&str; 5] = ["localhost", "local", "internal", "localdomain", "home.arpa"];
-const EXACT: [&str; 9] = [
+const EXACT: [&str; 10] = [
     "broadcasthost",
     "instance-data",
     "ip6-allnodes",
@@ -12,6 +12,7 @@ const EXACT: [&str; 9] = [
     "ip6-localnet",
     "ip6-loopback",
     "metadata",
+    "metadata.goog",
     "metadata.tencentyun.com",
 ];
 

@@ -27,10 +27,16 @@ impl FromStr for Ports {
     fn from_str(text: &str) -> Result<Self, String> {
         let range = |part: &str| {
             let (first, last) = part.split_once('-').unwrap_or((part, part));
-            let (first, last): (u16, u16) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-            (first > 0 && first <= last).then_some(first..=last)
+            let (first, last) = (port(first.trim())?, port(last.trim())?);
+            (first <= last).then_some(first..=last)
         };
         let ranges: Option<Vec<_>> = text.split(',').map(range).collect();
         ranges.map(Self).ok_or_else(|| format!("{text:?} is not a list of ports such as 80,443,8000-8999"))
     }
+}
+
+/// A port in digits alone: the standard parser would also take `+80` and any number of leading zeros.
+pub(super) fn port(text: &str) -> Option<u16> {
+    let is_plain = (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|port| is_plain && *port > 0)
 }

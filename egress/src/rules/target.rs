@@ -1,9 +1,14 @@
 //! Where a request wants to go, parsed once and strictly: what is judged is what is connected to. Whatever two parsers
 //! could read differently is refused.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use url::Url;
+
+use super::ports;
 
 /// A host and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,18 +44,22 @@ impl Target {
     /// [`BadTarget`] for anything else: no port, user info, zone ids, numbers that some parsers take for an address.
     pub fn from_authority(authority: &str) -> Result<Self, BadTarget> {
         let (host, port) = authority.rsplit_once(':').ok_or(BadTarget)?;
-        if port.is_empty() || port.len() > 5 || !port.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(BadTarget);
-        }
-        let port = port.parse().ok().filter(|port| *port > 0).ok_or(BadTarget)?;
-        let host = match host.strip_prefix('[') {
-            Some(rest) => {
-                let address: Ipv6Addr = rest.strip_suffix(']').and_then(|text| text.parse().ok()).ok_or(BadTarget)?;
-                Host::Address(IpAddr::V6(address).to_canonical())
-            }
-            None => plain(host)?,
-        };
-        Ok(Self { host, port })
+        Ok(Self { host: host_of(host)?, port: ports::port(port).ok_or(BadTarget)? })
+    }
+
+    /// The target of an `http` URL's authority, as strict as [`Self::from_authority`]; without a port it is 80.
+    ///
+    /// # Errors
+    /// See [`Self::from_authority`].
+    pub fn from_http_authority(authority: &str) -> Result<Self, BadTarget> {
+        let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+        if has_port { Self::from_authority(authority) } else { Ok(Self { host: host_of(authority)?, port: 80 }) }
+    }
+
+    /// What stands in `Host`: the port only where it is not 80.
+    #[must_use]
+    pub fn http_host(&self) -> String {
+        if self.port == 80 { self.host.to_string() } else { self.to_string() }
     }
 
     /// The target of a URL with `http` or `https`.
@@ -58,7 +67,8 @@ impl Target {
     /// # Errors
     /// [`BadTarget`] for other schemes, user info, or a host that is no name.
     pub fn from_url(url: &Url) -> Result<Self, BadTarget> {
-        if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some() {
+        let has_user_info = !url.username().is_empty() || url.password().is_some();
+        if !matches!(url.scheme(), "http" | "https") || has_user_info {
             return Err(BadTarget);
         }
         let port = url.port_or_known_default().filter(|port| *port > 0).ok_or(BadTarget)?;
@@ -69,6 +79,28 @@ impl Target {
         };
         Ok(Self { host, port })
     }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(IpAddr::V4(address)) => write!(f, "{address}"),
+            Self::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+fn host_of(text: &str) -> Result<Host, BadTarget> {
+    let Some(rest) = text.strip_prefix('[') else { return plain(text) };
+    let address: Ipv6Addr = rest.strip_suffix(']').and_then(|text| text.parse().ok()).ok_or(BadTarget)?;
+    Ok(Host::Address(IpAddr::V6(address).to_canonical()))
 }
 
 fn plain(host: &str) -> Result<Host, BadTarget> {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use apalis_redis::{Client, ConnectionManager, IntoConnectionInfo as _};
 use redis::{
-    FromRedisValue,
+    FromRedisValue, Pipeline,
     aio::ConnectionManagerConfig,
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, error::Elapsed, sleep, timeout};
 
 use super::{QueueError, script::Call};
 
@@ -58,30 +58,49 @@ impl Connection {
     /// Runs a script within [`CALL_LIMIT`]. A connection that is lost is tried again meanwhile, so the script must bear
     /// being run twice.
     pub(crate) async fn call<T: FromRedisValue>(&self, call: &Call) -> Result<T, QueueError> {
-        let deadline = Instant::now() + CALL_LIMIT;
+        let again = Again::new();
         let mut connection = self.manager();
         loop {
-            let tried = tokio::time::timeout_at(deadline, call.run(&mut connection)).await;
-            match tried.map_err(|_| QueueError::Timeout(CALL_LIMIT))? {
-                Err(error) if may_pass(&error) && Instant::now() + RETRY_PAUSE < deadline => sleep(RETRY_PAUSE).await,
-                answer => return Ok(answer?),
+            if let Some(answer) =
+                again.after(tokio::time::timeout_at(again.deadline, call.run(&mut connection)).await).await
+            {
+                return answer;
             }
         }
     }
 
-    /// Runs `attempt` within [`CALL_LIMIT`], again when the connection is lost.
-    pub(crate) async fn bounded<T>(
-        &self,
-        attempt: impl AsyncFn(&mut ConnectionManager) -> redis::RedisResult<T>,
-    ) -> Result<T, QueueError> {
-        let deadline = Instant::now() + CALL_LIMIT;
+    /// Reads by a pipeline within [`CALL_LIMIT`], again when the connection is lost.
+    pub(crate) async fn ask<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, QueueError> {
+        let again = Again::new();
         let mut connection = self.manager();
         loop {
-            let tried = tokio::time::timeout_at(deadline, attempt(&mut connection)).await;
-            match tried.map_err(|_| QueueError::Timeout(CALL_LIMIT))? {
-                Err(error) if may_pass(&error) && Instant::now() + RETRY_PAUSE < deadline => sleep(RETRY_PAUSE).await,
-                answer => return Ok(answer?),
+            let tried = tokio::time::timeout_at(again.deadline, pipeline.query_async(&mut connection)).await;
+            if let Some(answer) = again.after(tried).await {
+                return answer;
             }
+        }
+    }
+}
+
+/// How long one call may still be tried.
+struct Again {
+    deadline: Instant,
+}
+
+impl Again {
+    fn new() -> Self {
+        Self { deadline: Instant::now() + CALL_LIMIT }
+    }
+
+    /// The answer of a try, or `None`, after a pause, when another one may succeed.
+    async fn after<T>(&self, tried: Result<redis::RedisResult<T>, Elapsed>) -> Option<Result<T, QueueError>> {
+        match tried {
+            Err(_) => Some(Err(QueueError::Timeout(CALL_LIMIT))),
+            Ok(Err(error)) if may_pass(&error) && Instant::now() + RETRY_PAUSE < self.deadline => {
+                sleep(RETRY_PAUSE).await;
+                None
+            }
+            Ok(answer) => Some(answer.map_err(QueueError::from)),
         }
     }
 }

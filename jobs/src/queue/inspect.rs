@@ -101,7 +101,7 @@ impl QueueView {
     }
 
     pub(crate) async fn ask<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, QueueError> {
-        self.connection.bounded(async |redis| pipeline.query_async(redis).await).await
+        self.connection.ask(pipeline).await
     }
 
     /// Names of all who hold leases: workers, and those whose jobs are being given back.

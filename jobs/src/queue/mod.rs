@@ -83,7 +83,7 @@ impl Queues {
     /// # Errors
     /// [`QueueError::Redis`] or [`QueueError::Timeout`].
     pub async fn ping(&self) -> Result<(), QueueError> {
-        self.connection.bounded(async |redis| redis::cmd("PING").query_async::<()>(redis).await).await
+        self.connection.ask(redis::pipe().cmd("PING").ignore()).await
     }
 
     /// The apalis backend of a queue, for one worker. It starts when the worker does.

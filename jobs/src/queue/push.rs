@@ -115,7 +115,7 @@ pub(crate) async fn push_at(
 
 /// The first whole millisecond that is not before `due`: a job never runs early.
 pub(crate) fn due_ms(due: DateTime<Utc>) -> i64 {
-    due.timestamp_millis() + i64::from(due.timestamp_subsec_nanos() % 1_000_000 != 0)
+    due.timestamp_millis() + i64::from(!due.timestamp_subsec_nanos().is_multiple_of(1_000_000))
 }
 
 #[cfg(test)]

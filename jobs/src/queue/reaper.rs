@@ -39,10 +39,11 @@ pub(crate) async fn keep_registered(hub: Arc<Hub>) {
                 RETRY.min(hub.settings.heartbeat)
             }
         };
-        if last_beat.is_some() && steady_since.get_or_insert_with(Instant::now).elapsed() >= hub.settings.lease {
-            if let Err(error) = take_over(&hub).await {
-                tracing::warn!(queue = hub.queue, %error, "Looking for jobs of dead workers failed.");
-            }
+        if last_beat.is_some()
+            && steady_since.get_or_insert_with(Instant::now).elapsed() >= hub.settings.lease
+            && let Err(error) = take_over(&hub).await
+        {
+            tracing::warn!(queue = hub.queue, %error, "Looking for jobs of dead workers failed.");
         }
         sleep(pause).await;
     }

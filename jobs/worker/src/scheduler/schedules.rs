@@ -93,7 +93,7 @@ mod tests {
     fn each_missed_tick_is_due_within_its_bound() {
         assert_eq!(schedule(CatchUp::Each(100)).due(at(0), at(35)), [at(10), at(20), at(30)]);
         assert_eq!(schedule(CatchUp::Each(2)).due(at(0), at(35)), [at(20), at(30)]);
-        assert_eq!(schedule(CatchUp::Each(100)).due(at(30), at(39)), []);
+        assert!(schedule(CatchUp::Each(100)).due(at(30), at(39)).is_empty());
         assert_eq!(schedule(CatchUp::Each(100)).due(at(29), at(30)), [at(30)], "the end is included");
     }
 
