@@ -3,7 +3,7 @@
 
 use salvo::{
     http::{
-        Method, StatusCode,
+        StatusCode,
         header::{CONTENT_TYPE, HeaderName, HeaderValue},
     },
     prelude::*,
@@ -48,23 +48,13 @@ pub async fn content_type(req: &mut Request, res: &mut Response, ctrl: &mut Flow
     }
 }
 
-/// A path below the API that does not exist.
-#[handler]
-pub async fn not_found(res: &mut Response) {
-    res.status_code(StatusCode::NOT_FOUND);
-    res.render(Text::Plain("404 page not found\n"));
-}
-
 /// Our answers where no handler gave one.
 #[handler]
-pub async fn catch(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
+pub async fn catch(depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let code = res.status_code.unwrap_or(StatusCode::NOT_FOUND);
     let message = match code {
         StatusCode::NOT_FOUND => "404 page not found".to_string(),
-        StatusCode::METHOD_NOT_ALLOWED => {
-            format!("{} is not allowed here", if req.method() == Method::HEAD { "HEAD" } else { req.method().as_str() })
-        }
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => return ctrl.skip_rest(),
+        StatusCode::METHOD_NOT_ALLOWED | StatusCode::UNSUPPORTED_MEDIA_TYPE => return ctrl.skip_rest(),
         StatusCode::PAYLOAD_TOO_LARGE => {
             let limit = app(depot).map(|app| app.settings.body_bytes_max).unwrap_or_default();
             format!("request body too large: at most {limit} bytes are accepted")

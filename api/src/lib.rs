@@ -12,6 +12,7 @@ mod endpoints;
 pub mod error;
 mod events;
 mod health;
+mod known_paths;
 mod metrics;
 mod projects;
 mod query;

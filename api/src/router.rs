@@ -14,7 +14,8 @@ use salvo::{
 };
 
 use crate::{
-    app::App, auth, conventions, deliveries, endpoints, events, health, metrics, projects, sources, subscriptions,
+    app::App, auth, conventions, deliveries, endpoints, events, health, known_paths::KnownPaths, metrics, projects,
+    sources, subscriptions,
 };
 
 /// What this API is for, on the first page of its description.
@@ -23,6 +24,12 @@ const DESCRIPTION: &str = "Send events, and Posthouse delivers them as signed we
 
 /// Routes below `/api/v1`, which need credentials.
 fn api() -> Router {
+    let routes = described_api();
+    let known = KnownPaths::of(&OpenApi::new("", "").merge_router(&routes));
+    routes.push(Router::with_path("{**rest}").goal(known))
+}
+
+fn described_api() -> Router {
     let project = projects::project_router()
         .push(endpoints::router())
         .push(subscriptions::router())
@@ -33,7 +40,6 @@ fn api() -> Router {
         .hoop(conventions::content_type)
         .hoop(auth::authenticate)
         .push(projects::collection_router().push(project))
-        .push(Router::with_path("{**rest}").goal(conventions::not_found))
 }
 
 /// The description of all routes.
@@ -44,7 +50,7 @@ pub fn openapi() -> OpenApi {
     OpenApi::with_info(info)
         .add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .security([SecurityRequirement::new("bearer", Vec::<String>::new())])
-        .merge_router(&Router::new().push(health::router()).push(api()))
+        .merge_router(&Router::new().push(health::router()).push(described_api()))
 }
 
 /// The whole service.

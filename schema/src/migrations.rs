@@ -26,35 +26,57 @@ pub enum MigrationError {
 /// # Errors
 /// The database cannot be reached or refuses.
 pub async fn pending(database_url: &str) -> Result<Vec<String>, MigrationError> {
-    let mut harness = AsyncMigrationHarness::new(AsyncPgConnection::establish(database_url).await?);
-    let pending = harness.pending_migrations(MIGRATIONS).map_err(MigrationError::Run)?;
-    Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
+    apart(database_url, async |url| {
+        let mut harness = AsyncMigrationHarness::new(AsyncPgConnection::establish(&url).await?);
+        let pending = harness.pending_migrations(MIGRATIONS).map_err(MigrationError::Run)?;
+        Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
+    })
+    .await
 }
 
-/// Applies what is pending and returns the versions applied, in order. Needs the multi-threaded runtime.
+/// Applies what is pending and returns the versions applied, in order.
 ///
 /// # Errors
 /// See [`MigrationError`].
 pub async fn run(database_url: &str) -> Result<Vec<String>, MigrationError> {
-    let mut conn = AsyncPgConnection::establish(database_url).await?;
-    diesel::sql_query("SELECT pg_advisory_lock($1)")
-        .bind::<diesel::sql_types::BigInt, _>(ADVISORY_LOCK)
-        .execute(&mut conn)
-        .await?;
-    // The lock ends with the connection.
-    let mut harness = AsyncMigrationHarness::new(conn);
-    let versions = harness.run_pending_migrations(MIGRATIONS).map_err(MigrationError::Run)?;
-    Ok(versions.iter().map(ToString::to_string).collect())
+    apart(database_url, async |url| {
+        let mut conn = AsyncPgConnection::establish(&url).await?;
+        let lock = diesel::sql_query("SELECT pg_advisory_lock($1)").bind::<diesel::sql_types::BigInt, _>(ADVISORY_LOCK);
+        lock.execute(&mut conn).await?;
+        // The lock ends with the connection.
+        let mut harness = AsyncMigrationHarness::new(conn);
+        let versions = harness.run_pending_migrations(MIGRATIONS).map_err(MigrationError::Run)?;
+        Ok(versions.iter().map(ToString::to_string).collect())
+    })
+    .await
 }
 
-/// Reverts the newest migration; for `just migrate-redo` and tests.
+/// Reverts the newest migration; for tests of `down.sql`.
 ///
 /// # Errors
 /// See [`MigrationError`].
 pub async fn revert_last(database_url: &str) -> Result<String, MigrationError> {
-    let mut harness = AsyncMigrationHarness::new(AsyncPgConnection::establish(database_url).await?);
-    let version = harness.revert_last_migration(MIGRATIONS).map_err(MigrationError::Run)?;
-    Ok(version.to_string())
+    apart(database_url, async |url| {
+        let mut harness = AsyncMigrationHarness::new(AsyncPgConnection::establish(&url).await?);
+        let version = harness.revert_last_migration(MIGRATIONS).map_err(MigrationError::Run)?;
+        Ok(version.to_string())
+    })
+    .await
+}
+
+/// Runs `work` on a thread and a runtime of its own. The harness blocks its thread, and on a shared runtime that can be the
+/// very thread that should drive its connection.
+async fn apart<T, W>(database_url: &str, work: W) -> Result<T, MigrationError>
+where
+    T: Send + 'static,
+    W: AsyncFnOnce(String) -> Result<T, MigrationError> + Send + 'static,
+{
+    let url = database_url.to_string();
+    let done = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        runtime.map_err(|error| MigrationError::Run(Box::new(error)))?.block_on(work(url))
+    });
+    done.await.unwrap_or_else(|error| Err(MigrationError::Run(Box::new(error))))
 }
 
 /// A short text that changes whenever the set of migrations does.

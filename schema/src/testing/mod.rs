@@ -89,19 +89,11 @@ async fn template(conn: &mut AsyncPgConnection, server: &str) -> String {
     name
 }
 
-/// On a runtime of its own: migrations block a thread, which a test's single-threaded runtime cannot spare.
 async fn migrate(url: String) {
-    tokio::task::spawn_blocking(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        runtime.expect("a runtime can be made").block_on(async {
-            migrations::run(&url).await.expect("the migrations apply");
-            let mut conn = AsyncPgConnection::establish(&url).await.expect("the new database answers");
-            let today = chrono::Utc::now().date_naive();
-            partitions::make_ahead(&mut conn, today, today).await.expect("partitions can be made");
-        });
-    })
-    .await
-    .expect("the migration thread does not panic");
+    migrations::run(&url).await.expect("the migrations apply");
+    let mut conn = AsyncPgConnection::establish(&url).await.expect("the new database answers");
+    let today = chrono::Utc::now().date_naive();
+    partitions::make_ahead(&mut conn, today, today).await.expect("partitions can be made");
 }
 
 async fn run(conn: &mut AsyncPgConnection, statement: &str) {

@@ -1,0 +1,190 @@
+//! An API of its own for each test, and a small client.
+
+use std::sync::Arc;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use posthouse_api::{
+    app::{ApiSettings, App},
+    board, router,
+};
+use posthouse_jobs::{CreateEvent, Job as _, queue::testing::TestQueues};
+use posthouse_schema::{
+    api_key::{ApiKey, Owner},
+    ids::OrganisationId,
+    organisation,
+    project::{NewProject, Project},
+    project_config::ProjectConfig,
+    testing::TestDatabase,
+    user,
+    words::{ProjectKind, Role},
+};
+use posthouse_service::probes::Checks;
+use salvo::{
+    Service,
+    http::{HeaderName, StatusCode},
+    test::{RequestBuilder, ResponseExt as _, TestClient},
+};
+use serde_json::Value;
+
+/// Most bytes of a body in these tests.
+pub const BODY_BYTES_MAX: usize = 4_096;
+
+pub struct Api {
+    service: Service,
+    board: Service,
+    queues: TestQueues,
+    pub database: TestDatabase,
+    pub organisation: OrganisationId,
+    pub project: String,
+    pub key: String,
+    pub personal_key: String,
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub headers: salvo::http::HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn data(&self) -> &Value {
+        &self.body["data"]
+    }
+
+    pub fn uid(&self) -> String {
+        self.body["data"]["uid"].as_str().unwrap_or_else(|| panic!("{}", self.body)).to_string()
+    }
+
+    pub fn message(&self) -> &str {
+        self.body["message"].as_str().unwrap_or_default()
+    }
+}
+
+impl Api {
+    pub async fn start() -> Self {
+        let (database, queues) = (TestDatabase::create().await, TestQueues::new().await);
+        let mut conn = database.pool().get().await.unwrap();
+        let organisation = organisation::insert(&mut conn, "acme").await.unwrap();
+        let user = user::insert(&mut conn, "admin@example.com").await.unwrap();
+        organisation::set_member(&mut conn, organisation, user, Role::OrganisationAdmin).await.unwrap();
+        let (_, personal) =
+            ApiKey::insert(&mut conn, Owner::User(user), "mine", Role::OrganisationAdmin, None).await.unwrap();
+        let settings = ApiSettings { body_bytes_max: BODY_BYTES_MAX };
+        let app = App::new(database.pool(), queues.queues(), Arc::new(Checks::new()), settings);
+        let mut api = Self {
+            service: router::service(Arc::clone(&app)),
+            board: board::service(app),
+            queues,
+            database,
+            organisation,
+            project: String::new(),
+            key: String::new(),
+            personal_key: personal.expose().to_string(),
+        };
+        (api.project, api.key) = api.new_project("orders").await;
+        api
+    }
+
+    /// Makes a project, and returns its id and its key.
+    pub async fn new_project(&self, name: &str) -> (String, String) {
+        let mut conn = self.database.pool().get().await.unwrap();
+        let new = NewProject {
+            organisation_id: self.organisation,
+            name: name.into(),
+            kind: ProjectKind::Outgoing,
+            logo_url: String::new(),
+            config: ProjectConfig::default(),
+        };
+        let project = Project::insert(&mut conn, &new).await.unwrap();
+        let (_, key) =
+            ApiKey::insert(&mut conn, Owner::Project(project.id), "key", Role::ProjectAdmin, None).await.unwrap();
+        (project.id.to_string(), key.expose().to_string())
+    }
+
+    pub fn path(&self, rest: &str) -> String {
+        format!("/api/v1/projects/{}/{rest}", self.project)
+    }
+
+    pub async fn get(&self, rest: &str) -> Answer {
+        self.send("GET", &self.path(rest), Some(&self.key), &[], None).await
+    }
+
+    pub async fn post(&self, rest: &str, body: Value) -> Answer {
+        self.send("POST", &self.path(rest), Some(&self.key), &[], Some(body.to_string())).await
+    }
+
+    pub async fn put(&self, rest: &str, body: Value) -> Answer {
+        self.send("PUT", &self.path(rest), Some(&self.key), &[], Some(body.to_string())).await
+    }
+
+    pub async fn delete(&self, rest: &str) -> Answer {
+        self.send("DELETE", &self.path(rest), Some(&self.key), &[], None).await
+    }
+
+    pub async fn endpoint(&self, name: &str) -> String {
+        let answer = self.post("endpoints", serde_json::json!({"name": name, "url": "https://example.com/hook"})).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer.uid()
+    }
+
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        key: Option<&str>,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Answer {
+        let mut request = builder(method, &format!("http://127.0.0.1{path}"));
+        if let Some(key) = key {
+            request = request.add_header("authorization", format!("Bearer {key}"), true);
+        }
+        for (name, value) in headers {
+            request = request.add_header(HeaderName::from_bytes(name.as_bytes()).unwrap(), *value, true);
+        }
+        if let Some(body) = body {
+            let is_typed = headers.iter().any(|(name, _)| *name == "content-type");
+            request = if is_typed { request } else { request.add_header("content-type", "application/json", true) };
+            request = request.body(body);
+        }
+        answer(request.send(&self.service).await).await
+    }
+
+    /// Asks the board, with a password or without.
+    pub async fn ask_board(&self, method: &str, path: &str, password: Option<&str>) -> Answer {
+        let mut request = builder(method, &format!("http://127.0.0.1{path}"));
+        if let Some(password) = password {
+            let credential = STANDARD.encode(format!("anybody:{password}"));
+            request = request.add_header("authorization", format!("Basic {credential}"), true);
+        }
+        answer(request.send(&self.board).await).await
+    }
+
+    /// The payloads that wait in the queue of new events.
+    pub async fn queued_events(&self) -> Vec<CreateEvent> {
+        let page =
+            self.queues.view(CreateEvent::QUEUE).page(posthouse_jobs::queue::JobState::Ready, 0, 100).await.unwrap();
+        page.iter().map(|job| serde_json::from_slice(&job.payload).unwrap()).collect()
+    }
+
+    pub async fn close(self) {
+        self.queues.close().await;
+    }
+}
+
+fn builder(method: &str, url: &str) -> RequestBuilder {
+    match method {
+        "GET" => TestClient::get(url),
+        "POST" => TestClient::post(url),
+        "PUT" => TestClient::put(url),
+        "DELETE" => TestClient::delete(url),
+        other => panic!("{other}"),
+    }
+}
+
+async fn answer(mut response: salvo::Response) -> Answer {
+    let status = response.status_code.unwrap_or(StatusCode::OK).as_u16();
+    let headers = response.headers().clone();
+    let text = response.take_string().await.unwrap_or_default();
+    Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+}

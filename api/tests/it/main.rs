@@ -1,0 +1,10 @@
+//! The REST API's whole router with a real PostgreSQL and Redis. The roles' binaries are tested in `e2e/`.
+#![allow(clippy::indexing_slicing, reason = "a field that is missing in an answer fails the test")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod bad_input;
+mod board;
+mod harness;
+mod openapi;
+mod resources;
+mod tenancy;
