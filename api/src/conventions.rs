@@ -3,8 +3,8 @@
 
 use salvo::{
     http::{
-        StatusCode,
-        header::{CONTENT_TYPE, HeaderName, HeaderValue},
+        Body as _, StatusCode,
+        header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue},
     },
     prelude::*,
 };
@@ -32,6 +32,16 @@ pub async fn standard_headers(req: &mut Request, res: &mut Response) {
     }
     headers.insert("x-convoy-version", HeaderValue::from_static(version::CURRENT));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+}
+
+/// An answer that came before its request's body was read ends the connection: what is left of the body would be read as
+/// the next request, or the client's next request fail under it.
+#[handler]
+pub async fn end_unread(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
+    ctrl.call_next(req, depot, res).await;
+    if res.status_code == Some(StatusCode::PAYLOAD_TOO_LARGE) || !req.body().is_end_stream() {
+        res.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
 }
 
 /// 415, with an empty body, for anything but JSON; before credentials are looked at.

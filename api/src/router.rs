@@ -61,6 +61,7 @@ pub fn service(app: Arc<App>) -> Service {
         .hoop(affix_state::inject(app))
         .hoop(CatchPanic::new())
         .hoop(conventions::standard_headers)
+        .hoop(conventions::end_unread)
         .hoop(metrics::observe)
         .push(health::router())
         .push(api())

@@ -63,6 +63,9 @@ async fn what_is_wrong_with_an_event_is_named() {
     let large = event(json!({"data": "x".repeat(BODY_BYTES_MAX)}));
     let answer = api.post("events", large).await;
     assert_eq!((answer.status, answer.body["status"].clone()), (413, json!(false)), "{}", answer.body);
+    assert_eq!(answer.headers["connection"], "close", "nothing can follow a body that was not read");
+    let forged = api.send("POST", &path, Some("CO.forged"), &[], Some("{}".into())).await;
+    assert_eq!((forged.status, forged.headers["connection"].to_str().unwrap()), (401, "close"));
     let typed = api.send("POST", &path, Some(&api.key), &[("content-type", "text/plain")], Some("{}".into())).await;
     assert_eq!((typed.status, typed.body), (415, json!("")));
     assert!(api.queued_events().await.is_empty(), "nothing that was refused is queued");

@@ -1,0 +1,84 @@
+//! Bounds on time and number, and the way to stop.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::world::{Origin, Proxy, header, read_all, settings, status};
+
+#[tokio::test]
+async fn a_head_that_never_ends_is_given_up() {
+    let proxy = Proxy::start(settings(&[])).await;
+    let mut stream = proxy.connect().await;
+    stream.write_all(b"CONNECT 127.0.0.1:1 HTTP/1.1\r\nX-").await.unwrap();
+    let began = Instant::now();
+    read_all(&mut stream).await;
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    proxy.stop().await;
+}
+
+#[tokio::test]
+async fn a_tunnel_in_which_nothing_moves_is_closed() {
+    let origin = Origin::echo().await;
+    let mut settings = settings(&[origin.address]);
+    settings.idle_timeout = Duration::from_millis(300);
+    let proxy = Proxy::start(settings).await;
+    let mut tunnel = proxy.tunnel(&origin.address.to_string()).await;
+    let began = Instant::now();
+    // What moves keeps it open.
+    for _ in 0..5 {
+        tunnel.write_all(b"x").await.unwrap();
+        assert_eq!(tunnel.read_u8().await.unwrap(), b'x');
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    read_all(&mut tunnel).await;
+    assert!(began.elapsed() > Duration::from_millis(500) && began.elapsed() < Duration::from_secs(5));
+    proxy.stop().await;
+}
+
+#[tokio::test]
+async fn one_more_tunnel_than_there_are_places_is_told_to_come_back() {
+    let origin = Origin::echo().await;
+    let mut settings = settings(&[origin.address]);
+    settings.tunnels_max = 2;
+    let proxy = Proxy::start(settings).await;
+    let target = origin.address.to_string();
+    let (first, _second) = (proxy.tunnel(&target).await, proxy.tunnel(&target).await);
+    let answer = proxy.exchange(&crate::world::connect_to(&target)).await;
+    assert_eq!((status(&answer), header(&answer, "retry-after").as_deref()), (503, Some("1")), "{answer}");
+    drop(first);
+    let began = Instant::now();
+    while proxy.exchange(&format!("{}x", crate::world::connect_to(&target))).await.starts_with("HTTP/1.1 503") {
+        assert!(began.elapsed() < Duration::from_secs(5), "an ended tunnel's place is free");
+    }
+    proxy.stop().await;
+}
+
+#[tokio::test]
+async fn stopping_lets_tunnels_end_and_cuts_those_that_do_not() {
+    let origin = Origin::echo().await;
+    let proxy = Proxy::start(settings(&[origin.address])).await;
+    let address = proxy.address;
+    let mut tunnel = proxy.tunnel(&origin.address.to_string()).await;
+    let began = Instant::now();
+    let (stopped, echoed) = tokio::join!(proxy.stop(), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        tunnel.write_all(b"x").await.unwrap();
+        tunnel.read_u8().await.unwrap()
+    });
+    let () = stopped;
+    assert_eq!(echoed, b'x', "an open tunnel goes on during the drain");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nothing new is taken");
+}
+
+#[tokio::test]
+async fn decisions_are_counted_by_code() {
+    let origin = Origin::echo().await;
+    let proxy = Proxy::start(settings(&[origin.address])).await;
+    proxy.tunnel(&origin.address.to_string()).await;
+    proxy.refused("169.254.169.254:80").await;
+    let text = proxy.metrics.encode();
+    assert!(text.lines().any(|line| line.contains("metadata") && line.ends_with(" 1")), "{text}");
+    proxy.stop().await;
+}

@@ -1,0 +1,10 @@
+//! The queues against a real Redis. Run by `./just test`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod crash;
+mod dead_letters;
+mod outage;
+mod pushing;
+mod running;
+mod view;
+mod world;

@@ -1,0 +1,53 @@
+//! What operators see is what is there.
+
+use chrono::{TimeDelta, Utc};
+use posthouse_jobs::queue::{JobState, testing::TestQueues};
+
+use crate::world::{Seen, Worker, counts, named, settings, until, work};
+
+#[tokio::test]
+async fn jobs_are_found_in_the_place_where_they_are() {
+    let (queues, seen) = (TestQueues::new().await, Seen::default());
+    let view = queues.view("work");
+    let (mut one, noted) = (settings(), seen.clone());
+    one.concurrency = 1;
+    let worker = Worker::start(&queues, one, move |job| {
+        noted.note(job.number);
+        async { std::future::pending().await }
+    });
+    queues.push(&named(1, "running")).await.unwrap();
+    seen.reach(1).await;
+    for number in 0..30 {
+        queues.push(&named(number, &format!("ready-{number:02}"))).await.unwrap();
+    }
+    let due = Utc::now() + TimeDelta::hours(1);
+    queues.push_at(&named(9, "delayed"), due).await.unwrap();
+    let counts = counts(&queues).await;
+    assert_eq!((counts.ready, counts.delayed, counts.running), (30, 1, 1));
+    let pages = [view.page(JobState::Ready, 0, 20).await.unwrap(), view.page(JobState::Ready, 20, 20).await.unwrap()];
+    let ids: Vec<String> = pages.iter().flatten().map(|job| job.id.clone()).collect();
+    assert_eq!(ids, (0..30).map(|number| format!("ready-{number:02}")).collect::<Vec<_>>(), "in their order");
+    let delayed = view.find("delayed").await.unwrap().unwrap();
+    assert_eq!((delayed.state, delayed.due.unwrap().timestamp()), (JobState::Delayed, due.timestamp()));
+    let running = view.find("running").await.unwrap().unwrap();
+    let [registered] = &view.workers().await.unwrap()[..] else { panic!("one worker") };
+    assert_eq!((running.state, &running.leased.unwrap().0), (JobState::Running, &registered.name));
+    assert_eq!((registered.concurrency, registered.running), (1, 1));
+    assert_eq!(view.find("nothing").await.unwrap(), None);
+    worker.crash().await;
+    queues.close().await;
+}
+
+#[tokio::test]
+async fn queues_under_different_prefixes_know_nothing_of_each_other() {
+    let (mine, other, seen) = (TestQueues::new().await, TestQueues::new().await, Seen::default());
+    mine.push(&work(1)).await.unwrap();
+    let worker = Worker::noting(&other, settings(), &seen);
+    other.push(&work(2)).await.unwrap();
+    seen.reach(1).await;
+    until("one done", async || counts(&other).await.done == 1).await;
+    assert_eq!((seen.numbers(), counts(&mine).await.ready), (vec![2], 1));
+    worker.stop().await;
+    mine.close().await;
+    other.close().await;
+}
