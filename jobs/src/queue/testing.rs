@@ -82,6 +82,21 @@ impl TestQueues {
         }
     }
 
+    /// Removes every key of a queue, as a Redis that lost its data would, and tells how many there were.
+    ///
+    /// # Panics
+    /// When Redis does not answer.
+    pub async fn lose(&self, queue: &str) -> usize {
+        let mut connection = self.queues.connection.manager();
+        let of_queue = self.keys().await.into_iter().filter(|key| key.contains(&format!(":{queue}}}:")));
+        let mut lost = 0;
+        for key in of_queue.filter(|key| !key.contains("worker")) {
+            remove(&mut connection, &key).await;
+            lost += 1;
+        }
+        lost
+    }
+
     /// Removes the test's keys.
     ///
     /// # Panics
