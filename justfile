@@ -63,7 +63,7 @@ deps:
     }
     only posthouse-service
     only posthouse-schema
-    only posthouse-jobs posthouse-schema
+    only posthouse-jobs posthouse-schema posthouse-service
     only posthouse-egress posthouse-service
     only posthouse-ingest posthouse-jobs posthouse-schema posthouse-service
     only posthouse-worker posthouse-jobs posthouse-schema posthouse-egress posthouse-service

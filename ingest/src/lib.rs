@@ -11,5 +11,4 @@ pub mod lease;
 pub mod message;
 pub mod metrics;
 pub mod mqtt;
-pub mod start;
 pub mod stop;

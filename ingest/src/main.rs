@@ -2,9 +2,9 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use posthouse_ingest::{config::Config, feed::Feed, follow::Follower, intake::Intake, metrics::IngestMetrics, start};
-use posthouse_schema::pool;
-use posthouse_service::{logs, metrics::Metrics, probes, probes::Checks, settings, shutdown};
+use posthouse_ingest::{config::Config, feed::Feed, follow::Follower, intake::Intake, metrics::IngestMetrics};
+use posthouse_jobs::backing::Backing;
+use posthouse_service::{logs, metrics::Metrics, probes, settings, shutdown};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
@@ -22,34 +22,20 @@ async fn main() -> ExitCode {
 
 async fn run(config: &Config) -> anyhow::Result<()> {
     let stopping = shutdown::on_signals();
-    let (pool, queues) = tokio::select! {
+    let backing = tokio::select! {
         biased;
         () = stopping.cancelled() => return Ok(()),
-        connected = start::connect(config) => connected?,
+        connected = Backing::connect(&config.database, &config.redis) => connected?,
     };
     let metrics = Metrics::new("ingest");
-    let checks = Checks::new()
-        .add("postgres", {
-            let pool = pool.clone();
-            move || {
-                let pool = pool.clone();
-                Box::pin(async move { pool::ping(&pool).await })
-            }
-        })
-        .add("redis", {
-            let queues = queues.clone();
-            move || {
-                let queues = queues.clone();
-                Box::pin(async move { queues.ping().await.map_err(|error| error.to_string()) })
-            }
-        });
     // The probes answer until the drain is over.
     let drained = CancellationToken::new();
-    let (listen, probes) = probes::serve(config.listen, Arc::new(checks), metrics.clone(), drained.clone()).await?;
+    let (listen, probes) =
+        probes::serve(config.listen, Arc::new(backing.checks()), metrics.clone(), drained.clone()).await?;
     tracing::info!(%listen, "Ingest runs.");
-    let intake = Intake { queues, metrics: IngestMetrics::register(&metrics) };
+    let intake = Intake { queues: backing.queues, metrics: IngestMetrics::register(&metrics) };
     let instance = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
-    let feed = Feed::new(Follower { pool, intake, instance });
+    let feed = Feed::new(Follower { pool: backing.pool, intake, instance });
     feed.run(config.poll_interval, config.process.drain_timeout, stopping).await;
     drained.cancel();
     probes.await?;

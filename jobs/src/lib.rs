@@ -1,6 +1,7 @@
 //! Typed jobs, their queues, and the apalis backend on Redis. No work is done here: a payload says what to do, a handler
 //! in the worker does it.
 
+pub mod backing;
 mod create_event;
 mod deliver_event;
 mod housekeeping;

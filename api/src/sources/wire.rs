@@ -24,8 +24,8 @@ pub struct SourceBody {
     pub custom_response: Option<Value>,
     /// Inbound headers that are forwarded.
     pub forward_headers: Option<Vec<String>>,
-    /// The broker: `{"type": "mqtt", "workers": 1, "mqtt": {"host", "port", "topic", "qos", "client_id", "auth":
-    /// {"username", "password"}, "tls"}}`.
+    /// The broker: `{"type": "mqtt", "workers": 1, "mqtt": {"host", "port", "topic", "qos", "client_id", "username",
+    /// "password", "tls", "ca_certificate"}}`; host and topic are required.
     pub pub_sub: Option<Value>,
     /// Where an idempotency key is made from.
     pub idempotency_keys: Option<Vec<String>>,

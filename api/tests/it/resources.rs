@@ -117,13 +117,24 @@ async fn a_source_keeps_its_password_to_itself() {
         "hunter2",
         "a hidden password keeps the stored one"
     );
-    for (broken, field) in
-        [("host", "pub_sub.mqtt.host"), ("port", "pub_sub.mqtt.port"), ("topic", "pub_sub.mqtt.topic")]
-    {
+    for (broken, value) in [
+        ("host", json!(null)),
+        ("host", json!("a b")),
+        ("port", json!(70_000)),
+        ("topic", json!(null)),
+        ("qos", json!(3)),
+        ("tls", json!("yes")),
+        ("auth", json!("u:p")),
+        ("ca_certificate", json!(1)),
+        ("client_id", json!("x".repeat(2_000))),
+    ] {
         let mut settings = mqtt.clone();
-        settings[broken] = Value::Null;
-        assert!(api.post("sources", body(&settings)).await.message().starts_with(field));
+        settings[broken] = value;
+        let answer = api.post("sources", body(&settings)).await;
+        assert!(answer.message().starts_with(&format!("pub_sub.mqtt.{broken}")), "{broken}: {}", answer.body);
     }
+    let least = json!({"host": "broker", "topic": "a", "username": "u", "password": "hunter2"});
+    assert_eq!(api.post("sources", body(&least)).await.status, 201, "the rest has defaults");
     assert_eq!(api.delete(&format!("sources/{}", made.uid())).await.status, 200);
     api.close().await;
 }

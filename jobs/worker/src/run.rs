@@ -4,15 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, future::BoxFuture};
 use posthouse_jobs::{
-    BackendSettings, CreateEvent, DeliverEvent, PurgeExpired, Queues, SendEmail, SweepDeliveries, queue::run_worker,
+    BackendSettings, CreateEvent, DeliverEvent, PurgeExpired, Queues, SendEmail, SweepDeliveries, backing::Backing,
+    queue::run_worker,
 };
-use posthouse_schema::{migrations, pool, pool::Pool};
-use posthouse_service::{
-    metrics::Metrics,
-    probes::{self, Checks},
-    settings::{DatabaseSettings, RedisSettings},
-    start,
-};
+use posthouse_service::{metrics::Metrics, probes};
 use secrecy::ExposeSecret as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -29,68 +24,20 @@ use crate::{
 const CREATIONS_MAX: usize = 1_000;
 const MAILS_MAX: usize = 8;
 
-/// The database of a role: reachable, and with no migration pending.
-///
-/// # Errors
-/// A clear sentence for the operator.
-pub async fn database(settings: &DatabaseSettings) -> anyhow::Result<Pool> {
-    let url = settings.database_url.expose_secret();
-    let pending = start::retry("PostgreSQL", || async {
-        migrations::pending(url).await.map_err(|error| format!("{:#}", anyhow::Error::from(error)))
-    })
-    .await?;
-    anyhow::ensure!(
-        pending.is_empty(),
-        "the database has {} pending migration(s), {}: run `posthouse migrate` first",
-        pending.len(),
-        pending.join(", ")
-    );
-    Ok(pool::build(url, settings.database_pool_max)?)
-}
-
-/// The queues of a role: reachable.
-///
-/// # Errors
-/// A clear sentence for the operator.
-pub async fn queues(settings: &RedisSettings) -> anyhow::Result<Queues> {
-    let connect = || async {
-        Queues::connect(settings.redis_url.expose_secret(), &settings.redis_prefix)
-            .await
-            .map_err(|error| format!("{:#}", anyhow::Error::from(error)))
-    };
-    Ok(start::retry("Redis", connect).await?)
-}
-
-/// What readiness means for a role with a database and queues.
-#[must_use]
-pub fn checks(pool: &Pool, queues: &Queues) -> Arc<Checks> {
-    let (pool, queues) = (pool.clone(), queues.clone());
-    let postgres = move || {
-        let pool = pool.clone();
-        async move { pool::ping(&pool).await }.boxed()
-    };
-    let redis = move || {
-        let queues = queues.clone();
-        async move { queues.ping().await.map_err(|error| error.to_string()) }.boxed()
-    };
-    Arc::new(Checks::new().add("postgres", postgres).add("redis", redis))
-}
-
 /// Runs a worker until `shutdown`, and then until its running jobs are done or handed back.
 ///
 /// # Errors
 /// Something that it needs at start is missing; a clear sentence for the operator.
 pub async fn worker(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let pool = database(&config.database).await?;
-    let queues = queues(&config.redis).await?;
+    let backing = Backing::connect(&config.database, &config.redis).await?;
     let metrics = Metrics::new("worker");
     let sender = Sender::new(way(&config))?;
     let mailer = config.smtp_url.as_ref().map(|url| Mailer::new(url.expose_secret(), &config.smtp_from)).transpose()?;
-    let context = Arc::new(Context::new(pool.clone(), queues.clone(), sender, mailer, &metrics));
-    let (_, probes) = probes::serve(config.listen, checks(&pool, &queues), metrics, shutdown.clone()).await?;
+    let context = Arc::new(Context::new(backing.pool.clone(), backing.queues.clone(), sender, mailer, &metrics));
+    let (_, probes) = probes::serve(config.listen, Arc::new(backing.checks()), metrics, shutdown.clone()).await?;
     let drain = config.process.drain_timeout;
     let mut workers = JoinSet::new();
-    for worker in all(&context, &queues, usize::from(config.deliveries_max), drain, &shutdown) {
+    for worker in all(&context, &backing.queues, usize::from(config.deliveries_max), drain, &shutdown) {
         workers.spawn(worker);
     }
     tracing::info!(

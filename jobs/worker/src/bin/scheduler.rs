@@ -1,12 +1,10 @@
 //! The scheduler role.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
+use posthouse_jobs::backing::Backing;
 use posthouse_service::{logs, metrics::Metrics, probes, settings, shutdown};
-use posthouse_worker::{
-    run,
-    scheduler::{self, config::Config},
-};
+use posthouse_worker::scheduler::{self, config::Config};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
@@ -23,11 +21,10 @@ async fn main() -> ExitCode {
 }
 
 async fn start(config: &Config, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let pool = run::database(&config.database).await?;
-    let queues = run::queues(&config.redis).await?;
+    let backing = Backing::connect(&config.database, &config.redis).await?;
     let metrics = Metrics::new("scheduler");
-    let (_, probes) = probes::serve(config.listen, run::checks(&pool, &queues), metrics, shutdown.clone()).await?;
-    scheduler::run(&pool, &queues, &config.schedules(), &scheduler::holder(), &shutdown).await;
+    let (_, probes) = probes::serve(config.listen, Arc::new(backing.checks()), metrics, shutdown.clone()).await?;
+    scheduler::run(&backing.pool, &backing.queues, &config.schedules(), &scheduler::holder(), &shutdown).await;
     probes.await?;
     tracing::info!("The scheduler has stopped and given its lease back.");
     Ok(())
