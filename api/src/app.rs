@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use posthouse_jobs::Queues;
 use posthouse_schema::{
-    ids::ProjectId,
+    ids::{EndpointId, ProjectId},
     pool::{Pool, PooledConnection},
     project::Project,
 };
@@ -16,6 +16,7 @@ use crate::{auth::KeyCache, cache::Cache, error::ApiError, metrics::RequestMetri
 /// How long a configuration may be remembered: what changes elsewhere is seen here within this time.
 pub const CACHE_TTL: Duration = Duration::from_secs(5);
 const PROJECTS_MAX: usize = 10_000;
+const ENDPOINTS_MAX: usize = 100_000;
 
 /// Settings of the API that handlers read.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct App {
     pub keys: KeyCache,
     /// Projects that were read lately.
     pub projects: Cache<ProjectId, Arc<Project>>,
+    /// Endpoints that were there lately, so that an event to one costs no query.
+    pub endpoints: Cache<(ProjectId, EndpointId), ()>,
     /// Readiness.
     pub checks: Arc<Checks>,
     /// All metrics.
@@ -56,6 +59,7 @@ impl App {
             settings,
             keys: KeyCache::default(),
             projects: Cache::new(CACHE_TTL, PROJECTS_MAX),
+            endpoints: Cache::new(CACHE_TTL, ENDPOINTS_MAX),
             checks,
             metrics,
             requests,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use posthouse_jobs::backing::Backing;
+use posthouse_jobs::backing::{Backing, Purpose};
 use salvo::{conn::TcpListener, prelude::*};
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +19,7 @@ use crate::{
 /// # Errors
 /// Something that it needs at start is missing; a clear sentence for the operator.
 pub async fn serve(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let backing = Backing::connect(&config.database, &config.redis).await?;
+    let backing = Backing::connect(&config.database, &config.redis, Purpose::General).await?;
     let checks = Arc::new(backing.checks());
     let settings = ApiSettings { body_bytes_max: config.body_bytes_max };
     let app = App::new(backing.pool, backing.queues, checks, settings);

@@ -12,8 +12,10 @@ use crate::output::answer;
 
 /// Runs the command.
 pub async fn run(database: &DatabaseSettings, is_json: bool) -> anyhow::Result<ExitCode> {
-    let mut conn =
-        pool::build(database.database_url.expose_secret(), 1)?.get().await.context("the database cannot be reached")?;
+    let mut conn = pool::build(database.database_url.expose_secret(), 1, pool::Purpose::General)?
+        .get()
+        .await
+        .context("the database cannot be reached")?;
     let audit = audit::audit_all_projects(&mut conn).await?;
     let json = json!({
         "adds_up": audit.adds_up(),

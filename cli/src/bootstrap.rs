@@ -59,7 +59,7 @@ fn config(text: &str) -> Result<Box<ProjectConfig>, String> {
 impl Bootstrap {
     /// Runs the command.
     pub async fn run(&self, database: &DatabaseSettings, is_json: bool) -> anyhow::Result<ExitCode> {
-        let mut conn = pool::build(database.database_url.expose_secret(), 1)?
+        let mut conn = pool::build(database.database_url.expose_secret(), 1, pool::Purpose::General)?
             .get()
             .await
             .context("the database cannot be reached")?;

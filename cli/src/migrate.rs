@@ -36,7 +36,7 @@ impl Migrate {
             return Ok(if pending.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(PENDING) });
         }
         let applied = migrations::run(url).await?;
-        let mut conn = pool::build(url, 1)?.get().await?;
+        let mut conn = pool::build(url, 1, pool::Purpose::General)?.get().await?;
         let today = Utc::now().date_naive();
         // Yesterday too: an event accepted just before midnight may be written after it.
         let made = partitions::make_ahead(&mut conn, today.pred_opt().unwrap_or(today), today).await?;

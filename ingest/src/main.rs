@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use posthouse_ingest::{config::Config, feed::Feed, follow::Follower, intake::Intake, metrics::IngestMetrics};
-use posthouse_jobs::backing::Backing;
+use posthouse_jobs::backing::{Backing, Purpose};
 use posthouse_service::{logs, metrics::Metrics, probes, settings, shutdown};
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +25,7 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     let backing = tokio::select! {
         biased;
         () = stopping.cancelled() => return Ok(()),
-        connected = Backing::connect(&config.database, &config.redis) => connected?,
+        connected = Backing::connect(&config.database, &config.redis, Purpose::General) => connected?,
     };
     let metrics = Metrics::new("ingest");
     // The probes answer until the drain is over.

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use futures::FutureExt as _;
+pub use posthouse_schema::pool::Purpose;
 use posthouse_schema::{migrations, pool, pool::Pool};
 use posthouse_service::{
     probes::Checks,
@@ -37,17 +38,22 @@ pub enum BackingError {
 }
 
 impl Backing {
-    /// Connects to both; what is not there yet gets a few seconds.
+    /// Connects to both; what is not there yet gets a few seconds. `purpose` is what the ledger is used for.
     ///
     /// # Errors
     /// See [`BackingError`].
-    pub async fn connect(database: &DatabaseSettings, redis: &RedisSettings) -> Result<Self, BackingError> {
+    pub async fn connect(
+        database: &DatabaseSettings,
+        redis: &RedisSettings,
+        purpose: Purpose,
+    ) -> Result<Self, BackingError> {
         let url = database.database_url.expose_secret();
         let pending = start::retry("PostgreSQL", || async { migrations::pending(url).await.map_err(in_full) }).await?;
         if !pending.is_empty() {
             return Err(BackingError::Pending(pending));
         }
-        let pool = pool::build(url, database.database_pool_max).map_err(|error| BackingError::Pool(error.into()))?;
+        let pool =
+            pool::build(url, database.database_pool_max, purpose).map_err(|error| BackingError::Pool(error.into()))?;
         let connect = || async { Queues::connect(redis.redis_url.expose_secret(), &redis.redis_prefix).await };
         let queues = start::retry("Redis", || async { connect().await.map_err(in_full) }).await?;
         Ok(Self { pool, queues })

@@ -1,7 +1,7 @@
 //! Delivery attempts: one HTTP request of a delivery and its answer. Appended, never updated.
 
 use chrono::{DateTime, Utc};
-use diesel::{ExpressionMethods, HasQuery, Identifiable, Insertable, OptionalExtension, QueryDsl, QueryResult};
+use diesel::{ExpressionMethods, HasQuery, Identifiable, OptionalExtension, QueryDsl, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A row of `delivery_attempts`.
-#[derive(Debug, Clone, HasQuery, Identifiable, Insertable)]
+#[derive(Debug, Clone, HasQuery, Identifiable)]
 #[diesel(table_name = delivery_attempts, primary_key(project_id, id))]
 pub struct DeliveryAttempt {
     /// The project.
@@ -48,14 +48,6 @@ pub struct DeliveryAttempt {
     pub responded_at: Option<DateTime<Utc>>,
     /// Milliseconds from the one to the other, or to the failure.
     pub duration_ms: i32,
-}
-
-/// Appends the attempts that are not there yet, in one statement.
-///
-/// # Errors
-/// The database fails; nothing is inserted.
-pub async fn insert_batch(conn: &mut AsyncPgConnection, rows: &[DeliveryAttempt]) -> QueryResult<usize> {
-    diesel::insert_into(delivery_attempts::table).values(rows).on_conflict_do_nothing().execute(conn).await
 }
 
 /// The newest `limit` attempts of a delivery, the oldest of them first.

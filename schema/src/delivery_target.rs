@@ -9,6 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::{
     ids::{EndpointId, ProjectId},
+    statement::Statement,
     words::EndpointStatus,
 };
 
@@ -64,7 +65,7 @@ pub async fn load_targets(
     conn: &mut AsyncPgConnection,
     wanted: &[(ProjectId, EndpointId)],
 ) -> QueryResult<Vec<DeliveryTarget>> {
-    diesel::sql_query(include_str!("sql/load_targets.sql"))
+    Statement::new(include_str!("sql/load_targets.sql"))
         .bind::<Array<Uuid>, _>(wanted.iter().map(|(project, _)| *project).collect::<Vec<_>>())
         .bind::<Array<Uuid>, _>(wanted.iter().map(|(_, id)| *id).collect::<Vec<_>>())
         .load(conn)

@@ -1,6 +1,6 @@
 //! JSON columns with a Rust type: what is stored is checked when it is read, so the rest of the code can trust it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io::Write as _};
 
 use diesel::{
     deserialize::{self, FromSql},
@@ -33,8 +33,10 @@ impl Headers {
 
 impl ToSql<Jsonb, Pg> for Headers {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        let value = serde_json::to_value(self)?;
-        <serde_json::Value as ToSql<Jsonb, Pg>>::to_sql(&value, &mut out.reborrow())
+        // The version of the binary format, then the text.
+        out.write_all(&[1])?;
+        serde_json::to_writer(out, self)?;
+        Ok(serialize::IsNull::No)
     }
 }
 

@@ -1,16 +1,21 @@
-//! What must be written together: an event with its deliveries, and an attempt with its outcome. Each is one transaction
-//! for a whole batch, and each can be repeated without a second effect.
+//! What must be written together: an event with its deliveries, and an attempt with its outcome. Each is one statement for a
+//! whole batch, and each can be repeated without a second effect.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
-use diesel::{QueryResult, result::Error};
-use diesel_async::{AsyncConnection, AsyncPgConnection};
+use diesel::{
+    QueryResult,
+    result::Error,
+    sql_types::{Array, Bool, Bytea, Double, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid},
+};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use crate::{
-    delivery_attempt::{self, DeliveryAttempt},
+    delivery_attempt::DeliveryAttempt,
     event::{self, NewEvent},
-    event_delivery::{self, NewEventDelivery, Outcome},
+    event_delivery::{NewEventDelivery, Outcome},
     ids::{EventId, ProjectId},
+    statement::Statement,
     words::EventStatus,
 };
 
@@ -33,22 +38,67 @@ pub async fn store_events(
     conn: &mut AsyncPgConnection,
     mut batch: Vec<AcceptedEvent>,
 ) -> QueryResult<Vec<AcceptedEvent>> {
+    if batch.iter().all(|accepted| accepted.event.idempotency_key.is_empty()) {
+        insert(&batch).execute(conn).await?;
+        return Ok(batch);
+    }
     conn.transaction::<_, Error, _>(async |conn| {
         mark_duplicates(conn, &mut batch).await?;
-        let events: Vec<NewEvent> = batch.iter().map(|accepted| accepted.event.clone()).collect();
-        let new: HashSet<EventId> = event::insert_batch(conn, &events).await?.into_iter().collect();
-        let deliveries: Vec<NewEventDelivery> = batch
-            .iter()
-            .filter(|accepted| new.contains(&accepted.event.id))
-            .flat_map(|accepted| accepted.deliveries.clone())
-            .collect();
-        if !deliveries.is_empty() {
-            event_delivery::insert_batch(conn, &deliveries).await?;
-        }
+        insert(&batch).execute(conn).await?;
         Ok(())
     })
     .await?;
     Ok(batch)
+}
+
+fn insert(batch: &[AcceptedEvent]) -> Statement<'_> {
+    let events: Vec<&NewEvent> = batch.iter().map(|accepted| &accepted.event).collect();
+    let deliveries: Vec<&NewEventDelivery> = batch.iter().flat_map(|accepted| &accepted.deliveries).collect();
+    let statement = Statement::new(include_str!("sql/store_events.sql"))
+        .bind::<Array<Uuid>, _>(column(&events, |e| e.project_id))
+        .bind::<Array<Uuid>, _>(column(&events, |e| e.id))
+        .bind::<Array<Text>, _>(column(&events, |e| e.event_type.as_str()))
+        .bind::<Array<Text>, _>(column(&events, |e| e.target_kind))
+        .bind::<Array<Text>, _>(column(&events, |e| e.target.as_str()))
+        .bind::<Array<Nullable<Uuid>>, _>(column(&events, |e| e.source_id))
+        .bind::<Array<Jsonb>, _>(column(&events, |e| &e.headers))
+        .bind::<Array<Bytea>, _>(column(&events, |e| e.payload.as_slice()))
+        .bind::<Array<Text>, _>(column(&events, |e| e.idempotency_key.as_str()))
+        .bind::<Array<Bool>, _>(column(&events, |e| e.is_duplicate))
+        .bind::<Array<Text>, _>(column(&events, |e| e.url_query_params.as_str()))
+        .bind::<Array<Text>, _>(column(&events, |e| e.url_path.as_str()))
+        // Arrays of arrays would have to be of one length.
+        .bind::<Array<Text>, _>(column(&events, |e| array_text(&e.endpoint_ids)))
+        .bind::<Array<Text>, _>(column(&events, |e| e.status))
+        .bind::<Array<Nullable<Text>>, _>(column(&events, |e| e.failure_reason.as_deref()))
+        .bind::<Array<Timestamptz>, _>(column(&events, |e| e.acknowledged_at));
+    statement
+        .bind::<Array<Uuid>, _>(column(&deliveries, |d| d.project_id))
+        .bind::<Array<Uuid>, _>(column(&deliveries, |d| d.id))
+        .bind::<Array<Uuid>, _>(column(&deliveries, |d| d.event_id))
+        .bind::<Array<Uuid>, _>(column(&deliveries, |d| d.endpoint_id))
+        .bind::<Array<Uuid>, _>(column(&deliveries, |d| d.subscription_id))
+        .bind::<Array<Text>, _>(column(&deliveries, |d| d.event_type.as_str()))
+        .bind::<Array<Text>, _>(column(&deliveries, |d| d.status))
+        .bind::<Array<Text>, _>(column(&deliveries, |d| d.delivery_mode))
+        .bind::<Array<Text>, _>(column(&deliveries, |d| d.strategy))
+        .bind::<Array<Integer>, _>(column(&deliveries, |d| d.retry_interval_seconds))
+        .bind::<Array<Integer>, _>(column(&deliveries, |d| d.retry_limit))
+        .bind::<Array<Timestamptz>, _>(column(&deliveries, |d| d.next_send_time))
+        .bind::<Array<Text>, _>(column(&deliveries, |d| d.description.as_str()))
+        .bind::<Array<Timestamptz>, _>(column(&deliveries, |d| d.acknowledged_at))
+        .bind::<Nullable<Uuid>, _>(events.iter().map(|e| e.id).min())
+        .bind::<Nullable<Uuid>, _>(events.iter().map(|e| e.id).max())
+}
+
+fn column<'r, R, V>(rows: &[&'r R], value: impl Fn(&'r R) -> V) -> Vec<V> {
+    rows.iter().map(|row| value(row)).collect()
+}
+
+/// Ids as PostgreSQL writes an array of them.
+fn array_text(ids: &[Option<crate::ids::EndpointId>]) -> String {
+    let ids: Vec<String> = ids.iter().flatten().map(|id| format!("{:032x}", id.to_bits())).collect();
+    format!("{{{}}}", ids.join(","))
 }
 
 /// Projects in the order of their ids, and keys in order within, so that two batches never wait for each other.
@@ -74,7 +124,8 @@ async fn mark_duplicates(conn: &mut AsyncPgConnection, batch: &mut [AcceptedEven
     Ok(())
 }
 
-/// Appends the attempts and moves their deliveries on.
+/// Appends the attempts that are not there yet, and moves their deliveries on; returns how many moved. One whose attempt
+/// was recorded before, or that is final, stays.
 ///
 /// # Errors
 /// The database fails; nothing is written.
@@ -82,11 +133,39 @@ pub async fn record_attempts(
     conn: &mut AsyncPgConnection,
     attempts: &[DeliveryAttempt],
     outcomes: &[Outcome],
-) -> QueryResult<()> {
-    conn.transaction::<_, Error, _>(async |conn| {
-        delivery_attempt::insert_batch(conn, attempts).await?;
-        event_delivery::record_outcomes(conn, outcomes).await?;
-        Ok(())
-    })
-    .await
+) -> QueryResult<usize> {
+    let (Some(first), Some(last)) = (outcomes.iter().map(|o| o.id).min(), outcomes.iter().map(|o| o.id).max()) else {
+        return Ok(0);
+    };
+    let (attempts, outcomes): (Vec<_>, Vec<_>) = (attempts.iter().collect(), outcomes.iter().collect());
+    let statement = Statement::new(include_str!("sql/record_attempts.sql"))
+        .bind::<Array<Uuid>, _>(column(&attempts, |a| a.project_id))
+        .bind::<Array<Uuid>, _>(column(&attempts, |a| a.id))
+        .bind::<Array<Uuid>, _>(column(&attempts, |a| a.event_delivery_id))
+        .bind::<Array<Uuid>, _>(column(&attempts, |a| a.endpoint_id))
+        .bind::<Array<Text>, _>(column(&attempts, |a| a.url.as_str()))
+        .bind::<Array<Text>, _>(column(&attempts, |a| a.method.as_str()))
+        .bind::<Array<Bool>, _>(column(&attempts, |a| a.is_success))
+        .bind::<Array<Nullable<Integer>>, _>(column(&attempts, |a| a.status_code))
+        .bind::<Array<Nullable<Text>>, _>(column(&attempts, |a| a.error.as_deref()))
+        .bind::<Array<Nullable<Text>>, _>(column(&attempts, |a| a.error_class.as_deref()))
+        .bind::<Array<Jsonb>, _>(column(&attempts, |a| &a.request_headers))
+        .bind::<Array<Jsonb>, _>(column(&attempts, |a| &a.response_headers))
+        .bind::<Array<Nullable<Bytea>>, _>(column(&attempts, |a| a.response_body.as_deref()))
+        .bind::<Array<Nullable<Text>>, _>(column(&attempts, |a| a.ip_address.as_deref()))
+        .bind::<Array<Timestamptz>, _>(column(&attempts, |a| a.requested_at))
+        .bind::<Array<Nullable<Timestamptz>>, _>(column(&attempts, |a| a.responded_at))
+        .bind::<Array<Integer>, _>(column(&attempts, |a| a.duration_ms));
+    statement
+        .bind::<Array<Uuid>, _>(column(&outcomes, |o| o.project_id))
+        .bind::<Array<Uuid>, _>(column(&outcomes, |o| o.id))
+        .bind::<Array<Text>, _>(column(&outcomes, |o| o.status))
+        .bind::<Array<Integer>, _>(column(&outcomes, |o| o.attempt_count))
+        .bind::<Array<Timestamptz>, _>(column(&outcomes, |o| o.next_send_time))
+        .bind::<Array<Nullable<Double>>, _>(column(&outcomes, |o| o.latency_seconds))
+        .bind::<Array<Text>, _>(column(&outcomes, |o| o.description.as_str()))
+        .bind::<Uuid, _>(first)
+        .bind::<Uuid, _>(last)
+        .execute(conn)
+        .await
 }

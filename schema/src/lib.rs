@@ -25,6 +25,7 @@ pub mod routing;
 pub mod schedule;
 pub mod source;
 pub mod source_feed;
+mod statement;
 pub mod subscription;
 #[rustfmt::skip]
 mod tables;

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use diesel::ConnectionError;
 use diesel_async::{
-    AsyncPgConnection,
+    AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _,
     pooled_connection::{
         AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
         deadpool::{self, Object},
     },
 };
+use futures::FutureExt as _;
 
 /// A pool of PostgreSQL connections.
 pub type Pool = deadpool::Pool<AsyncPgConnection>;
@@ -20,12 +22,35 @@ pub type PoolError = deadpool::PoolError;
 /// Longest wait for a free or a new connection.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
+/// What a pool's connections are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Anything.
+    General,
+    /// Batches of rows by their keys. The planner must not read a whole partition instead because it was small when the
+    /// statement was first planned.
+    Lookups,
+}
+
+const LOOKUPS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
+    SET plan_cache_mode = force_generic_plan";
+
 /// A pool that opens at most `connections_max` connections to `database_url`, lazily.
 ///
 /// # Errors
 /// A pool that cannot be built, which only a wrong runtime causes; an unreachable server shows at the first checkout.
-pub fn build(database_url: &str, connections_max: usize) -> Result<Pool, deadpool::BuildError> {
+pub fn build(database_url: &str, connections_max: usize, purpose: Purpose) -> Result<Pool, deadpool::BuildError> {
     let mut config = ManagerConfig::default();
+    if purpose == Purpose::Lookups {
+        config.custom_setup = Box::new(|url| {
+            async move {
+                let mut conn = AsyncPgConnection::establish(url).await?;
+                conn.batch_execute(LOOKUPS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+                Ok(conn)
+            }
+            .boxed()
+        });
+    }
     // The default asks the server at every checkout, 0.1 ms each; a dead connection fails its query and is dropped.
     config.recycling_method = RecyclingMethod::Fast;
     let manager = AsyncDieselConnectionManager::new_with_config(database_url, config);

@@ -107,6 +107,7 @@ pub async fn delete_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<
     if !Endpoint::delete(&mut *app.conn().await?, project.id, id).await? {
         return Err(unknown());
     }
+    app.endpoints.forget(&(project.id, id));
     Ok(Reply::ok("Endpoint deleted successfully", NoData))
 }
 

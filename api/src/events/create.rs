@@ -31,8 +31,11 @@ pub async fn create_event(req: &mut Request, depot: &mut Depot, res: &mut Respon
     let body: CreateEventBody = read_json(req, &app).await?;
     let endpoint_id = target(&body)?;
     let job = accept(&project, body, endpoint_id)?;
-    if Endpoint::find(&mut *app.conn().await?, project.id, endpoint_id).await?.is_none() {
-        return Err(unknown_endpoint());
+    if app.endpoints.get(&(project.id, endpoint_id)).is_none() {
+        if Endpoint::find(&mut *app.conn().await?, project.id, endpoint_id).await?.is_none() {
+            return Err(unknown_endpoint());
+        }
+        app.endpoints.put((project.id, endpoint_id), ());
     }
     app.queues.push(&job).await.map_err(ApiError::queue)?;
     if let Ok(id) = HeaderValue::from_str(&job.event_id.to_string()) {

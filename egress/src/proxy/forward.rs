@@ -12,11 +12,16 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 
+use tokio::{net::TcpStream, sync::OwnedSemaphorePermit, time::Instant};
+
 use super::{
     Body, Shared,
-    admit::{Admitted, admit},
+    admit::{Admitted, Connected, admit_shared},
     answer::refuse,
+    dial::dial,
     headers::{EGRESS_ERROR, strip},
+    idle::Open,
+    meter::Metered,
 };
 use crate::rules::{Code, Target};
 
@@ -25,21 +30,49 @@ pub(super) async fn forward(request: Request<Incoming>, client: SocketAddr, shar
     let target = request.uri().authority().and_then(|own| Target::from_http_authority(own.as_str()).ok());
     let outgoing = target.as_ref().and_then(|target| outgoing(request, target));
     // A request that cannot be written is as bad as one without a target.
-    let admitted = match admit(target.as_ref().filter(|_| outgoing.is_some()), client, shared).await {
+    let admitted = match admit_shared(target.as_ref().filter(|_| outgoing.is_some()), client, shared).await {
         Ok(admitted) => admitted,
         Err(code) => return refuse(code),
     };
-    match outgoing {
-        Some(request) => exchange(request, admitted, shared).await.unwrap_or_else(refuse),
-        None => refuse(Code::BadTarget),
+    match (target, outgoing) {
+        (Some(target), Some(request)) => exchange(target, request, admitted, shared).await.unwrap_or_else(refuse),
+        _ => refuse(Code::BadTarget),
     }
 }
 
-async fn exchange(request: Request<Incoming>, admitted: Admitted, shared: &Shared) -> Result<Response<Body>, Code> {
+async fn exchange(
+    target: Target,
+    request: Request<Incoming>,
+    admitted: Admitted<Connected>,
+    shared: &Arc<Shared>,
+) -> Result<Response<Body>, Code> {
     let Admitted { origin, place } = admitted;
+    let (open, request) = match origin {
+        Connected::New(origin, address) => (shake_hands(origin, address, shared).await?, request),
+        Connected::Idle(mut open) => match open.sender.try_send_request(request).await {
+            Ok(response) => return answered(target, open, response, place, shared),
+            // It was closed under the request, which has not left: a new connection takes it, to the judged address.
+            Err(mut error) => {
+                let request = error.take_message().ok_or(Code::ConnectFailure)?;
+                let end = Instant::now() + shared.settings.connect_timeout;
+                let (stream, address) = dial(&[open.address], end).await?;
+                (shake_hands(Metered::new(stream, shared.metrics.bytes.clone()), address, shared).await?, request)
+            }
+        },
+    };
+    let mut open = open;
+    match open.sender.send_request(request).await {
+        Ok(response) => answered(target, open, response, place, shared),
+        Err(_) if open.meter.is_idle(shared.settings.idle_timeout) => Err(Code::ConnectTimeout),
+        Err(_) => Err(Code::ConnectFailure),
+    }
+}
+
+/// Makes an HTTP connection, which lives until nothing has moved on it for the idle timeout.
+async fn shake_hands(origin: Metered<TcpStream>, address: SocketAddr, shared: &Arc<Shared>) -> Result<Open, Code> {
     let (meter, idle_timeout, cut) = (origin.meter(), shared.settings.idle_timeout, shared.cut.clone());
     let handshake = http1::Builder::new().preserve_header_case(true).handshake(TokioIo::new(origin));
-    let (mut sender, connection) = handshake.await.map_err(|_| Code::ConnectFailure)?;
+    let (sender, connection) = handshake.await.map_err(|_| Code::ConnectFailure)?;
     let idle = meter.clone();
     shared.tasks.spawn(async move {
         tokio::select! {
@@ -49,13 +82,30 @@ async fn exchange(request: Request<Incoming>, admitted: Admitted, shared: &Share
             () = idle.idle(idle_timeout) => tracing::debug!("An origin's connection was idle for too long."),
             () = cut.cancelled() => {}
         }
-        drop(place);
     });
-    match sender.send_request(request).await {
-        Ok(response) if !response.status().is_informational() => Ok(incoming(response)),
-        Err(_) if meter.is_idle(idle_timeout) => Err(Code::ConnectTimeout),
-        Ok(_) | Err(_) => Err(Code::ConnectFailure),
+    Ok(Open { sender, address, meter })
+}
+
+/// Streams the answer; when it is complete, the connection is kept for the next request.
+fn answered(
+    target: Target,
+    mut open: Open,
+    response: Response<Incoming>,
+    place: OwnedSemaphorePermit,
+    shared: &Arc<Shared>,
+) -> Result<Response<Body>, Code> {
+    if response.status().is_informational() {
+        return Err(Code::ConnectFailure);
     }
+    let for_next = Arc::clone(shared);
+    shared.tasks.spawn(async move {
+        let is_ready = open.sender.ready().await.is_ok();
+        drop(place);
+        if is_ready && !for_next.tasks.is_closed() {
+            for_next.idle.keep(&target, open);
+        }
+    });
+    Ok(incoming(response))
 }
 
 /// In origin-form, with the target's own name: what a client wrote into `Host` decides nothing.

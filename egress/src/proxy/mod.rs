@@ -8,6 +8,7 @@ mod decision;
 mod dial;
 mod forward;
 mod headers;
+mod idle;
 mod meter;
 mod metrics;
 mod relay;
@@ -58,6 +59,7 @@ struct Shared {
     own_ports: Vec<u16>,
     places: Arc<Semaphore>,
     metrics: ProxyMetrics,
+    idle: idle::IdleConnections,
     tasks: TaskTracker,
     /// Cancelled when the drain is over: what still runs then is cut.
     cut: CancellationToken,
@@ -79,6 +81,7 @@ pub async fn serve(
         own_ports,
         places: Arc::new(Semaphore::new(settings.tunnels_max)),
         metrics: ProxyMetrics::new(metrics),
+        idle: idle::IdleConnections::default(),
         tasks: TaskTracker::new(),
         cut: CancellationToken::new(),
         settings,
@@ -86,6 +89,7 @@ pub async fn serve(
     accept::accept(&listener, &shared, &shutdown).await;
     drop(listener);
     shared.tasks.close();
+    shared.idle.clear();
     tracing::info!(open = shared.tasks.len(), "No more connections are taken; tunnels may end.");
     if tokio::time::timeout(drain_timeout, shared.tasks.wait()).await.is_err() {
         tracing::warn!(open = shared.tasks.len(), "The drain is over; open tunnels are cut.");

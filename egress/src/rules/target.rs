@@ -20,7 +20,7 @@ pub struct Target {
 }
 
 /// A host: a literal address, or a name to resolve.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Host {
     /// An address in canonical form.
     Address(IpAddr),

@@ -140,6 +140,33 @@ impl Origin {
         Self { address, requests }
     }
 
+    /// Answers this many requests on each connection, and then closes it; each answer says which connection it came by.
+    pub async fn keeping(requests_per_connection: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, requests) = (listener.local_addr().unwrap(), Arc::<Mutex<Vec<String>>>::default());
+        let noted = Arc::clone(&requests);
+        tokio::spawn(async move {
+            let mut connection = 0;
+            while let Ok((mut stream, _)) = listener.accept().await {
+                connection += 1;
+                let noted = Arc::clone(&noted);
+                tokio::spawn(async move {
+                    for _ in 0..requests_per_connection {
+                        let request = read_request(&mut stream).await;
+                        if request.is_empty() {
+                            return;
+                        }
+                        noted.lock().unwrap().push(request);
+                        let body = connection.to_string();
+                        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                        stream.write_all(answer.as_bytes()).await.unwrap();
+                    }
+                });
+            }
+        });
+        Self { address, requests }
+    }
+
     /// Says back what it hears.
     pub async fn echo() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,12 +1,17 @@
 //! Work that costs a round trip, done for many callers at once. A batch is whatever waits when the previous one is done,
-//! so its size follows the load, and a lone caller is not held back to fill it.
+//! so its size follows the load. A lone caller is not held back; where many came at once, the next batch gathers for a
+//! moment, because what a batch costs hardly depends on its size.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// Callers that may wait; further ones wait for a place.
 const WAITING_MAX: usize = 4_096;
+/// A batch of this size shows load: the next one gathers.
+const CROWD: usize = 8;
+/// How long a batch gathers under load.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// Why a caller got no answer: the work failed for its batch, or the process is stopping.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -74,13 +79,18 @@ where
     F: Future<Output = Result<Vec<R>, E>> + Send + 'static,
 {
     let slots = Arc::new(Semaphore::new(limits.batches_max));
+    let mut last = 0;
     loop {
         // The slot comes first: while all are busy, the queue fills and the next batch grows.
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        if last >= CROWD && queue.len() < limits.items_max {
+            tokio::time::sleep(GATHER).await;
+        }
         let mut batch = Vec::new();
         if queue.recv_many(&mut batch, limits.items_max).await == 0 {
             return;
         }
+        last = batch.len();
         let work = Arc::clone(&work);
         tokio::spawn(async move {
             let (items, answers): (Vec<T>, Vec<_>) = batch.into_iter().unzip();

@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, future::BoxFuture};
 use posthouse_jobs::{
-    BackendSettings, CreateEvent, DeliverEvent, PurgeExpired, Queues, SendEmail, SweepDeliveries, backing::Backing,
+    BackendSettings, CreateEvent, DeliverEvent, PurgeExpired, Queues, SendEmail, SweepDeliveries,
+    backing::{Backing, Purpose},
     queue::run_worker,
 };
 use posthouse_service::{metrics::Metrics, probes};
@@ -29,7 +30,7 @@ const MAILS_MAX: usize = 8;
 /// # Errors
 /// Something that it needs at start is missing; a clear sentence for the operator.
 pub async fn worker(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let backing = Backing::connect(&config.database, &config.redis).await?;
+    let backing = Backing::connect(&config.database, &config.redis, Purpose::Lookups).await?;
     let metrics = Metrics::new("worker");
     let sender = Sender::new(way(&config))?;
     let mailer = config.smtp_url.as_ref().map(|url| Mailer::new(url.expose_secret(), &config.smtp_from)).transpose()?;

@@ -7,7 +7,7 @@ mod list;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use diesel::{ExpressionMethods, HasQuery, Identifiable, Insertable, OptionalExtension, QueryDsl, QueryResult};
+use diesel::{ExpressionMethods, HasQuery, Identifiable, OptionalExtension, QueryDsl, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 pub use self::{
@@ -62,8 +62,7 @@ pub struct Event {
 }
 
 /// An event to insert.
-#[derive(Debug, Clone, Insertable)]
-#[diesel(table_name = events)]
+#[derive(Debug, Clone)]
 pub struct NewEvent {
     /// The project.
     pub project_id: ProjectId,
@@ -110,18 +109,4 @@ impl Event {
     pub async fn find(conn: &mut AsyncPgConnection, project: ProjectId, id: EventId) -> QueryResult<Option<Self>> {
         Self::query().filter(events::project_id.eq(project)).filter(events::id.eq(id)).first(conn).await.optional()
     }
-}
-
-/// Inserts the events that are not there yet, in one statement, and returns the ids of those: a job that runs twice
-/// changes nothing.
-///
-/// # Errors
-/// The database fails; nothing is inserted.
-pub async fn insert_batch(conn: &mut AsyncPgConnection, rows: &[NewEvent]) -> QueryResult<Vec<EventId>> {
-    diesel::insert_into(events::table)
-        .values(rows)
-        .on_conflict_do_nothing()
-        .returning(events::id)
-        .get_results(conn)
-        .await
 }

@@ -7,12 +7,12 @@ mod outgoing;
 mod stranded;
 
 use chrono::{DateTime, Utc};
-use diesel::{ExpressionMethods, HasQuery, Identifiable, Insertable, OptionalExtension, QueryDsl, QueryResult};
+use diesel::{ExpressionMethods, HasQuery, Identifiable, OptionalExtension, QueryDsl, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 pub use self::{
     list::{DeliveryFilter, list},
-    outcome::{Outcome, claim_at_most_once, end, record_outcomes, unclaim},
+    outcome::{Outcome, claim_at_most_once, end, unclaim},
     outgoing::{OutgoingDelivery, load_outgoing},
     stranded::{StrandedDelivery, list_stranded_all_projects},
 };
@@ -65,8 +65,7 @@ pub struct EventDelivery {
 }
 
 /// A delivery to insert.
-#[derive(Debug, Clone, Insertable)]
-#[diesel(table_name = event_deliveries)]
+#[derive(Debug, Clone)]
 pub struct NewEventDelivery {
     /// The project.
     pub project_id: ProjectId,
@@ -115,12 +114,4 @@ impl EventDelivery {
             .await
             .optional()
     }
-}
-
-/// Inserts the deliveries that are not there yet, in one statement; a job that runs twice changes nothing.
-///
-/// # Errors
-/// The database fails; nothing is inserted.
-pub async fn insert_batch(conn: &mut AsyncPgConnection, rows: &[NewEventDelivery]) -> QueryResult<usize> {
-    diesel::insert_into(event_deliveries::table).values(rows).on_conflict_do_nothing().execute(conn).await
 }

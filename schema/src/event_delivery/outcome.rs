@@ -1,10 +1,7 @@
 //! What became of attempts, written for a whole batch in one statement. A final state is never left by an outcome.
 
 use chrono::{DateTime, Utc};
-use diesel::{
-    ExpressionMethods, QueryResult,
-    sql_types::{Array, Double, Integer, Nullable, Text, Timestamptz, Uuid},
-};
+use diesel::{ExpressionMethods, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::{
@@ -30,30 +27,6 @@ pub struct Outcome {
     pub latency_seconds: Option<f64>,
     /// Why, for people.
     pub description: String,
-}
-
-/// Writes the outcomes and returns how many counted; one whose attempt was recorded before, or whose delivery is final,
-/// changes nothing.
-///
-/// # Errors
-/// The database fails; nothing is written.
-pub async fn record_outcomes(conn: &mut AsyncPgConnection, outcomes: &[Outcome]) -> QueryResult<usize> {
-    let (Some(first), Some(last)) = (outcomes.iter().map(|o| o.id).min(), outcomes.iter().map(|o| o.id).max()) else {
-        return Ok(0);
-    };
-    let column = |text: fn(&Outcome) -> String| outcomes.iter().map(text).collect::<Vec<_>>();
-    diesel::sql_query(include_str!("../sql/record_outcomes.sql"))
-        .bind::<Array<Uuid>, _>(outcomes.iter().map(|o| o.project_id).collect::<Vec<_>>())
-        .bind::<Array<Uuid>, _>(outcomes.iter().map(|o| o.id).collect::<Vec<_>>())
-        .bind::<Array<Text>, _>(column(|o| o.status.to_string()))
-        .bind::<Array<Integer>, _>(outcomes.iter().map(|o| o.attempt_count).collect::<Vec<_>>())
-        .bind::<Array<Timestamptz>, _>(outcomes.iter().map(|o| o.next_send_time).collect::<Vec<_>>())
-        .bind::<Array<Nullable<Double>>, _>(outcomes.iter().map(|o| o.latency_seconds).collect::<Vec<_>>())
-        .bind::<Array<Text>, _>(column(|o| o.description.clone()))
-        .bind::<Uuid, _>(first)
-        .bind::<Uuid, _>(last)
-        .execute(conn)
-        .await
 }
 
 /// Marks an at-most-once delivery as being sent until `lease_end`, at which the sweep may ask what became of it.

@@ -10,6 +10,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use crate::{
     ids::{EndpointId, EventDeliveryId, EventId, ProjectId, SubscriptionId},
     json::Headers,
+    statement::Statement,
     words::{DeliveryMode, DeliveryStatus, RetryStrategy},
 };
 
@@ -88,7 +89,7 @@ pub async fn load_outgoing(
     let (Some(first), Some(last)) = (ids.iter().min().copied(), ids.iter().max().copied()) else {
         return Ok(Vec::new());
     };
-    diesel::sql_query(include_str!("../sql/load_outgoing.sql"))
+    Statement::new(include_str!("../sql/load_outgoing.sql"))
         .bind::<Array<Uuid>, _>(&projects)
         .bind::<Array<Uuid>, _>(&ids)
         .bind::<Uuid, _>(first)

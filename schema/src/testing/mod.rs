@@ -63,7 +63,7 @@ impl TestDatabase {
     /// Outside a runtime.
     #[must_use]
     pub fn pool(&self) -> pool::Pool {
-        pool::build(&self.url, 4).expect("a pool needs only a runtime")
+        pool::build(&self.url, 4, pool::Purpose::Lookups).expect("a pool needs only a runtime")
     }
 }
 

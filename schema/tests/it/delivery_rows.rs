@@ -70,9 +70,9 @@ async fn an_outcome_counts_once_and_a_final_state_stays() {
     let row = read(&mut fixture, id).await;
     assert_eq!((row.status, row.attempt_count), (DeliveryStatus::Retry, 1));
     let success = outcome(&fixture, id, 2, DeliveryStatus::Success);
-    assert_eq!(event_delivery::record_outcomes(&mut fixture.conn, &[success]).await.unwrap(), 1);
+    assert_eq!(record_attempts(&mut fixture.conn, &[], &[success]).await.unwrap(), 1);
     let late = outcome(&fixture, id, 3, DeliveryStatus::Failure);
-    assert_eq!(event_delivery::record_outcomes(&mut fixture.conn, &[late]).await.unwrap(), 0);
+    assert_eq!(record_attempts(&mut fixture.conn, &[], &[late]).await.unwrap(), 0);
     let row = read(&mut fixture, id).await;
     assert_eq!((row.status, row.attempt_count, row.latency_seconds), (DeliveryStatus::Success, 2, Some(0.25)));
     let ended =

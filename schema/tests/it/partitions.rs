@@ -5,6 +5,7 @@ use diesel_async::RunQueryDsl;
 use posthouse_schema::{
     event::{self, Event},
     ids::EventId,
+    ledger::{AcceptedEvent, store_events},
     partitions::{self, DAYS_AHEAD, PartitionedTable},
 };
 
@@ -34,7 +35,8 @@ async fn old_days_go_with_everything_in_them() {
     let kept = EventId::first_at(Utc::now());
     for id in [in_partition, in_default, kept] {
         let event = fixture.event(id, "");
-        event::insert_batch(&mut fixture.conn, &[event]).await.unwrap();
+        let accepted = AcceptedEvent { event, deliveries: Vec::new() };
+        store_events(&mut fixture.conn, vec![accepted]).await.unwrap();
         event::claim_keys(&mut fixture.conn, fixture.project, &[(&id.to_string(), id)]).await.unwrap();
     }
     assert_eq!(diesel::sql_query("SELECT 1 FROM events_default").execute(&mut fixture.conn).await.unwrap(), 1);

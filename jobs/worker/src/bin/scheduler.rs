@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use posthouse_jobs::backing::Backing;
+use posthouse_jobs::backing::{Backing, Purpose};
 use posthouse_service::{logs, metrics::Metrics, probes, settings, shutdown};
 use posthouse_worker::scheduler::{self, config::Config};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,7 @@ async fn main() -> ExitCode {
 }
 
 async fn start(config: &Config, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let backing = Backing::connect(&config.database, &config.redis).await?;
+    let backing = Backing::connect(&config.database, &config.redis, Purpose::General).await?;
     let metrics = Metrics::new("scheduler");
     let (_, probes) = probes::serve(config.listen, Arc::new(backing.checks()), metrics, shutdown.clone()).await?;
     scheduler::run(&backing.pool, &backing.queues, &config.schedules(), &scheduler::holder(), &shutdown).await;

@@ -17,7 +17,8 @@ pub const RESPONSE_BYTES_MAX: usize = 51_200;
 /// Header of a refusal by egress; egress strips it from the answers of endpoints.
 const EGRESS_ERROR: &str = "x-egress-error";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const POOL_IDLE_PER_HOST: usize = 64;
+/// Through egress there is one host, which carries every delivery.
+const POOL_IDLE_PER_HOST: usize = 512;
 /// Below egress' own head timeout, so that a request is not written into a connection that is just being closed.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(8);
 

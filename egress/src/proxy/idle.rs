@@ -1,0 +1,91 @@
+//! Connections to origins between two forwarded requests. Each request is judged as if there were none: a connection is
+//! taken only for the name it was made for, and only if its address is among those that were judged for this request.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use hyper::{body::Incoming, client::conn::http1::SendRequest};
+use tokio::time::Instant;
+
+use super::meter::Meter;
+use crate::rules::{Host, Target};
+
+/// Shorter than servers keep theirs, so that a request rarely meets a connection that is just being closed.
+const AGE_MAX: Duration = Duration::from_secs(8);
+/// Connections kept for one origin, and in all.
+const PER_ORIGIN_MAX: usize = 512;
+const CONNECTIONS_MAX: usize = 4_096;
+
+/// A connection that can take a request.
+pub(super) struct Open {
+    pub(super) sender: SendRequest<Incoming>,
+    pub(super) address: SocketAddr,
+    pub(super) meter: Meter,
+}
+
+type Origin = (Host, u16);
+
+#[derive(Default)]
+pub(super) struct IdleConnections(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    by_origin: HashMap<Origin, Vec<(Open, Instant)>>,
+    count: usize,
+}
+
+impl IdleConnections {
+    /// A connection to one of the judged addresses of `target`, the one used last.
+    pub(super) fn take(&self, target: &Target, judged: &[SocketAddr]) -> Option<Open> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let origin = (target.host.clone(), target.port);
+        let connections = kept.by_origin.get_mut(&origin)?;
+        let before = connections.len();
+        connections.retain(|(open, since)| is_fresh(open, *since));
+        let at = connections.iter().rposition(|(open, _)| judged.contains(&open.address));
+        let taken = at.map(|at| connections.remove(at).0);
+        let (after, is_empty) = (connections.len(), connections.is_empty());
+        if is_empty {
+            kept.by_origin.remove(&origin);
+        }
+        kept.count -= before - after;
+        taken
+    }
+
+    /// Keeps a connection for the next request, unless there are enough.
+    pub(super) fn keep(&self, target: &Target, open: Open) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.count >= CONNECTIONS_MAX {
+            kept.sweep();
+        }
+        let is_full = kept.count >= CONNECTIONS_MAX;
+        let connections = kept.by_origin.entry((target.host.clone(), target.port)).or_default();
+        if !is_full && connections.len() < PER_ORIGIN_MAX {
+            connections.push((open, Instant::now()));
+            kept.count += 1;
+        }
+    }
+
+    /// Closes them all.
+    pub(super) fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
+    }
+}
+
+impl Kept {
+    fn sweep(&mut self) {
+        self.by_origin.retain(|_, connections| {
+            connections.retain(|(open, since)| is_fresh(open, *since));
+            !connections.is_empty()
+        });
+        self.count = self.by_origin.values().map(Vec::len).sum();
+    }
+}
+
+fn is_fresh(open: &Open, since: Instant) -> bool {
+    since.elapsed() < AGE_MAX && open.sender.is_ready()
+}

@@ -1,0 +1,27 @@
+-- One statement, so one round trip and one transaction. Conditional, so that running a job twice changes nothing: an
+-- outcome counts only where its attempt is the next one.
+WITH appended AS (
+    INSERT INTO delivery_attempts (
+        project_id, id, event_delivery_id, endpoint_id, url, method, is_success, status_code, error, error_class,
+        request_headers, response_headers, response_body, ip_address, requested_at, responded_at, duration_ms
+    )
+    SELECT * FROM unnest(
+        $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bool[], $8::int[], $9::text[],
+        $10::text[], $11::jsonb[], $12::jsonb[], $13::bytea[], $14::text[], $15::timestamptz[], $16::timestamptz[],
+        $17::int[]
+    )
+    ON CONFLICT DO NOTHING
+)
+UPDATE event_deliveries d
+SET status = o.status,
+    attempt_count = o.attempt_count,
+    next_send_time = o.next_send_time,
+    latency_seconds = coalesce(d.latency_seconds, o.latency_seconds),
+    description = o.description,
+    updated_at = now()
+FROM unnest($18::uuid[], $19::uuid[], $20::text[], $21::int[], $22::timestamptz[], $23::float8[], $24::text[])
+    AS o (project_id, id, status, attempt_count, next_send_time, latency_seconds, description)
+WHERE d.project_id = o.project_id AND d.id = o.id AND d.id BETWEEN $25 AND $26
+    AND d.attempt_count = o.attempt_count - 1
+    -- In these words, because the sweep's index would be read in full for the others.
+    AND d.status NOT IN ('Success', 'Failure', 'Discarded')
