@@ -87,8 +87,6 @@ fn insert(batch: &[AcceptedEvent]) -> Statement<'_> {
         .bind::<Array<Timestamptz>, _>(column(&deliveries, |d| d.next_send_time))
         .bind::<Array<Text>, _>(column(&deliveries, |d| d.description.as_str()))
         .bind::<Array<Timestamptz>, _>(column(&deliveries, |d| d.acknowledged_at))
-        .bind::<Nullable<Uuid>, _>(events.iter().map(|e| e.id).min())
-        .bind::<Nullable<Uuid>, _>(events.iter().map(|e| e.id).max())
 }
 
 fn column<'r, R, V>(rows: &[&'r R], value: impl Fn(&'r R) -> V) -> Vec<V> {
@@ -134,9 +132,7 @@ pub async fn record_attempts(
     attempts: &[DeliveryAttempt],
     outcomes: &[Outcome],
 ) -> QueryResult<usize> {
-    let (Some(first), Some(last)) = (outcomes.iter().map(|o| o.id).min(), outcomes.iter().map(|o| o.id).max()) else {
-        return Ok(0);
-    };
+    let Some(first) = outcomes.iter().map(|o| o.id).min() else { return Ok(0) };
     let (attempts, outcomes): (Vec<_>, Vec<_>) = (attempts.iter().collect(), outcomes.iter().collect());
     let statement = Statement::new(include_str!("sql/record_attempts.sql"))
         .bind::<Array<Uuid>, _>(column(&attempts, |a| a.project_id))
@@ -165,7 +161,6 @@ pub async fn record_attempts(
         .bind::<Array<Nullable<Double>>, _>(column(&outcomes, |o| o.latency_seconds))
         .bind::<Array<Text>, _>(column(&outcomes, |o| o.description.as_str()))
         .bind::<Uuid, _>(first)
-        .bind::<Uuid, _>(last)
         .execute(conn)
         .await
 }

@@ -33,7 +33,7 @@ pub enum Purpose {
 }
 
 const LOOKUPS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
-    SET plan_cache_mode = force_generic_plan";
+    SET enable_material = off; SET plan_cache_mode = force_generic_plan";
 
 /// A pool that opens at most `connections_max` connections to `database_url`, lazily.
 ///

@@ -49,7 +49,9 @@ pub async fn list(
         query = query.filter(event_deliveries::id.le(EventDeliveryId::last_at(to)));
     }
     if let Some(event) = filter.event_id {
-        query = query.filter(event_deliveries::event_id.eq(event));
+        // A delivery carries its event's time, so this reads only what was accepted in the same millisecond.
+        let (first, last) = (EventDeliveryId::first_at(event.created_at()), EventDeliveryId::last_at(event.created_at()));
+        query = query.filter(event_deliveries::id.between(first, last)).filter(event_deliveries::event_id.eq(event));
     }
     if !filter.endpoint_ids.is_empty() {
         query = query.filter(event_deliveries::endpoint_id.eq_any(filter.endpoint_ids.clone()));

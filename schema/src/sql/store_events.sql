@@ -1,5 +1,5 @@
 -- One statement, so one round trip and one transaction. An event that was there already is left as it is, with the
--- deliveries that it was stored with: the last condition sees the table as it was before this statement.
+-- deliveries that it was stored with.
 WITH appended AS (
     INSERT INTO events (
         project_id, id, event_type, target_kind, target, source_id, headers, payload, idempotency_key, is_duplicate,
@@ -16,6 +16,7 @@ WITH appended AS (
         url_query_params, url_path, endpoint_ids, status, failure_reason, acknowledged_at
     )
     ON CONFLICT DO NOTHING
+    RETURNING id
 )
 INSERT INTO event_deliveries (
     project_id, id, event_id, endpoint_id, subscription_id, event_type, status, delivery_mode, strategy,
@@ -31,7 +32,6 @@ FROM unnest(
     project_id, id, event_id, endpoint_id, subscription_id, event_type, status, delivery_mode, strategy,
     retry_interval_seconds, retry_limit, next_send_time, description, acknowledged_at
 )
-WHERE NOT EXISTS (
-    SELECT FROM events p WHERE p.project_id = d.project_id AND p.id = d.event_id AND p.id BETWEEN $31 AND $32
-)
+-- IS TRUE makes this a look-up in a hash table; as a join it would be one loop within another.
+WHERE (d.event_id IN (SELECT id FROM appended)) IS TRUE
 ON CONFLICT DO NOTHING

@@ -7,3 +7,4 @@ mod fixture;
 mod leases;
 mod migrations;
 mod partitions;
+mod plans;
