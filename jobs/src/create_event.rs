@@ -43,7 +43,7 @@ pub struct CreateEvent {
 }
 
 /// Whom an event is meant for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EventTarget {
     /// One endpoint.

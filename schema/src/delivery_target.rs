@@ -1,9 +1,10 @@
 //! What sending to an endpoint takes: its URL, how it wants to be called, and the secrets that sign. Read for a whole
 //! batch in one statement.
 
+use chrono::{DateTime, Utc};
 use diesel::{
     QueryResult, QueryableByName,
-    sql_types::{Array, Bool, Integer, Jsonb, Nullable, Text, Uuid},
+    sql_types::{Array, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
@@ -46,9 +47,22 @@ pub struct DeliveryTarget {
     /// Who hears that it was disabled; empty for nobody.
     #[diesel(sql_type = Text)]
     pub support_email: String,
-    /// The live secrets, the oldest first.
+    /// The secrets that were live when this was read, the oldest first.
     #[diesel(sql_type = Array<Text>)]
     pub secrets: Vec<String>,
+    /// When each of them expires; `None` for never.
+    #[diesel(sql_type = Array<Nullable<Timestamptz>>)]
+    pub secret_expiries: Vec<Option<DateTime<Utc>>>,
+}
+
+impl DeliveryTarget {
+    /// The secrets that sign at `now`, the oldest first.
+    #[must_use]
+    pub fn live_secrets(&self, now: DateTime<Utc>) -> Vec<&str> {
+        let is_live = |expiry: &Option<DateTime<Utc>>| expiry.is_none_or(|expiry| expiry > now);
+        let secrets = self.secrets.iter().zip(&self.secret_expiries);
+        secrets.filter(|(_, expiry)| is_live(expiry)).map(|(secret, _)| secret.as_str()).collect()
+    }
 }
 
 impl std::fmt::Debug for DeliveryTarget {

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use diesel::{
-    QueryResult,
+    QueryResult, QueryableByName,
     result::Error,
-    sql_types::{Array, Bool, Bytea, Double, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid},
+    sql_types::{Array, BigInt, Bool, Bytea, Double, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid},
 };
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
@@ -28,33 +28,55 @@ pub struct AcceptedEvent {
     pub deliveries: Vec<NewEventDelivery>,
 }
 
-/// Writes the events and their deliveries. An event whose idempotency key another event owns becomes a duplicate without
-/// deliveries. An event that is there already is left as it is: subscriptions made since do not get it. Returns the batch
-/// as it stands now, so that what is due can be enqueued, also where an earlier run stopped before it did.
+/// What became of a batch.
+#[derive(Debug, Clone)]
+#[must_use]
+pub enum Stored {
+    /// It is stored. This is how it stands now, so that what is due can be enqueued, also where an earlier run stopped
+    /// before it did.
+    Done(Vec<AcceptedEvent>),
+    /// Nothing is stored: what these projects' events were matched by has changed.
+    Stale(Vec<ProjectId>),
+}
+
+#[derive(QueryableByName)]
+struct StaleProject {
+    #[diesel(sql_type = Uuid)]
+    project_id: ProjectId,
+}
+
+/// Writes the events and their deliveries, unless a project of `matched_by` has another routing version by now. An event
+/// whose idempotency key another event owns becomes a duplicate without deliveries. An event that is there already is
+/// left as it is: subscriptions made since do not get it.
 ///
 /// # Errors
 /// The database fails; nothing is written.
 pub async fn store_events(
     conn: &mut AsyncPgConnection,
     mut batch: Vec<AcceptedEvent>,
-) -> QueryResult<Vec<AcceptedEvent>> {
-    if batch.iter().all(|accepted| accepted.event.idempotency_key.is_empty()) {
-        insert(&batch).execute(conn).await?;
-        return Ok(batch);
+    matched_by: &[(ProjectId, i64)],
+) -> QueryResult<Stored> {
+    let stale = if batch.iter().all(|accepted| accepted.event.idempotency_key.is_empty()) {
+        insert(&batch, matched_by).load(conn).await?
+    } else {
+        conn.transaction::<Vec<StaleProject>, Error, _>(async |conn| {
+            mark_duplicates(conn, &mut batch).await?;
+            insert(&batch, matched_by).load(conn).await
+        })
+        .await?
+    };
+    if stale.is_empty() {
+        return Ok(Stored::Done(batch));
     }
-    conn.transaction::<_, Error, _>(async |conn| {
-        mark_duplicates(conn, &mut batch).await?;
-        insert(&batch).execute(conn).await?;
-        Ok(())
-    })
-    .await?;
-    Ok(batch)
+    Ok(Stored::Stale(stale.into_iter().map(|row| row.project_id).collect()))
 }
 
-fn insert(batch: &[AcceptedEvent]) -> Statement<'_> {
+fn insert<'b>(batch: &'b [AcceptedEvent], matched_by: &[(ProjectId, i64)]) -> Statement<'b> {
     let events: Vec<&NewEvent> = batch.iter().map(|accepted| &accepted.event).collect();
     let deliveries: Vec<&NewEventDelivery> = batch.iter().flat_map(|accepted| &accepted.deliveries).collect();
     let statement = Statement::new(include_str!("sql/store_events.sql"))
+        .bind::<Array<Uuid>, _>(matched_by.iter().map(|(project, _)| *project).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(matched_by.iter().map(|(_, version)| *version).collect::<Vec<_>>())
         .bind::<Array<Uuid>, _>(column(&events, |e| e.project_id))
         .bind::<Array<Uuid>, _>(column(&events, |e| e.id))
         .bind::<Array<Text>, _>(column(&events, |e| e.event_type.as_str()))

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    ExpressionMethods, QueryDsl, QueryResult,
+    ExpressionMethods, JoinOnDsl, NullableExpressionMethods, QueryDsl, QueryResult,
     deserialize::{self, FromSql},
     expression::AsExpression,
     pg::{Pg, PgValue},
@@ -15,7 +15,11 @@ use diesel::{
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 
-use crate::{ids::ProjectId, tables::projects, words::RetryStrategy};
+use crate::{
+    ids::ProjectId,
+    tables::{projects, routing_versions},
+    words::RetryStrategy,
+};
 
 /// The header that carries the request id, unless a project chooses its own.
 pub const DEFAULT_REQUEST_ID_HEADER: &str = "X-Convoy-Idempotency-Key";
@@ -195,18 +199,22 @@ impl Default for MetaEventConfig {
     }
 }
 
-/// The settings of the live projects among `ids`.
+/// The settings of the live projects among `ids`, each with the routing version before which they did not change.
 ///
 /// # Errors
 /// The database fails.
-pub async fn load(conn: &mut AsyncPgConnection, ids: &[ProjectId]) -> QueryResult<HashMap<ProjectId, ProjectConfig>> {
-    let rows: Vec<(ProjectId, ProjectConfig)> = projects::table
+pub async fn load(
+    conn: &mut AsyncPgConnection,
+    ids: &[ProjectId],
+) -> QueryResult<HashMap<ProjectId, (ProjectConfig, i64)>> {
+    let rows: Vec<(ProjectId, ProjectConfig, Option<i64>)> = projects::table
+        .left_join(routing_versions::table.on(routing_versions::project_id.eq(projects::id)))
         .filter(projects::id.eq_any(ids))
         .filter(projects::deleted_at.is_null())
-        .select((projects::id, projects::config))
+        .select((projects::id, projects::config, routing_versions::version.nullable()))
         .load(conn)
         .await?;
-    Ok(rows.into_iter().collect())
+    Ok(rows.into_iter().map(|(id, config, version)| (id, (config, version.unwrap_or(0)))).collect())
 }
 
 impl ToSql<Jsonb, Pg> for ProjectConfig {

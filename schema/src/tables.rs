@@ -172,6 +172,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    routing_versions (project_id) {
+        project_id -> Uuid,
+        version -> Int8,
+    }
+}
+
+diesel::table! {
     schedule_ticks (name, tick_at) {
         name -> Text,
         tick_at -> Timestamptz,
@@ -273,6 +280,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     organisation_members,
     organisations,
     projects,
+    routing_versions,
     schedule_ticks,
     sources,
     subscription_filters,

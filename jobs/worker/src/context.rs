@@ -8,7 +8,7 @@ use posthouse_service::metrics::Metrics;
 
 use crate::{
     batch::{BatchLimits, Batcher, isolate},
-    delivery::{create, engine::Engine, metrics::DeliveryMetrics, send::Sender},
+    delivery::{create, engine::Engine, metrics::DeliveryMetrics, send::Sender, snapshot::Snapshots},
     error::WorkerError,
     mail::Mailer,
 };
@@ -33,14 +33,16 @@ impl Context {
     /// Shared state over these services; its batching lives on the current runtime.
     #[must_use]
     pub fn new(pool: Pool, queues: Queues, sender: Sender, mailer: Option<Mailer>, metrics: &Metrics) -> Self {
-        let engine = Engine::new(pool.clone(), queues.clone(), sender, DeliveryMetrics::new(metrics));
+        let snapshots = Snapshots::default();
+        let metrics = DeliveryMetrics::new(metrics);
+        let engine = Engine::new(pool.clone(), queues.clone(), snapshots.clone(), sender, metrics);
         let (create_pool, create_queues) = (pool.clone(), queues.clone());
         let creator = Batcher::new(CREATE_LIMITS, move |jobs: Vec<CreateEvent>| {
-            let (pool, queues) = (create_pool.clone(), create_queues.clone());
+            let (pool, queues, snapshots) = (create_pool.clone(), create_queues.clone(), snapshots.clone());
             async move {
                 let work = |jobs: Vec<CreateEvent>| {
-                    let (pool, queues) = (pool.clone(), queues.clone());
-                    async move { create::create_events(&pool, &queues, &jobs).await }
+                    let (pool, queues, snapshots) = (pool.clone(), queues.clone(), snapshots.clone());
+                    async move { create::create_events(&pool, &queues, &snapshots, &jobs).await }
                 };
                 isolate(jobs, WorkerError::is_content, work).await
             }

@@ -50,7 +50,8 @@ pub async fn list(
     }
     if let Some(event) = filter.event_id {
         // A delivery carries its event's time, so this reads only what was accepted in the same millisecond.
-        let (first, last) = (EventDeliveryId::first_at(event.created_at()), EventDeliveryId::last_at(event.created_at()));
+        let (first, last) =
+            (EventDeliveryId::first_at(event.created_at()), EventDeliveryId::last_at(event.created_at()));
         query = query.filter(event_deliveries::id.between(first, last)).filter(event_deliveries::event_id.eq(event));
     }
     if !filter.endpoint_ids.is_empty() {

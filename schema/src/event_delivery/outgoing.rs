@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     QueryResult, QueryableByName,
-    sql_types::{Array, Bytea, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid},
+    sql_types::{Array, BigInt, Bytea, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
@@ -74,6 +74,9 @@ pub struct OutgoingDelivery {
     /// Raw query string to append to the URL.
     #[diesel(sql_type = Text)]
     pub url_query_params: String,
+    /// The routing version of its project when this was read.
+    #[diesel(sql_type = BigInt)]
+    pub routing_version: i64,
 }
 
 /// The deliveries of `wanted` that exist, in no order, whatever their state.

@@ -7,17 +7,17 @@ use posthouse_schema::{
     event_delivery::{self, EventDelivery, Outcome, StrandedDelivery},
     ids::{DeliveryAttemptId, EventDeliveryId, EventId},
     json::Headers,
-    ledger::{AcceptedEvent, record_attempts, store_events},
+    ledger::{AcceptedEvent, record_attempts},
     words::DeliveryStatus,
 };
 
-use crate::fixture::{Fixture, fixture, run};
+use crate::fixture::{Fixture, fixture, run, store};
 
 async fn stored(fixture: &mut Fixture) -> EventDeliveryId {
     let id = EventId::generate();
     let accepted =
         AcceptedEvent { event: fixture.event(id, ""), deliveries: vec![fixture.delivery(id, id.created_at())] };
-    store_events(&mut fixture.conn, vec![accepted]).await.unwrap();
+    store(&mut fixture.conn, vec![accepted]).await;
     EventDeliveryId::derive(id, fixture.subscription)
 }
 

@@ -4,12 +4,13 @@ use posthouse_schema::{
     event::Event,
     event_delivery::EventDelivery,
     ids::{EventDeliveryId, EventId, ProjectId},
-    ledger::{AcceptedEvent, store_events},
+    ledger::{AcceptedEvent, Stored, store_events},
+    project_config,
     routing::{self, Wanted},
     words::EventStatus,
 };
 
-use crate::fixture::{Fixture, fixture};
+use crate::fixture::{Fixture, fixture, run, store};
 
 fn accepted(fixture: &Fixture, id: EventId, key: &str) -> AcceptedEvent {
     AcceptedEvent { event: fixture.event(id, key), deliveries: vec![fixture.delivery(id, id.created_at())] }
@@ -20,7 +21,7 @@ async fn an_event_is_stored_byte_for_byte_and_only_for_its_project() {
     let mut fixture = fixture().await;
     let id = EventId::generate();
     let batch = vec![accepted(&fixture, id, "")];
-    store_events(&mut fixture.conn, batch).await.unwrap();
+    store(&mut fixture.conn, batch).await;
     let event = Event::find(&mut fixture.conn, fixture.project, id).await.unwrap().unwrap();
     assert_eq!(event.payload, b"{ \"a\": 1.0 }");
     assert_eq!(event.headers.get("x-a"), Some("1"));
@@ -32,8 +33,8 @@ async fn storing_twice_changes_nothing() {
     let mut fixture = fixture().await;
     let id = EventId::generate();
     let batch = vec![accepted(&fixture, id, "key")];
-    store_events(&mut fixture.conn, batch.clone()).await.unwrap();
-    let again = store_events(&mut fixture.conn, batch).await.unwrap();
+    store(&mut fixture.conn, batch.clone()).await;
+    let again = store(&mut fixture.conn, batch).await;
     assert!(!again[0].event.is_duplicate, "an event is not its own duplicate");
     assert_eq!(again[0].deliveries.len(), 1, "what may not have been enqueued is returned again");
     let delivery = EventDeliveryId::derive(id, fixture.subscription);
@@ -48,7 +49,7 @@ async fn of_events_with_one_key_exactly_one_is_the_original() {
     let stores = ids.chunks(4).map(|chunk| {
         let (pool, batch) =
             (pool.clone(), chunk.iter().map(|id| accepted(&fixture, *id, "order-1")).collect::<Vec<_>>());
-        async move { store_events(&mut pool.get().await.unwrap(), batch).await.unwrap() }
+        async move { store(&mut pool.get().await.unwrap(), batch).await }
     });
     let stored: Vec<AcceptedEvent> = futures::future::join_all(stores).await.into_iter().flatten().collect();
     assert_eq!(stored.len(), 16);
@@ -81,9 +82,45 @@ async fn routes_are_read_by_endpoint_owner_or_all_and_only_within_the_project() 
         assert!(routing::routes(&mut fixture.conn, ProjectId::generate(), wanted).await.unwrap().is_empty());
     }
     assert!(routing::routes(&mut fixture.conn, fixture.project, &Wanted::default()).await.unwrap().is_empty());
-    crate::fixture::run(&mut fixture.conn, "UPDATE endpoints SET deleted_at = now()").await;
+    run(&mut fixture.conn, "UPDATE endpoints SET deleted_at = now()").await;
     assert!(
         routing::routes(&mut fixture.conn, fixture.project, &everything).await.unwrap().is_empty(),
         "a deleted endpoint receives nothing"
     );
+}
+
+/// Nothing is stored that was matched by what no longer holds, and every table that decides about routing says so.
+#[tokio::test]
+async fn what_was_matched_by_something_older_is_not_stored() {
+    let mut fixture = fixture().await;
+    let (project, endpoint) = (fixture.project.to_bits(), fixture.endpoint.to_bits());
+    let secret = format!(
+        "INSERT INTO endpoint_secrets (project_id, endpoint_id, id, value) VALUES ('{project:032x}', '{endpoint:032x}', gen_random_uuid(), 's')"
+    );
+    let filter = "INSERT INTO subscription_filters (project_id, subscription_id, id, event_type) SELECT project_id, id, id, 'a' FROM subscriptions";
+    for change in [
+        "UPDATE projects SET name = 'renamed'",
+        "UPDATE endpoints SET status = 'paused'",
+        &secret,
+        "DELETE FROM endpoint_secrets",
+        "UPDATE subscriptions SET event_types = '{*}'",
+        filter,
+        "DELETE FROM subscription_filters",
+    ] {
+        let version = project_config::load(&mut fixture.conn, &[fixture.project]).await.unwrap()[&fixture.project].1;
+        run(&mut fixture.conn, change).await;
+        let id = EventId::generate();
+        for (matched_by, is_stored) in [(version, false), (version + 1, true)] {
+            let batch = vec![accepted(&fixture, id, change)];
+            let stored = store_events(&mut fixture.conn, batch, &[(fixture.project, matched_by)]).await.unwrap();
+            match stored {
+                Stored::Done(_) => assert!(is_stored, "{change}"),
+                Stored::Stale(projects) => {
+                    assert_eq!((projects, is_stored), (vec![fixture.project], false), "{change}")
+                }
+            }
+            let found = Event::find(&mut fixture.conn, fixture.project, id).await.unwrap();
+            assert_eq!(found.is_some(), is_stored, "{change}");
+        }
+    }
 }

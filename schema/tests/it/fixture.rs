@@ -7,6 +7,7 @@ use posthouse_schema::{
     event_delivery::NewEventDelivery,
     ids::{EndpointId, EventDeliveryId, EventId, OrganisationId, ProjectId, SubscriptionId},
     json::Headers,
+    ledger::{AcceptedEvent, Stored, store_events},
     testing::TestDatabase,
     words::{DeliveryMode, DeliveryStatus, EventStatus, RetryStrategy, TargetKind},
 };
@@ -50,6 +51,14 @@ pub async fn fixture() -> Fixture {
 
 pub async fn run(conn: &mut AsyncPgConnection, statement: &str) -> usize {
     diesel::sql_query(statement).execute(conn).await.unwrap_or_else(|error| panic!("{statement}: {error}"))
+}
+
+/// Stores a batch that was matched by what holds now.
+pub async fn store(conn: &mut AsyncPgConnection, batch: Vec<AcceptedEvent>) -> Vec<AcceptedEvent> {
+    match store_events(conn, batch, &[]).await.unwrap() {
+        Stored::Done(batch) => batch,
+        Stored::Stale(projects) => panic!("{projects:?}"),
+    }
 }
 
 impl Fixture {

@@ -5,11 +5,11 @@ use diesel_async::RunQueryDsl;
 use posthouse_schema::{
     event::{self, Event},
     ids::EventId,
-    ledger::{AcceptedEvent, store_events},
+    ledger::AcceptedEvent,
     partitions::{self, DAYS_AHEAD, PartitionedTable},
 };
 
-use crate::fixture::{fixture, run};
+use crate::fixture::{fixture, run, store};
 
 #[tokio::test]
 async fn partitions_cover_the_days_ahead_and_making_them_again_makes_none() {
@@ -36,7 +36,7 @@ async fn old_days_go_with_everything_in_them() {
     for id in [in_partition, in_default, kept] {
         let event = fixture.event(id, "");
         let accepted = AcceptedEvent { event, deliveries: Vec::new() };
-        store_events(&mut fixture.conn, vec![accepted]).await.unwrap();
+        store(&mut fixture.conn, vec![accepted]).await;
         event::claim_keys(&mut fixture.conn, fixture.project, &[(&id.to_string(), id)]).await.unwrap();
     }
     assert_eq!(diesel::sql_query("SELECT 1 FROM events_default").execute(&mut fixture.conn).await.unwrap(), 1);

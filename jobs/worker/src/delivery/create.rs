@@ -5,60 +5,76 @@ use std::collections::{HashMap, HashSet};
 
 use posthouse_jobs::{CreateEvent, DeliverEvent, EventTarget, Queues};
 use posthouse_schema::{
+    QueryError,
     event::NewEvent,
     event_delivery::NewEventDelivery,
     ids::{EventDeliveryId, ProjectId},
     json::Headers,
-    ledger::{self, AcceptedEvent},
-    pool::Pool,
-    project_config::{self, ProjectConfig},
-    routing::{self, Route, Wanted},
+    ledger::{self, AcceptedEvent, Stored},
+    pool::{Pool, PooledConnection},
+    project_config::ProjectConfig,
+    routing::Route,
     words::{DeliveryStatus, EndpointStatus, EventStatus, TargetKind},
 };
 
-use super::matching::{NOBODY, matching};
+use super::{
+    matching::{NOBODY, matching},
+    snapshot::Snapshots,
+};
 use crate::error::WorkerError;
 
 /// Writes the events of `jobs` and enqueues their deliveries. Events of a project that is gone go with it.
 ///
 /// # Errors
 /// The database or the queue fails; nothing is half-written, and the jobs can be run again.
-pub async fn create_events(pool: &Pool, queues: &Queues, jobs: &[CreateEvent]) -> Result<(), WorkerError> {
+pub async fn create_events(
+    pool: &Pool,
+    queues: &Queues,
+    snapshots: &Snapshots,
+    jobs: &[CreateEvent],
+) -> Result<(), WorkerError> {
     let mut conn = pool.get().await?;
-    let ids: HashSet<ProjectId> = jobs.iter().map(|job| job.project_id).collect();
-    let configs = project_config::load(&mut conn, &ids.into_iter().collect::<Vec<_>>()).await?;
-    let mut routes: HashMap<ProjectId, Vec<Route>> = HashMap::new();
-    for project in configs.keys() {
-        routes.insert(*project, routing::routes(&mut conn, *project, &wanted(*project, jobs)).await?);
-    }
-    let accepted = jobs
-        .iter()
-        .filter_map(|job| Some(accept(job, configs.get(&job.project_id)?, routes.get(&job.project_id)?)))
-        .collect();
-    let stored = ledger::store_events(&mut conn, accepted).await?;
+    // Projects that were read since the events were accepted: nothing that was made before is missing there.
+    let mut read_since = HashSet::new();
+    let stored = loop {
+        let (accepted, matched_by) = matched(&mut conn, snapshots, jobs).await?;
+        let matched_by: Vec<_> = matched_by.into_iter().filter(|(project, _)| !read_since.contains(project)).collect();
+        match ledger::store_events(&mut conn, accepted, &matched_by).await? {
+            Stored::Done(stored) => break stored,
+            Stored::Stale(projects) => {
+                snapshots.forget(&projects);
+                read_since.extend(projects);
+            }
+        }
+    };
     drop(conn);
     let due: Vec<DeliverEvent> = stored.iter().flat_map(|accepted| &accepted.deliveries).filter_map(due).collect();
     queues.push_all(&due).await?;
     Ok(())
 }
 
+/// The events with their deliveries, and the routing version of each project by which they were matched.
+async fn matched(
+    conn: &mut PooledConnection,
+    snapshots: &Snapshots,
+    jobs: &[CreateEvent],
+) -> Result<(Vec<AcceptedEvent>, Vec<(ProjectId, i64)>), QueryError> {
+    let projects = snapshots.of(conn, &jobs.iter().map(|job| (job.project_id, 0)).collect()).await?;
+    let mut routes = HashMap::new();
+    for (project, snapshot) in &projects {
+        let targets = jobs.iter().filter(|job| job.project_id == *project).map(|job| &job.target);
+        routes.insert(*project, snapshot.routes(conn, *project, targets).await?);
+    }
+    let accepted = jobs.iter().filter_map(|job| {
+        let routes = routes.get(&job.project_id)?.get(&job.target)?;
+        Some(accept(job, &projects.get(&job.project_id)?.config, routes))
+    });
+    Ok((accepted.collect(), projects.iter().map(|(project, snapshot)| (*project, snapshot.version)).collect()))
+}
+
 fn due(row: &NewEventDelivery) -> Option<DeliverEvent> {
     (row.status == DeliveryStatus::Scheduled)
         .then_some(DeliverEvent { project_id: row.project_id, event_delivery_id: row.id })
-}
-
-/// What must be read to match the project's events among `jobs`.
-fn wanted(project: ProjectId, jobs: &[CreateEvent]) -> Wanted {
-    let mut wanted = Wanted::default();
-    for job in jobs.iter().filter(|job| job.project_id == project) {
-        match &job.target {
-            EventTarget::Single { endpoint_id } => wanted.endpoint_ids.push(*endpoint_id),
-            EventTarget::Fanout { owner_id } => wanted.owner_ids.push(owner_id.clone()),
-            EventTarget::Source { source_id } => wanted.source_ids.push(*source_id),
-            EventTarget::Broadcast => wanted.is_everything = true,
-        }
-    }
-    wanted
 }
 
 fn accept(job: &CreateEvent, config: &ProjectConfig, routes: &[Route]) -> AcceptedEvent {

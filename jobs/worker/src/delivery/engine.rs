@@ -23,6 +23,7 @@ use super::{
     outcome::outcome,
     request::{self, DeliveryRequest},
     send::{Sender, Sent},
+    snapshot::Snapshots,
 };
 use crate::{
     batch::{BatchError, BatchLimits, Batcher, isolate},
@@ -63,11 +64,11 @@ pub struct Engine {
 impl Engine {
     /// An engine over these services; its batching lives on the current runtime.
     #[must_use]
-    pub fn new(pool: Pool, queues: Queues, sender: Sender, metrics: DeliveryMetrics) -> Self {
+    pub fn new(pool: Pool, queues: Queues, snapshots: Snapshots, sender: Sender, metrics: DeliveryMetrics) -> Self {
         let (load_pool, record_pool) = (pool.clone(), pool.clone());
         let loader = Batcher::new(LOAD_LIMITS, move |jobs: Vec<DeliverEvent>| {
-            let pool = load_pool.clone();
-            async move { load::load(&pool, &jobs).await.map_err(Arc::new) }
+            let (pool, snapshots) = (load_pool.clone(), snapshots.clone());
+            async move { load::load(&pool, &snapshots, &jobs).await.map_err(Arc::new) }
         });
         let recorder = Batcher::new(RECORD_LIMITS, move |records: Vec<Record>| {
             let pool = record_pool.clone();

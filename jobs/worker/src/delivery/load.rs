@@ -1,19 +1,17 @@
-//! Everything that a delivery needs, read for a whole batch in three statements.
+//! Everything that a delivery needs, read for a whole batch in one statement; what is configured comes from snapshots.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use posthouse_jobs::DeliverEvent;
 use posthouse_schema::{
-    delivery_target::{self, DeliveryTarget},
+    delivery_target::DeliveryTarget,
     event_delivery::{self, OutgoingDelivery},
-    ids::{EndpointId, EventDeliveryId, ProjectId},
+    ids::{EventDeliveryId, ProjectId},
     pool::Pool,
-    project_config::{self, ProjectConfig},
+    project_config::ProjectConfig,
 };
 
+use super::snapshot::Snapshots;
 use crate::error::WorkerError;
 
 /// A delivery with its endpoint and its project's settings.
@@ -27,31 +25,33 @@ pub struct Loaded {
     pub config: Option<Arc<ProjectConfig>>,
 }
 
-/// The rows of each job, in order; `None` where the delivery is gone.
+/// The rows of each job, in order; `None` where the delivery is gone. What is configured is as it was when the rows were
+/// read, or newer.
 ///
 /// # Errors
 /// The database fails.
-pub async fn load(pool: &Pool, jobs: &[DeliverEvent]) -> Result<Vec<Option<Loaded>>, WorkerError> {
+pub async fn load(
+    pool: &Pool,
+    snapshots: &Snapshots,
+    jobs: &[DeliverEvent],
+) -> Result<Vec<Option<Loaded>>, WorkerError> {
     let wanted: Vec<(ProjectId, EventDeliveryId)> =
         jobs.iter().map(|job| (job.project_id, job.event_delivery_id)).collect();
     let mut conn = pool.get().await?;
     let deliveries = event_delivery::load_outgoing(&mut conn, &wanted).await?;
-    let endpoints: HashSet<(ProjectId, EndpointId)> =
-        deliveries.iter().map(|d| (d.project_id, d.endpoint_id)).collect();
-    let targets = delivery_target::load_targets(&mut conn, &endpoints.into_iter().collect::<Vec<_>>()).await?;
-    let projects: HashSet<ProjectId> = deliveries.iter().map(|delivery| delivery.project_id).collect();
-    let configs = project_config::load(&mut conn, &projects.into_iter().collect::<Vec<_>>()).await?;
+    let versions = deliveries.iter().map(|delivery| (delivery.project_id, delivery.routing_version)).collect();
+    let projects = snapshots.of(&mut conn, &versions).await?;
+    let mut targets = HashMap::new();
+    for (project, snapshot) in &projects {
+        let endpoints = deliveries.iter().filter(|delivery| delivery.project_id == *project).map(|d| d.endpoint_id);
+        targets.insert(*project, snapshot.targets(&mut conn, *project, endpoints).await?);
+    }
     drop(conn);
-    let targets: HashMap<_, _> =
-        targets.into_iter().map(|target| ((target.project_id, target.id), Arc::new(target))).collect();
-    let configs: HashMap<_, _> = configs.into_iter().map(|(id, config)| (id, Arc::new(config))).collect();
-    let mut loaded: HashMap<(ProjectId, EventDeliveryId), Loaded> = deliveries
-        .into_iter()
-        .map(|delivery| {
-            let target = targets.get(&(delivery.project_id, delivery.endpoint_id)).cloned();
-            let config = configs.get(&delivery.project_id).cloned();
-            ((delivery.project_id, delivery.id), Loaded { delivery, target, config })
-        })
-        .collect();
+    let loaded = deliveries.into_iter().map(|delivery| {
+        let target = targets.get(&delivery.project_id).and_then(|targets| targets.get(&delivery.endpoint_id)).cloned();
+        let config = projects.get(&delivery.project_id).map(|snapshot| Arc::clone(&snapshot.config));
+        ((delivery.project_id, delivery.id), Loaded { delivery, target, config })
+    });
+    let mut loaded: HashMap<(ProjectId, EventDeliveryId), Loaded> = loaded.collect();
     Ok(wanted.iter().map(|key| loaded.remove(key)).collect())
 }

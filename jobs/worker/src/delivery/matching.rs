@@ -20,7 +20,9 @@ pub fn matching<'a>(target: &EventTarget, event_type: &str, routes: &'a [Route])
         .collect()
 }
 
-fn is_meant(target: &EventTarget, route: &Route) -> bool {
+/// Whether an event for this target may take this route at all.
+#[must_use]
+pub fn is_meant(target: &EventTarget, route: &Route) -> bool {
     match target {
         EventTarget::Single { endpoint_id } => route.endpoint_id == *endpoint_id,
         EventTarget::Fanout { owner_id } => !owner_id.is_empty() && route.owner_id == *owner_id,

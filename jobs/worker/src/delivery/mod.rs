@@ -13,3 +13,4 @@ pub mod outcome;
 pub mod request;
 pub mod send;
 pub mod sign;
+pub mod snapshot;

@@ -29,6 +29,7 @@ fn delivery(attempts: i32, limit: i32) -> OutgoingDelivery {
         headers: Headers::default(),
         idempotency_key: String::new(),
         url_query_params: String::new(),
+        routing_version: 0,
     }
 }
 

@@ -93,9 +93,8 @@ pub fn build(
         authenticate(&mut headers, authentication)?;
     }
     let form = if target.advanced_signatures { SignatureForm::Advanced } else { SignatureForm::Simple };
-    let secrets: Vec<&str> = target.secrets.iter().map(String::as_str).collect();
     let body = body(delivery, target)?;
-    if let Some(value) = signature(&config.signature, form, &secrets, &body, now) {
+    if let Some(value) = signature(&config.signature, form, &target.live_secrets(now), &body, now) {
         set(&mut headers, &config.signature.header, &value)?;
     }
     forward(&mut headers, &delivery.headers);

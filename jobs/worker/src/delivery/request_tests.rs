@@ -28,6 +28,7 @@ fn delivery(payload: &str, headers: &[(&str, &str)]) -> OutgoingDelivery {
         headers: Headers(headers.iter().map(|(name, value)| (name.to_string(), vec![value.to_string()])).collect()),
         idempotency_key: String::new(),
         url_query_params: String::new(),
+        routing_version: 0,
     }
 }
 
@@ -43,7 +44,8 @@ fn target() -> DeliveryTarget {
         http_timeout_seconds: 0,
         authentication: None,
         support_email: String::new(),
-        secrets: vec!["sk_kit_current".into()],
+        secrets: vec!["sk_kit_expired".into(), "sk_kit_current".into()],
+        secret_expiries: vec![Some(DateTime::UNIX_EPOCH), None],
     }
 }
 

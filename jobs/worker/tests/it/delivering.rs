@@ -12,7 +12,7 @@ use sha2::Sha256;
 
 use crate::{
     receiver::{Receiver, plain},
-    world::{DATA, SECRET, World, config, direct, headers, is_idle},
+    world::{DATA, SECRET, World, config, direct, headers, is_idle, until},
 };
 
 fn mac(parts: &[&[u8]]) -> String {
@@ -131,9 +131,7 @@ async fn an_event_that_nobody_subscribed_to_is_stored_and_goes_nowhere() {
     world.queues.push(&world.event(every, "anything.at.all")).await.unwrap();
     let [delivery] = &world.ended(1, DeliveryStatus::Success).await[..] else { panic!("one delivery") };
     assert_eq!((delivery.endpoint_id, receiver.received().len()), (every, 1));
-    while !is_idle::<CreateEvent>(&world).await {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    until("every event is stored", async || is_idle::<CreateEvent>(&world).await).await;
     assert!(Event::find(&mut *world.conn().await, world.project, unmatched.event_id).await.unwrap().is_some());
     world.stop().await;
 }
@@ -155,9 +153,7 @@ async fn a_job_that_runs_twice_stores_and_sends_once() {
     let mut duplicate = world.event(endpoint, "invoice.paid");
     duplicate.idempotency_key = "once".into();
     world.queues.push(&duplicate).await.unwrap();
-    while !is_idle::<CreateEvent>(&world).await {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    until("every event is stored", async || is_idle::<CreateEvent>(&world).await).await;
     let stored = Event::find(&mut *world.conn().await, world.project, duplicate.event_id).await.unwrap().unwrap();
     assert!(stored.is_duplicate);
     assert_eq!((world.deliveries().await.len(), receiver.received().len()), (2, 2));
@@ -171,18 +167,16 @@ async fn an_endpoint_that_is_gone_is_disabled_and_gets_nothing_more() {
     let endpoint = world.endpoint(&receiver.url(), |_, _| {}).await;
     world.queues.push(&world.event(endpoint, "invoice.paid")).await.unwrap();
     world.ended(1, DeliveryStatus::Failure).await;
-    let began = std::time::Instant::now();
-    while Endpoint::find(&mut *world.conn().await, world.project, endpoint).await.unwrap().unwrap().status
-        != EndpointStatus::Inactive
-    {
-        assert!(began.elapsed() < crate::world::PATIENCE, "the endpoint is disabled");
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    until("the endpoint is disabled", async || {
+        let endpoint = Endpoint::find(&mut *world.conn().await, world.project, endpoint).await.unwrap().unwrap();
+        endpoint.status == EndpointStatus::Inactive
+    })
+    .await;
     world.queues.push(&world.event(endpoint, "invoice.paid")).await.unwrap();
-    while world.deliveries().await.len() < 2 || !is_idle::<DeliverEvent>(&world).await {
-        assert!(began.elapsed() < crate::world::PATIENCE, "the second event is stored");
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    until("the second event is worked on", async || {
+        world.deliveries().await.len() == 2 && is_idle::<DeliverEvent>(&world).await
+    })
+    .await;
     assert_eq!(receiver.received().len(), 1);
     world.stop().await;
 }

@@ -13,7 +13,7 @@ use posthouse_worker::handlers;
 
 use crate::{
     receiver::{Receiver, plain},
-    world::{World, config, direct},
+    world::{World, config, direct, until},
 };
 
 #[tokio::test]
@@ -48,11 +48,7 @@ async fn deliveries_that_redis_forgot_are_found_in_the_ledger() {
     let [delivery] = &world.ended(1, DeliveryStatus::Retry).await[..] else { panic!("one delivery") };
     // The next attempt is an hour away. Its job is lost, and the hour passes.
     let view = world.queues.view(DeliverEvent::QUEUE);
-    let began = std::time::Instant::now();
-    while view.counts().await.unwrap().delayed < 1 {
-        assert!(began.elapsed() < crate::world::PATIENCE, "the job waits for its time");
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    until("the job waits for its time", async || view.counts().await.unwrap().delayed == 1).await;
     let lost = world.queues.lose(DeliverEvent::QUEUE).await;
     assert!(lost > 0);
     world.make_overdue().await;

@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{
     receiver::{Receiver, plain},
-    world::{PATIENCE, World, config, direct, is_idle},
+    world::{World, config, direct, is_idle, until},
 };
 
 /// A mail server that takes everything; the lines of each mail's envelope and text.
@@ -57,14 +57,6 @@ async fn mail_server() -> (String, Arc<Mutex<Vec<String>>>) {
     (url, mails)
 }
 
-async fn wait_for(mails: &Mutex<Vec<String>>, count: usize) {
-    let began = std::time::Instant::now();
-    while mails.lock().unwrap().len() < count {
-        assert!(began.elapsed() < PATIENCE, "a mail arrives");
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-}
-
 #[tokio::test]
 async fn an_owner_is_told_once_that_an_endpoint_was_disabled() {
     let (url, mails) = mail_server().await;
@@ -84,12 +76,11 @@ async fn an_owner_is_told_once_that_an_endpoint_was_disabled() {
         .push_all(&[world.event(endpoint, "invoice.paid"), world.event(endpoint, "invoice.paid")])
         .await
         .unwrap();
-    wait_for(&mails, 1).await;
-    let began = std::time::Instant::now();
-    while !is_idle::<SendEmail>(&world).await || world.deliveries().await.len() < 2 {
-        assert!(began.elapsed() < PATIENCE, "both events are worked on");
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    until("a mail", async || !mails.lock().unwrap().is_empty()).await;
+    until("both events are worked on", async || {
+        is_idle::<SendEmail>(&world).await && world.deliveries().await.len() == 2
+    })
+    .await;
     let deliveries = world.deliveries().await;
     assert!(deliveries.iter().any(|delivery| delivery.status == DeliveryStatus::Failure), "{deliveries:?}");
     let mails = mails.lock().unwrap().clone();
@@ -119,7 +110,7 @@ async fn nobody_can_write_headers_through_an_address_or_a_subject() {
     };
     assert!(mailer.send(&mail("ops@example.com\r\nBcc: evil@example.com", "x")).await.is_err());
     mailer.send(&mail("ops@example.com", "x\r\nBcc: evil@example.com")).await.unwrap();
-    wait_for(&mails, 1).await;
+    until("a mail", async || !mails.lock().unwrap().is_empty()).await;
     let mails = mails.lock().unwrap().clone();
     let [sent] = &mails[..] else { panic!("one mail: {mails:?}") };
     assert!(!sent.lines().any(|line| line.to_lowercase().starts_with("bcc:")), "{sent}");

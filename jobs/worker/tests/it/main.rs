@@ -1,6 +1,7 @@
 //! Workers with a real PostgreSQL, a real Redis, real receivers and a real mail server's conversation.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod configuring;
 mod delivering;
 mod housekeeping;
 mod mailing;

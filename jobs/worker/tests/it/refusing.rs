@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     receiver::Receiver,
-    world::{World, config},
+    world::{World, config, until},
 };
 
 /// Delivers to `url`, which is refused, and returns what is recorded.
@@ -80,11 +80,7 @@ async fn through_egress_a_refusal_is_recorded_and_an_allowed_receiver_is_reached
     assert!(refused(&world, "https://inside.example/", 3).await.contains("refused_by_policy"));
     let endpoint = world.endpoint(&receiver.url(), |_, _| {}).await;
     world.queues.push(&world.event(endpoint, "invoice.paid")).await.unwrap();
-    let began = std::time::Instant::now();
-    while receiver.received().is_empty() {
-        assert!(began.elapsed() < crate::world::PATIENCE, "the allowed receiver is reached");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("the allowed receiver is reached", async || !receiver.received().is_empty()).await;
     world.stop().await;
     stop.cancel();
     proxy.await.unwrap().unwrap();

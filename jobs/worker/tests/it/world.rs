@@ -42,6 +42,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Longer than anything here takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks at a condition.
+const PAUSE: Duration = Duration::from_millis(10);
 pub const SECRET: &str = "whsec-of-the-test";
 /// Written as nobody's serializer would write it.
 pub const DATA: &str = r#"{ "b": 1.00,  "a" : "ä" }"#;
@@ -185,7 +187,7 @@ impl World {
                 return deliveries;
             }
             assert!(began.elapsed() < PATIENCE, "not {count} in {status:?}: {deliveries:#?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
@@ -212,6 +214,15 @@ impl World {
             assert_eq!((counts.running, counts.dead), (0, 0), "{queue}");
         }
         self.queues.close().await;
+    }
+}
+
+/// Waits until the condition holds.
+pub async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let began = Instant::now();
+    while !holds().await {
+        assert!(began.elapsed() < PATIENCE, "{what} did not come about");
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
