@@ -1,6 +1,6 @@
 //! Sends one event delivery to its endpoint.
 
-use posthouse_schema::ids::{EventDeliveryId, ProjectId};
+use posthouse_schema::ids::{EndpointId, EventDeliveryId, ProjectId};
 use serde::{Deserialize, Serialize};
 
 use crate::Job;
@@ -13,6 +13,10 @@ pub struct DeliverEvent {
     pub project_id: ProjectId,
     /// The delivery.
     pub event_delivery_id: EventDeliveryId,
+    /// Where it goes, so that a worker can tell before it reads the rows whether the endpoint takes more. `None`: pushed
+    /// by a release that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint_id: Option<EndpointId>,
 }
 
 impl Job for DeliverEvent {
@@ -29,9 +33,17 @@ mod tests {
 
     #[test]
     fn payload_is_stable() {
-        let stored = r#"{"project_id":"01ARZ3NDEKTSV4RRFFQ69G5FAV","event_delivery_id":"01BX5ZZKBKACTAV9WEVGEMMVRZ"}"#;
-        let job: DeliverEvent = serde_json::from_str(stored).unwrap();
-        assert_eq!(serde_json::to_string(&job).unwrap(), stored);
-        assert_eq!(job.job_id().unwrap(), "01BX5ZZKBKACTAV9WEVGEMMVRZ");
+        for (stored, has_endpoint) in [
+            (r#"{"project_id":"01ARZ3NDEKTSV4RRFFQ69G5FAV","event_delivery_id":"01BX5ZZKBKACTAV9WEVGEMMVRZ"}"#, false),
+            (
+                r#"{"project_id":"01ARZ3NDEKTSV4RRFFQ69G5FAV","event_delivery_id":"01BX5ZZKBKACTAV9WEVGEMMVRZ","endpoint_id":"01BX5ZZKBKACTAV9WEVGEMMVS0"}"#,
+                true,
+            ),
+        ] {
+            let job: DeliverEvent = serde_json::from_str(stored).unwrap();
+            assert_eq!(serde_json::to_string(&job).unwrap(), stored);
+            assert_eq!(job.job_id().unwrap(), "01BX5ZZKBKACTAV9WEVGEMMVRZ");
+            assert_eq!(job.endpoint_id.is_some(), has_endpoint);
+        }
     }
 }

@@ -39,6 +39,9 @@ pub struct Config {
     /// Deliveries under way at once.
     #[arg(long, env = "POSTHOUSE_WORKER_DELIVERIES_MAX", default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..))]
     pub deliveries_max: u16,
+    /// Requests that one endpoint gets at once from this worker, at most. An endpoint that does not answer gets fewer.
+    #[arg(long, env = "POSTHOUSE_WORKER_ENDPOINT_REQUESTS_MAX", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    pub endpoint_requests_max: u16,
     /// SMTP server for mail, such as smtps://user:password@mail.example.com. Without it no mail is sent.
     #[arg(long, env = "POSTHOUSE_SMTP_URL", hide_env_values = true)]
     pub smtp_url: Option<SecretString>,

@@ -8,7 +8,7 @@ use posthouse_service::metrics::Metrics;
 
 use crate::{
     batch::{BatchLimits, Batcher, isolate},
-    delivery::{create, engine::Engine, metrics::DeliveryMetrics, send::Sender, snapshot::Snapshots},
+    delivery::{create, engine::Engine, gate::Gates, metrics::DeliveryMetrics, send::Sender, snapshot::Snapshots},
     error::WorkerError,
     mail::Mailer,
 };
@@ -32,10 +32,16 @@ pub struct Context {
 impl Context {
     /// Shared state over these services; its batching lives on the current runtime.
     #[must_use]
-    pub fn new(pool: Pool, queues: Queues, sender: Sender, mailer: Option<Mailer>, metrics: &Metrics) -> Self {
+    pub fn new(
+        pool: Pool,
+        queues: Queues,
+        sending: (Sender, Gates),
+        mailer: Option<Mailer>,
+        metrics: &Metrics,
+    ) -> Self {
         let snapshots = Snapshots::default();
         let metrics = DeliveryMetrics::new(metrics);
-        let engine = Engine::new(pool.clone(), queues.clone(), snapshots.clone(), sender, metrics);
+        let engine = Engine::new(pool.clone(), queues.clone(), snapshots.clone(), sending, metrics);
         let (create_pool, create_queues) = (pool.clone(), queues.clone());
         let creator = Batcher::new(CREATE_LIMITS, move |jobs: Vec<CreateEvent>| {
             let (pool, queues, snapshots) = (create_pool.clone(), create_queues.clone(), snapshots.clone());

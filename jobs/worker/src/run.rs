@@ -16,7 +16,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::Config,
     context::Context,
-    delivery::send::{Sender, Way},
+    delivery::{
+        gate::Gates,
+        send::{Sender, Way},
+    },
     handlers,
     mail::Mailer,
 };
@@ -33,8 +36,10 @@ pub async fn worker(config: Config, shutdown: CancellationToken) -> anyhow::Resu
     let backing = Backing::connect(&config.database, &config.redis, Purpose::Lookups).await?;
     let metrics = Metrics::new("worker");
     let sender = Sender::new(way(&config))?;
+    let gates = Gates::new(config.endpoint_requests_max);
     let mailer = config.smtp_url.as_ref().map(|url| Mailer::new(url.expose_secret(), &config.smtp_from)).transpose()?;
-    let context = Arc::new(Context::new(backing.pool.clone(), backing.queues.clone(), sender, mailer, &metrics));
+    let context =
+        Arc::new(Context::new(backing.pool.clone(), backing.queues.clone(), (sender, gates), mailer, &metrics));
     let (_, probes) = probes::serve(config.listen, Arc::new(backing.checks()), metrics, shutdown.clone()).await?;
     let drain = config.process.drain_timeout;
     let mut workers = JoinSet::new();

@@ -6,7 +6,7 @@ use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::{
-    ids::{EventDeliveryId, ProjectId},
+    ids::{EndpointId, EventDeliveryId, ProjectId},
     tables::event_deliveries,
 };
 
@@ -17,6 +17,8 @@ pub struct StrandedDelivery {
     pub project_id: ProjectId,
     /// The delivery.
     pub id: EventDeliveryId,
+    /// Where it goes.
+    pub endpoint_id: EndpointId,
     /// When it was due.
     pub due: DateTime<Utc>,
 }
@@ -34,7 +36,7 @@ pub async fn list_stranded_all_projects(
 ) -> QueryResult<Vec<StrandedDelivery>> {
     use event_deliveries::{next_send_time, table};
     let mut query = table
-        .select((event_deliveries::project_id, event_deliveries::id, next_send_time))
+        .select((event_deliveries::project_id, event_deliveries::id, event_deliveries::endpoint_id, next_send_time))
         .filter(next_send_time.lt(before))
         .into_boxed();
     // Literals, because the partial index applies only where the planner can see the states.
@@ -44,7 +46,10 @@ pub async fn list_stranded_all_projects(
             next_send_time.gt(after.due).or(next_send_time.eq(after.due).and(event_deliveries::id.gt(after.id))),
         );
     }
-    let rows: Vec<(ProjectId, EventDeliveryId, DateTime<Utc>)> =
+    let rows: Vec<(ProjectId, EventDeliveryId, EndpointId, DateTime<Utc>)> =
         query.order((next_send_time.asc(), event_deliveries::id.asc())).limit(i64::from(limit)).load(conn).await?;
-    Ok(rows.into_iter().map(|(project_id, id, due)| StrandedDelivery { project_id, id, due }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(project_id, id, endpoint_id, due)| StrandedDelivery { project_id, id, endpoint_id, due })
+        .collect())
 }

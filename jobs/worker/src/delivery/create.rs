@@ -73,8 +73,11 @@ async fn matched(
 }
 
 fn due(row: &NewEventDelivery) -> Option<DeliverEvent> {
-    (row.status == DeliveryStatus::Scheduled)
-        .then_some(DeliverEvent { project_id: row.project_id, event_delivery_id: row.id })
+    (row.status == DeliveryStatus::Scheduled).then_some(DeliverEvent {
+        project_id: row.project_id,
+        event_delivery_id: row.id,
+        endpoint_id: Some(row.endpoint_id),
+    })
 }
 
 fn accept(job: &CreateEvent, config: &ProjectConfig, routes: &[Route]) -> AcceptedEvent {

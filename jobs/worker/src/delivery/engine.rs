@@ -18,6 +18,7 @@ use posthouse_schema::{
 
 use super::{
     attempt,
+    gate::{Gates, Pass},
     load::{self, Loaded},
     metrics::DeliveryMetrics,
     outcome::outcome,
@@ -56,6 +57,7 @@ pub struct Engine {
     pool: Pool,
     queues: Queues,
     sender: Sender,
+    gates: Gates,
     metrics: DeliveryMetrics,
     loader: Batcher<DeliverEvent, Option<Loaded>, SharedError>,
     recorder: Batcher<Record, Result<(), SharedError>, SharedError>,
@@ -64,7 +66,13 @@ pub struct Engine {
 impl Engine {
     /// An engine over these services; its batching lives on the current runtime.
     #[must_use]
-    pub fn new(pool: Pool, queues: Queues, snapshots: Snapshots, sender: Sender, metrics: DeliveryMetrics) -> Self {
+    pub fn new(
+        pool: Pool,
+        queues: Queues,
+        snapshots: Snapshots,
+        (sender, gates): (Sender, Gates),
+        metrics: DeliveryMetrics,
+    ) -> Self {
         let (load_pool, record_pool) = (pool.clone(), pool.clone());
         let loader = Batcher::new(LOAD_LIMITS, move |jobs: Vec<DeliverEvent>| {
             let (pool, snapshots) = (load_pool.clone(), snapshots.clone());
@@ -78,7 +86,7 @@ impl Engine {
             };
             isolate(records, WorkerError::is_content, work)
         });
-        Self { pool, queues, sender, metrics, loader, recorder }
+        Self { pool, queues, sender, gates, metrics, loader, recorder }
     }
 
     /// Does what the delivery needs now.
@@ -86,6 +94,14 @@ impl Engine {
     /// # Errors
     /// The database or the queue fails, before or after sending: the job runs again, and what was sent may be repeated.
     pub async fn deliver(&self, job: &DeliverEvent) -> Result<Next, BatchError<SharedError>> {
+        // At the gate before anything is read: what is turned away costs PostgreSQL nothing.
+        let early = match job.endpoint_id {
+            Some(endpoint) => match self.gates.enter(job.project_id, endpoint).await {
+                Ok(pass) => Some(pass),
+                Err(away) => return Ok(Next::Again(Utc::now() + away)),
+            },
+            None => None,
+        };
         let Some(loaded) = self.loader.submit(job.clone()).await? else { return Ok(Next::Done) };
         let Loaded { delivery, target, config } = loaded;
         if delivery.status.is_final() {
@@ -101,6 +117,13 @@ impl Engine {
         if target.status == EndpointStatus::Inactive {
             return self.discard(&delivery, "the endpoint is inactive").await;
         }
+        let pass = match early {
+            Some(pass) => pass,
+            None => match self.gates.enter(delivery.project_id, delivery.endpoint_id).await {
+                Ok(pass) => pass,
+                Err(away) => return Ok(Next::Again(now + away)),
+            },
+        };
         let request = match request::build(&delivery, &target, &config, now) {
             Ok(request) => request,
             Err(error) => return self.give_up(&delivery, &error.to_string()).await,
@@ -108,7 +131,7 @@ impl Engine {
         if delivery.delivery_mode == DeliveryMode::AtMostOnce && !self.claim(&delivery, &request).await? {
             return self.give_up(&delivery, "the worker stopped while sending, and at-most-once does not repeat").await;
         }
-        self.send(&delivery, &target, &config, &request).await
+        self.send(&delivery, &target, &config, &request, pass).await
     }
 
     async fn send(
@@ -117,9 +140,12 @@ impl Engine {
         target: &DeliveryTarget,
         config: &ProjectConfig,
         request: &DeliveryRequest,
+        mut pass: Pass,
     ) -> Result<Next, BatchError<SharedError>> {
         let requested_at = Utc::now();
+        pass.begin();
         let sent = self.sender.send(request).await;
+        pass.learn(&sent);
         let now = Utc::now();
         self.metrics.observe(&sent, now - requested_at);
         if let Sent::EgressUnavailable(reason) = &sent {

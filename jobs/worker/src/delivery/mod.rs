@@ -6,6 +6,7 @@ pub mod create;
 mod direct;
 pub mod engine;
 mod form;
+pub mod gate;
 pub mod load;
 pub mod matching;
 pub mod metrics;

@@ -26,8 +26,14 @@ pub async fn sweep_deliveries(job: SweepDeliveries, context: Data<Arc<Context>>)
         let mut conn = context.pool.get().await?;
         let page = event_delivery::list_stranded_all_projects(&mut conn, before, after.as_ref(), PAGE_ROWS).await?;
         drop(conn);
-        let jobs: Vec<DeliverEvent> =
-            page.iter().map(|row| DeliverEvent { project_id: row.project_id, event_delivery_id: row.id }).collect();
+        let jobs: Vec<DeliverEvent> = page
+            .iter()
+            .map(|row| DeliverEvent {
+                project_id: row.project_id,
+                event_delivery_id: row.id,
+                endpoint_id: Some(row.endpoint_id),
+            })
+            .collect();
         enqueued += context.queues.push_all(&jobs).await?;
         seen += page.len();
         let is_last = page.len() < usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);

@@ -180,3 +180,22 @@ async fn an_endpoint_that_is_gone_is_disabled_and_gets_nothing_more() {
     assert_eq!(receiver.received().len(), 1);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn an_endpoint_that_hangs_holds_up_no_other_and_gets_few_requests() {
+    let (world, receiver) = (World::start(config(), direct(), None).await, Receiver::start().await);
+    let silent = Receiver::start().await;
+    // Half an answer, and nothing more.
+    silent.then(&["200 OK\r\nContent-Length: 10\r\n\r\nhalf"; 1_000]);
+    let hanging = world.endpoint(&silent.url(), |endpoint, _| endpoint.http_timeout_seconds = 30).await;
+    let healthy = world.endpoint(&receiver.url(), |_, _| {}).await;
+    // More than the worker has places.
+    let events: Vec<CreateEvent> = (0..200).map(|_| world.event(hanging, "invoice.paid")).collect();
+    world.queues.push_all(&events).await.unwrap();
+    until("as many requests as the gate lets pass", async || silent.received().len() == 8).await;
+    let events: Vec<CreateEvent> = (0..200).map(|_| world.event(healthy, "invoice.paid")).collect();
+    world.queues.push_all(&events).await.unwrap();
+    until("all at the healthy one", async || receiver.received().len() == 200).await;
+    assert_eq!(silent.received().len(), 8);
+    world.stop().await;
+}

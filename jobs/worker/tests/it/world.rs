@@ -32,7 +32,10 @@ use posthouse_schema::{
 use posthouse_service::metrics::Metrics;
 use posthouse_worker::{
     context::Context,
-    delivery::send::{Sender, Way},
+    delivery::{
+        gate::Gates,
+        send::{Sender, Way},
+    },
     handlers,
     mail::Mailer,
 };
@@ -75,7 +78,8 @@ impl World {
         let (database, queues) = (TestDatabase::create().await, TestQueues::new().await);
         let sender = Sender::new(way).unwrap();
         let metrics = Metrics::new("worker");
-        let context = Arc::new(Context::new(database.pool(), queues.queues(), sender, mailer, &metrics));
+        let context =
+            Arc::new(Context::new(database.pool(), queues.queues(), (sender, Gates::new(8)), mailer, &metrics));
         let mut conn = context.pool.get().await.unwrap();
         let organisation_id = organisation::insert(&mut conn, "acme").await.unwrap();
         let (kind, name, logo_url) = (ProjectKind::Outgoing, "orders".to_string(), String::new());
