@@ -16,9 +16,9 @@ use super::send::Sent;
 /// Requests open at once to an endpoint of which nothing is known yet.
 const START: f64 = 16.0;
 /// The wait that a place in the worker is worth.
-const PATIENCE: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_millis(500);
 /// Deliveries that may wait at one gate.
-const WAITING_MAX: usize = 256;
+const WAITING_MAX: usize = 1_000;
 /// Bounds of the time after which a delivery that was turned away comes back.
 const AWAY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(60));
 /// How much of its latency an endpoint is judged by its newest answer.
@@ -158,7 +158,7 @@ impl Gates {
         match entry {
             Entry::Open => Ok(self.pass(key)),
             // A pass that is granted just too late is dropped with the channel, and goes to the next.
-            Entry::Wait(passed) => match timeout(PATIENCE * 4, passed).await {
+            Entry::Wait(passed) => match timeout(PATIENCE * 2, passed).await {
                 Ok(Ok(pass)) => Ok(pass),
                 Ok(Err(_)) | Err(_) => Err(AWAY.0),
             },
