@@ -71,6 +71,10 @@ impl Job for CreateEvent {
     fn job_id(&self) -> Option<String> {
         Some(self.event_id.to_string())
     }
+
+    fn lane(&self) -> Option<String> {
+        Some(self.project_id.to_string())
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,10 @@ impl Job for DeliverEvent {
     fn job_id(&self) -> Option<String> {
         Some(self.event_delivery_id.to_string())
     }
+
+    fn lane(&self) -> Option<String> {
+        Some(self.project_id.to_string())
+    }
 }
 
 #[cfg(test)]

@@ -13,4 +13,10 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + Unpin + 'static {
     fn job_id(&self) -> Option<String> {
         None
     }
+
+    /// Whose job it is, such as a project: lanes take turns, so that none waits behind all that another has pushed. An id
+    /// is unique within its lane. No `|`, and no `~` at the end. `None`: the lane of all jobs without one.
+    fn lane(&self) -> Option<String> {
+        None
+    }
 }

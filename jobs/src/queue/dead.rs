@@ -120,7 +120,7 @@ impl QueueView {
         }
         let keys = &self.keys;
         let (dead, jobs, reasons) = (keys.dead(), keys.dead_jobs(), keys.dead_reasons());
-        let mut call = Call::new(&REDRIVE, &[&dead, &jobs, &reasons, &keys.jobs(), &keys.ready()]);
+        let mut call = Call::new(&REDRIVE, &[&dead, &jobs, &reasons, &keys.jobs(), &keys.ready(), &keys.lanes()]);
         call.arg(keys.wake()).arg(ids);
         let answers: Vec<u8> = self.connection.call(&call).await?;
         Ok(answers

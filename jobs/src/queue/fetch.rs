@@ -138,6 +138,7 @@ async fn fetch(hub: &Hub, lease: &Lease, token: i64, limit: usize) -> RedisResul
             &keys.delayed(),
             &keys.paused(),
             &keys.tries(),
+            &keys.lanes(),
         ],
     );
     call.arg(&lease.name).arg(token).arg(limit).arg(FETCH_BYTES_MAX);

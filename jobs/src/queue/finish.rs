@@ -113,6 +113,7 @@ impl Batch {
                 &keys.dead_jobs(),
                 &keys.dead_reasons(),
                 &keys.stats(),
+                &keys.lanes(),
             ],
         );
         call.arg(&lease.name).arg(lease.next_finish()).arg(keys.wake());

@@ -124,18 +124,26 @@ impl QueueView {
         let today = Utc::now().timestamp().div_euclid(86_400);
         let mut pipeline = redis::pipe();
         pipeline.atomic();
-        pipeline.cmd("LLEN").arg(keys.ready()).cmd("ZCARD").arg(keys.delayed());
+        pipeline.cmd("HLEN").arg(keys.jobs()).cmd("ZCARD").arg(keys.delayed());
         pipeline.cmd("ZCARD").arg(keys.tries()).cmd("ZCARD").arg(keys.dead());
         pipeline.cmd("HMGET").arg(keys.stats()).arg(&["done", "failed", "dead", "taken_over"]);
         pipeline.arg((today - 6..=today).map(|day| format!("done@{day}")).collect::<Vec<_>>());
-        let numbers: (u64, u64, u64, u64, Vec<Option<u64>>) = self.ask(&pipeline).await?;
-        let (ready, delayed, failing, dead, ever) = numbers;
-        let mut ever = ever.into_iter().map(Option::unwrap_or_default);
+        for name in &holders {
+            pipeline.cmd("ZCARD").arg(keys.leases(name));
+        }
+        let answers: Vec<redis::Value> = self.ask(&pipeline).await?;
+        let [jobs, delayed, failing, dead, ever, leases @ ..] = &answers[..] else {
+            return Err(QueueError::Refused("the numbers of the queue are incomplete"));
+        };
+        let (jobs, delayed, failing, dead) = (read(jobs)?, read(delayed)?, read(failing)?, read(dead)?);
+        let running = leases.iter().map(read::<u64>).sum::<Result<u64, _>>()?;
+        let mut ever = read::<Vec<Option<u64>>>(ever)?.into_iter().map(Option::unwrap_or_default);
         let mut next = || ever.next().unwrap_or_default();
         Ok(Counts {
-            ready,
+            // Every live job is in one of three places; the lists of lanes are not counted one by one.
+            ready: u64::saturating_sub(jobs, delayed + running),
             delayed,
-            running: self.running(&holders).await?.into_iter().sum(),
+            running,
             failing,
             dead,
             done: next(),
@@ -213,6 +221,10 @@ impl QueueView {
         }
         self.ask(&pipeline).await
     }
+}
+
+fn read<T: FromRedisValue>(value: &redis::Value) -> Result<T, QueueError> {
+    Ok(redis::from_redis_value_ref(value).map_err(redis::RedisError::from)?)
 }
 
 /// A score in ms as a time; scores are written by us and far inside the range.

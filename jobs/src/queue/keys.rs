@@ -1,5 +1,6 @@
 //! The names of a queue's keys. All of them share the hash tag `{prefix:queue}`: a queue lives in one slot of a Redis
-//! Cluster, so a script may use any of its keys, and every key a script uses is declared.
+//! Cluster, so a script may use any of its keys. Every key that a script uses is declared, but for the lists of
+//! lanes, whose names only the script can know.
 
 /// Names the keys of one queue.
 #[derive(Debug, Clone)]
@@ -21,9 +22,14 @@ impl Keys {
         self.key("jobs")
     }
 
-    /// LIST of ids that may run, the next one first.
+    /// LIST of ids without a lane that may run, the next one first. With `:` and a lane's name appended: those of the lane.
     pub(crate) fn ready(&self) -> String {
         self.key("ready")
+    }
+
+    /// LIST of lanes that have ids which may run, the next to be served first.
+    pub(crate) fn lanes(&self) -> String {
+        self.key("lanes")
     }
 
     /// ZSET: id -> time at which it may run, ms.

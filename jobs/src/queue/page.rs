@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{
     QueueError, frame,
     inspect::{JobRecord, JobState, PAGE_MAX, QueueView, time},
+    script::{Call, PAGE},
 };
 
 /// A job found in some place, still without its frame.
@@ -16,7 +17,7 @@ struct Found {
 }
 
 impl QueueView {
-    /// Jobs in `state`: ready ones in their order, delayed ones by time, running ones by worker and start. `limit` is at
+    /// Jobs in `state`: ready ones lane by lane in their order, delayed ones by time, running ones by worker and start. `limit` is at
     /// most 1,000.
     ///
     /// # Errors
@@ -29,8 +30,9 @@ impl QueueView {
         let last = offset.saturating_add(limit - 1);
         let found = match state {
             JobState::Ready => {
-                let (ids,): (Vec<String>,) =
-                    self.ask(redis::pipe().cmd("LRANGE").arg(self.keys.ready()).arg(offset).arg(last)).await?;
+                let mut page = Call::new(&PAGE, &[&self.keys.ready(), &self.keys.lanes()]);
+                page.arg(offset).arg(limit);
+                let ids: Vec<String> = self.connection.call(&page).await?;
                 ids.into_iter().map(|id| Found { id, state, due: None, leased: None }).collect()
             }
             JobState::Delayed => {

@@ -18,6 +18,9 @@ use crate::Job;
 /// Bytes of payload after which a call takes no further jobs.
 pub(crate) const PUSH_BYTES_MAX: usize = 4 << 20;
 
+/// Ends the lane's name in the id of a job that has a lane; the scripts know it too.
+const LANE_END: char = '|';
+
 /// A job on its way into Redis.
 pub(crate) struct Pushed {
     pub(crate) id: String,
@@ -27,6 +30,10 @@ pub(crate) struct Pushed {
 impl Pushed {
     pub(crate) fn new<J: Job>(job: &J) -> Result<Self, QueueError> {
         let id = job.job_id().unwrap_or_else(|| Ulid::generate().to_string());
+        let id = match job.lane() {
+            Some(lane) => format!("{lane}{LANE_END}{id}"),
+            None => id,
+        };
         Ok(Self { id, frame: frame::encode(job, Utc::now())? })
     }
 }
@@ -83,7 +90,7 @@ impl Queues {
 pub(crate) async fn push_part(connection: &Connection, keys: &Keys, part: &[Pushed]) -> Result<Vec<bool>, QueueError> {
     let mut seen = HashSet::with_capacity(part.len());
     let mut new: Vec<bool> = part.iter().map(|pushed| seen.insert(pushed.id.as_str())).collect();
-    let mut call = Call::new(&PUSH, &[&keys.jobs(), &keys.ready()]);
+    let mut call = Call::new(&PUSH, &[&keys.jobs(), &keys.ready(), &keys.lanes()]);
     call.arg(keys.wake());
     let distinct: Vec<usize> = new.iter().enumerate().filter_map(|(at, new)| new.then_some(at)).collect();
     for pushed in distinct.iter().filter_map(|at| part.get(*at)) {

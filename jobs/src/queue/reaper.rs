@@ -81,6 +81,7 @@ async fn take_over(hub: &Hub) -> RedisResult<()> {
                 &keys.dead_jobs(),
                 &keys.dead_reasons(),
                 &keys.stats(),
+                &keys.lanes(),
             ],
         );
         reap.arg(&name).arg(lease_ms).arg(REAP_BATCH).arg(keys.wake()).arg(DEAD_MAX).arg(LOSSES_MAX);

@@ -13,16 +13,17 @@ macro_rules! scripts {
 }
 
 scripts! {
-    PUSH = "push.lua";
+    PUSH = "lanes.lua" "push.lua";
     PUSH_AT = "push_at.lua";
-    FETCH = "fetch.lua";
-    FINISH = "bury.lua" "finish.lua";
+    FETCH = "lanes.lua" "fetch.lua";
+    FINISH = "bury.lua" "lanes.lua" "finish.lua";
     REGISTER = "register.lua";
     HEARTBEAT = "heartbeat.lua";
     DEREGISTER = "deregister.lua";
     EXPIRED = "expired.lua";
-    REAP = "bury.lua" "reap.lua";
-    REDRIVE = "redrive.lua";
+    REAP = "bury.lua" "lanes.lua" "reap.lua";
+    REDRIVE = "lanes.lua" "redrive.lua";
+    PAGE = "lanes.lua" "page.lua";
     PURGE = "purge.lua";
 }
 

@@ -6,5 +6,6 @@ mod dead_letters;
 mod outage;
 mod pushing;
 mod running;
+mod turns;
 mod view;
 mod world;

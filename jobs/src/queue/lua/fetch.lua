@@ -1,9 +1,10 @@
--- Leases ready jobs to a worker, after moving those that are due to the end of the ready list.
--- KEYS: workers, worker, leases, jobs, ready, delayed, paused, tries.
+-- Leases ready jobs to a worker, after moving those that are due to the end of their lanes. Lanes take turns, each for
+-- its share of the fetch; the plain list is served like a lane.
+-- KEYS: workers, worker, leases, jobs, ready, delayed, paused, tries, lanes.
 -- ARGV: worker name, token of this fetch, most jobs (at most 1,000), most bytes.
 -- The token is the lease's score. A repeated token, after a lost answer, gives the same jobs again and takes no others.
 -- Answers {more, wait in ms for the next delayed job or -1, ids, frames, tries}; more = -1: the worker is not registered.
-local workers, worker, leases, jobs, ready, delayed, paused, tries = unpack(KEYS)
+local workers, worker, leases, jobs, ready, delayed, paused, tries, lanes = unpack(KEYS)
 local name, token, limit, bytes_max = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 if not redis.call('ZSCORE', workers, name) then return {-1, -1, {}, {}, {}} end
 
@@ -22,29 +23,45 @@ else
   local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, limit)
   if #due > 0 then
     redis.call('ZREM', delayed, unpack(due))
-    redis.call('RPUSH', ready, unpack(due))
+    append(ready, lanes, due, true)
   end
 
   local taken, bytes, lease = 0, 0, {}
-  while taken < limit and bytes < bytes_max do
-    local step = math.min(64, limit - taken)
-    local part = redis.call('LRANGE', ready, taken, taken + step - 1)
-    if #part == 0 then break end
-    local found = redis.call('HMGET', jobs, unpack(part))
-    for i = 1, #part do
-      if found[i] then
-        ids[#ids + 1], frames[#frames + 1] = part[i], found[i]
-        lease[#lease + 1], lease[#lease + 2] = token, part[i]
-        bytes = bytes + #found[i]
+  local function is_full() return taken >= limit or bytes >= bytes_max end
+  -- Takes up to `share` ids of a lane; answers whether it has more.
+  local function take(lane, share)
+    local list = list_of(ready, lane)
+    while share > 0 and not is_full() do
+      local step = math.min(64, share, limit - taken)
+      local part = redis.call('LRANGE', list, 0, step - 1)
+      if #part == 0 then return false end
+      local found = redis.call('HMGET', jobs, unpack(part))
+      for i = 1, #part do
+        if found[i] then
+          ids[#ids + 1], frames[#frames + 1] = part[i], found[i]
+          lease[#lease + 1], lease[#lease + 2] = token, part[i]
+          bytes = bytes + #found[i]
+        end
       end
+      redis.call('LTRIM', list, #part, -1)
+      taken, share = taken + #part, share - #part
+      if #part < step then return false end
     end
-    taken = taken + #part
-    if #part < step then break end
+    return redis.call('EXISTS', list) == 1
   end
-  if taken > 0 then redis.call('LTRIM', ready, taken, -1) end
+
+  local plain = redis.call('EXISTS', ready)
+  local share = math.ceil(limit / math.max(1, redis.call('LLEN', lanes) + plain))
+  if plain == 1 then take('', share) end
+  while not is_full() do
+    local lane = redis.call('LPOP', lanes)
+    if not lane then break end
+    if take(lane, share) then redis.call('RPUSH', lanes, lane) end
+  end
+  if plain == 1 then take('', limit) end
   if #ids > 0 then redis.call('ZADD', leases, unpack(lease)) end
 
-  if redis.call('LLEN', ready) > 0 then
+  if is_waiting(ready, lanes) then
     more = 1
   else
     local head = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')

@@ -1,5 +1,5 @@
 -- Applies what became of leased jobs, once: a batch that is sent again after a lost answer changes nothing.
--- KEYS: workers, worker, leases, jobs, ready, delayed, tries, losses, dead, dead_jobs, dead_reasons, stats.
+-- KEYS: workers, worker, leases, jobs, ready, delayed, tries, losses, dead, dead_jobs, dead_reasons, stats, lanes.
 -- ARGV: worker name, number of this batch, wake channel, day, most dead letters, then five counts and their jobs:
 -- done (id), handed back (id), later (id, due ms), retried (id, delay ms), dead (id, reason); at most 1,000 in all.
 -- Answers 1, or 0 when the worker is not registered: then its jobs are, or will be, somebody else's.
@@ -39,7 +39,7 @@ local back = tonumber(ARGV[7])
 if back > 0 then
   local first, last = take(back, 1)
   redis.call('ZREM', leases, unpack(ARGV, first, last))
-  for i = last, first, -1 do redis.call('LPUSH', ready, ARGV[i]) end
+  for i = last, first, -1 do give_back(ready, KEYS[13], ARGV[i]) end
   wake = true
 end
 

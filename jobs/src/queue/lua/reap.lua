@@ -1,5 +1,5 @@
--- Gives jobs of a worker that is taken for dead back to the front of the ready list.
--- KEYS: workers, reaping, worker, leases, ready, jobs, tries, losses, dead, dead_jobs, dead_reasons, stats.
+-- Gives jobs of a worker that is taken for dead back to the front of their lanes.
+-- KEYS: workers, reaping, worker, leases, ready, jobs, tries, losses, dead, dead_jobs, dead_reasons, stats, lanes.
 -- ARGV: worker name, age in ms at which a heartbeat is too old, most jobs, wake channel, most dead letters, most losses.
 -- Answers the number of jobs given back, or -1 when the worker lives.
 -- From the first call on the name cannot come back: it is in `reaping`, not in `workers`, until nothing is leased to it.
@@ -21,7 +21,7 @@ for i = #ids, 1, -1 do
   if lost > tonumber(ARGV[6]) then
     bury(keys, ids[i], 'its worker died ' .. lost .. ' times', now, tonumber(ARGV[5]))
   else
-    redis.call('LPUSH', ready, ids[i])
+    give_back(ready, KEYS[13], ids[i])
   end
 end
 if #ids > 0 then

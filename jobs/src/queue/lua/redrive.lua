@@ -1,7 +1,7 @@
 -- Gives dead letters another life, with no tries behind them.
--- KEYS: dead, dead_jobs, dead_reasons, jobs, ready. ARGV: wake channel, then ids, at most 1,000.
+-- KEYS: dead, dead_jobs, dead_reasons, jobs, ready, lanes. ARGV: wake channel, then ids, at most 1,000.
 -- Answers for each id: 1 it is ready, 0 there is no such letter, 2 a job with its id lives and the letter stays.
-local dead, dead_jobs, dead_reasons, jobs, ready = unpack(KEYS)
+local dead, dead_jobs, dead_reasons, jobs, ready, lanes = unpack(KEYS)
 local answers = {}
 for i = 2, #ARGV do
   local id = ARGV[i]
@@ -11,7 +11,7 @@ for i = 2, #ARGV do
   elseif redis.call('HSETNX', jobs, id, frame) == 0 then
     answers[#answers + 1] = 2
   else
-    redis.call('RPUSH', ready, id)
+    append(ready, lanes, { id })
     redis.call('ZREM', dead, id)
     redis.call('HDEL', dead_jobs, id)
     redis.call('HDEL', dead_reasons, id)
