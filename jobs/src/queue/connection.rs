@@ -1,65 +1,51 @@
-//! The connection to Redis: one, multiplexed, reconnecting by itself. Every wait on it is bounded.
+//! Calls to Redis. Every wait is bounded.
 
 use std::time::Duration;
 
-use apalis_redis::{Client, ConnectionManager, IntoConnectionInfo as _};
-use redis::{
-    FromRedisValue, Pipeline,
-    aio::ConnectionManagerConfig,
-    io::tcp::{TcpSettings, socket2::TcpKeepalive},
-};
+use redis::{FromRedisValue, Pipeline, aio::ConnectionManagerConfig};
 use tokio::time::{Instant, error::Elapsed, sleep, timeout};
 
-use super::{QueueError, script::Call};
+use super::{QueueError, address::Address, link::Link, script::Call};
 
 /// Longest wait for an answer. The library's default of 500 ms ends healthy workers when Redis is busy for a moment.
 pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest wait of a caller who pushes or reads, with all retries.
 pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(3);
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Clone)]
 pub(crate) struct Connection {
-    client: Client,
-    manager: ConnectionManager,
+    link: Link,
+}
+
+/// How a connection to one server waits and comes back.
+pub(crate) fn manager_config() -> ConnectionManagerConfig {
+    ConnectionManagerConfig::new()
+        .set_response_timeout(Some(RESPONSE_TIMEOUT))
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_number_of_retries(1)
+        .set_min_delay(RETRY_PAUSE)
+        .set_max_delay(RETRY_PAUSE)
 }
 
 impl Connection {
     pub(crate) async fn open(url: &str) -> Result<Self, QueueError> {
-        let info = url.into_connection_info().map_err(|_| QueueError::Settings("the address is not a redis:// URL"))?;
-        // A peer that is gone without a word is noticed in about 10 s, on idle connections too.
-        let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(5)).with_interval(Duration::from_secs(2));
-        let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
-        #[cfg(target_os = "linux")]
-        let tcp = tcp.set_user_timeout(Duration::from_secs(10));
-        let client = Client::open(info.set_tcp_settings(tcp))?;
-        let config = ConnectionManagerConfig::new()
-            .set_response_timeout(Some(RESPONSE_TIMEOUT))
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_number_of_retries(1)
-            .set_min_delay(RETRY_PAUSE)
-            .set_max_delay(RETRY_PAUSE);
-        let manager = timeout(CALL_LIMIT, ConnectionManager::new_with_config(client.clone(), config))
-            .await
-            .map_err(|_| QueueError::Timeout(CALL_LIMIT))??;
-        Ok(Self { client, manager })
+        let opening = Link::open(Address::parse(url)?);
+        let link = timeout(CALL_LIMIT, opening).await.map_err(|_| QueueError::Timeout(CALL_LIMIT))??;
+        Ok(Self { link })
     }
 
-    /// The client, for connections that cannot be shared: a subscription.
-    pub(crate) const fn client(&self) -> &Client {
-        &self.client
-    }
-
-    pub(crate) fn manager(&self) -> ConnectionManager {
-        self.manager.clone()
+    /// A handle for commands whose caller decides about trying again.
+    pub(crate) fn link(&self) -> Link {
+        self.link.clone()
     }
 
     /// Runs a script within [`CALL_LIMIT`]. A connection that is lost is tried again meanwhile, so the script must bear
     /// being run twice.
     pub(crate) async fn call<T: FromRedisValue>(&self, call: &Call) -> Result<T, QueueError> {
         let again = Again::new();
-        let mut connection = self.manager();
+        let mut connection = self.link();
         loop {
             if let Some(answer) =
                 again.after(tokio::time::timeout_at(again.deadline, call.run(&mut connection)).await).await
@@ -72,7 +58,7 @@ impl Connection {
     /// Reads by a pipeline within [`CALL_LIMIT`], again when the connection is lost.
     pub(crate) async fn ask<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, QueueError> {
         let again = Again::new();
-        let mut connection = self.manager();
+        let mut connection = self.link();
         loop {
             let tried = tokio::time::timeout_at(again.deadline, pipeline.query_async(&mut connection)).await;
             if let Some(answer) = again.after(tried).await {
@@ -105,9 +91,12 @@ impl Again {
     }
 }
 
-/// Whether the same command may succeed a moment later: the connection was lost, or Redis is starting.
+/// Whether the same command may succeed a moment later: the connection was lost, or Redis is starting or changing its
+/// master.
 fn may_pass(error: &redis::RedisError) -> bool {
+    use redis::{ErrorKind, ServerErrorKind as Kind};
     error.is_io_error()
         || error.is_connection_dropped()
-        || matches!(error.kind(), redis::ErrorKind::Server(redis::ServerErrorKind::BusyLoading))
+        || error.is_cluster_error()
+        || matches!(error.kind(), ErrorKind::Server(Kind::BusyLoading | Kind::ReadOnly | Kind::MasterDown))
 }

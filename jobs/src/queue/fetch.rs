@@ -142,7 +142,7 @@ async fn fetch(hub: &Hub, lease: &Lease, token: i64, limit: usize) -> RedisResul
         ],
     );
     call.arg(&lease.name).arg(token).arg(limit).arg(FETCH_BYTES_MAX);
-    call.run(&mut hub.connection.manager()).await
+    call.run(&mut hub.connection.link()).await
 }
 
 /// Makes tasks of the jobs. One that cannot be read goes to the dead letters and holds up nobody.

@@ -131,7 +131,7 @@ async fn send(hub: &Hub, lease: &Lease, batch: &Batch, outage: &mut Outage) {
     let call = batch.call(hub, lease);
     let mut pause = RETRY_MIN;
     loop {
-        match call.run::<bool>(&mut hub.connection.manager()).await {
+        match call.run::<bool>(&mut hub.connection.link()).await {
             Ok(held) => {
                 outage.succeeded();
                 if !held {

@@ -87,7 +87,7 @@ impl Registration {
         let lease = Arc::new(Lease::new());
         let mut call = Call::new(&REGISTER, &[&self.keys.workers(), &self.keys.worker(&lease.name)]);
         call.arg(&lease.name).arg(self.concurrency);
-        call.run::<()>(&mut self.connection.manager()).await?;
+        call.run::<()>(&mut self.connection.link()).await?;
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = lease;
         Ok(())
     }
@@ -95,7 +95,7 @@ impl Registration {
     /// Says that the worker lives. `false`: it is not registered, or was taken for dead.
     pub(crate) async fn beat(&self, lease: &Lease) -> RedisResult<bool> {
         let mut call = Call::new(&HEARTBEAT, &[&self.keys.workers()]);
-        call.arg(&lease.name).run(&mut self.connection.manager()).await
+        call.arg(&lease.name).run(&mut self.connection.link()).await
     }
 
     /// Ends the registration; jobs still leased under it go to others at once.
@@ -104,6 +104,6 @@ impl Registration {
         let keys = &self.keys;
         let (worker, leases) = (keys.worker(&lease.name), keys.leases(&lease.name));
         let mut call = Call::new(&DEREGISTER, &[&keys.workers(), &keys.reaping(), &worker, &leases]);
-        call.arg(&lease.name).run(&mut self.connection.manager()).await
+        call.arg(&lease.name).run(&mut self.connection.link()).await
     }
 }

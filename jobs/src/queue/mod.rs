@@ -4,6 +4,7 @@
 //! apalis-redis lends its connection types; its storage is not used (decision 0003 says why).
 
 mod acknowledge;
+mod address;
 mod backend;
 mod board;
 mod buffer;
@@ -19,12 +20,14 @@ mod hub;
 mod inspect;
 mod keys;
 mod lease;
+mod link;
 mod outage;
 mod outcome;
 mod page;
 mod push;
 mod reaper;
 mod script;
+mod sentinel;
 mod settings;
 mod sink;
 mod slot;
@@ -66,7 +69,9 @@ impl std::fmt::Debug for Queues {
 }
 
 impl Queues {
-    /// Connects to the Redis at `url` (`redis://[user:password@]host:port[/db]`); all keys begin with `{prefix:`.
+    /// Connects to the Redis at `url`; all keys begin with `{prefix:`. One server is `redis://[user:password@]host:port[/db]`,
+    /// a Cluster `redis+cluster://[user:password@]host:port,…`, and a master that Sentinels name
+    /// `redis+sentinel://[user:password@]host:port,…/master[/db]`.
     ///
     /// # Errors
     /// [`QueueError::Settings`] for an address or a prefix that cannot be used; [`QueueError::Redis`] or

@@ -64,7 +64,7 @@ async fn take_over(hub: &Hub) -> RedisResult<()> {
     let keys = &hub.keys;
     let lease_ms = u64::try_from(hub.settings.lease.as_millis()).unwrap_or(u64::MAX);
     let mut expired = Call::new(&EXPIRED, &[&keys.workers(), &keys.reaping()]);
-    let names: Vec<String> = expired.arg(lease_ms).run(&mut hub.connection.manager()).await?;
+    let names: Vec<String> = expired.arg(lease_ms).run(&mut hub.connection.link()).await?;
     for name in names {
         let mut reap = Call::new(
             &REAP,
@@ -87,7 +87,7 @@ async fn take_over(hub: &Hub) -> RedisResult<()> {
         reap.arg(&name).arg(lease_ms).arg(REAP_BATCH).arg(keys.wake()).arg(DEAD_MAX).arg(LOSSES_MAX);
         let mut jobs: usize = 0;
         loop {
-            let given_back: i64 = reap.run(&mut hub.connection.manager()).await?;
+            let given_back: i64 = reap.run(&mut hub.connection.link()).await?;
             jobs += usize::try_from(given_back).unwrap_or(0);
             // Fewer than a batch: none is left, or the worker lives after all.
             if usize::try_from(given_back).unwrap_or(0) < REAP_BATCH {

@@ -67,7 +67,7 @@ impl TestQueues {
     /// # Panics
     /// When Redis does not answer.
     pub async fn keys(&self) -> Vec<String> {
-        let mut connection = self.queues.connection.manager();
+        let mut connection = self.queues.connection.link();
         let (mut cursor, mut keys) = (0_u64, Vec::new());
         loop {
             let mut scan = redis::cmd("SCAN");
@@ -87,7 +87,7 @@ impl TestQueues {
     /// # Panics
     /// When Redis does not answer.
     pub async fn lose(&self, queue: &str) -> usize {
-        let mut connection = self.queues.connection.manager();
+        let mut connection = self.queues.connection.link();
         let of_queue = self.keys().await.into_iter().filter(|key| key.contains(&format!(":{queue}}}:")));
         let mut lost = 0;
         for key in of_queue.filter(|key| !key.contains("worker")) {
@@ -102,7 +102,7 @@ impl TestQueues {
     /// # Panics
     /// When Redis does not answer.
     pub async fn close(self) {
-        let mut connection = self.queues.connection.manager();
+        let mut connection = self.queues.connection.link();
         for key in self.keys().await {
             remove(&mut connection, &key).await;
         }

@@ -37,7 +37,7 @@ pub(crate) async fn listen(hub: Arc<Hub>) {
 }
 
 async fn subscribe(hub: &Hub) -> RedisResult<redis::aio::PubSubStream> {
-    let (mut sink, stream) = hub.connection.client().get_async_pubsub().await?.split();
+    let (mut sink, stream) = hub.connection.link().pub_sub().await?.split();
     sink.subscribe(hub.keys.wake()).await?;
     Ok(stream)
 }

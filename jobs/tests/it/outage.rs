@@ -1,76 +1,17 @@
 //! A Redis that goes away and comes back, and one that never answers.
 
-use std::{
-    net::TcpListener,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+use std::time::{Duration, Instant};
+
+use posthouse_jobs::{QueueError, Queues};
+
+use crate::{
+    redis_server::RedisServer,
+    world::{Seen, Worker, counts, is_empty, settings, until, work},
 };
-
-use posthouse_jobs::{QueueError, Queues, queue::testing::TestQueues};
-
-use crate::world::{PATIENCE, Seen, Worker, counts, is_empty, settings, until, work};
-
-/// A Redis of the test's own, with an append-only file.
-struct OwnRedis {
-    port: u16,
-    folder: PathBuf,
-    process: Child,
-}
-
-impl OwnRedis {
-    fn start(name: &str) -> Self {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { port, process: Self::spawn(port, &folder), folder }
-    }
-
-    fn spawn(port: u16, folder: &PathBuf) -> Child {
-        Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-            .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
-            .arg(folder)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed by ./just services")
-    }
-
-    fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-
-    fn start_again(&mut self) {
-        self.process = Self::spawn(self.port, &self.folder);
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-
-    async fn queues(&self) -> TestQueues {
-        let began = Instant::now();
-        while let Err(error) = Queues::connect(&self.url(), "probe").await {
-            assert!(began.elapsed() < PATIENCE, "{error}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        TestQueues::on(&self.url()).await
-    }
-}
-
-impl Drop for OwnRedis {
-    fn drop(&mut self) {
-        // Both may have happened already.
-        let _killed = self.process.kill();
-        let _reaped = self.process.wait();
-        let _removed = std::fs::remove_dir_all(&self.folder);
-    }
-}
 
 #[tokio::test]
 async fn a_worker_goes_on_when_its_redis_restarts_and_nothing_is_lost() {
-    let mut redis = OwnRedis::start("restarting-redis");
+    let mut redis = RedisServer::start();
     let (queues, seen) = (redis.queues().await, Seen::default());
     let mut settings = settings();
     settings.concurrency = 16;
@@ -103,7 +44,7 @@ async fn a_worker_goes_on_when_its_redis_restarts_and_nothing_is_lost() {
 
 #[tokio::test]
 async fn a_push_to_a_redis_that_is_gone_fails_in_time_and_later_ones_arrive() {
-    let mut redis = OwnRedis::start("vanishing-redis");
+    let mut redis = RedisServer::start();
     let queues = redis.queues().await;
     queues.push(&work(1)).await.unwrap();
     redis.kill();

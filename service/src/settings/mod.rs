@@ -55,7 +55,8 @@ pub struct DatabaseSettings {
 /// Settings of a process that uses Redis.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RedisSettings {
-    /// Redis, as redis://user:password@host:port/db. REDIS_URL serves where this is not set.
+    /// Redis, as redis://user:password@host:port/db, redis+cluster://host:port,host:port or
+    /// redis+sentinel://host:port,host:port/master. REDIS_URL serves where this is not set.
     #[arg(long, env = "POSTHOUSE_REDIS_URL", hide_env_values = true, value_name = "URL")]
     pub redis_url: SecretString,
     /// What all keys begin with: two deployments may share a Redis under two prefixes.
