@@ -1,6 +1,8 @@
 //! Events: accept, read, list.
 
+mod accept;
 mod create;
+mod fanout;
 mod headers;
 pub mod wire;
 
@@ -10,7 +12,11 @@ use posthouse_schema::{
 };
 use salvo::prelude::*;
 
-use self::{create::create_event, wire::EventWire};
+use self::{
+    create::create_event,
+    fanout::{broadcast_event, fanout_event},
+    wire::EventWire,
+};
 use crate::{
     auth::{Need, authorized},
     error::{ApiError, ApiResult},
@@ -20,7 +26,12 @@ use crate::{
 
 /// The routes below a project.
 pub fn router() -> Router {
-    Router::with_path("events").get(list_events).post(create_event).push(Router::with_path("{event_id}").get(get_event))
+    Router::with_path("events")
+        .get(list_events)
+        .post(create_event)
+        .push(Router::with_path("fanout").post(fanout_event))
+        .push(Router::with_path("broadcast").post(broadcast_event))
+        .push(Router::with_path("{event_id}").get(get_event))
 }
 
 /// Lists events

@@ -26,6 +26,36 @@ pub struct CreateEventBody {
     pub idempotency_key: Option<String>,
 }
 
+/// An event for all endpoints of an owner.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct FanoutEventBody {
+    /// Whose endpoints the event is for.
+    pub owner_id: Option<String>,
+    /// Dotted name, such as `invoice.paid`.
+    pub event_type: Option<String>,
+    /// Any JSON; delivered byte for byte.
+    #[salvo(schema(value_type = serde_json::Value))]
+    pub data: Option<Box<RawValue>>,
+    /// Headers to add to the deliveries.
+    pub custom_headers: Option<BTreeMap<String, String>>,
+    /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
+    pub idempotency_key: Option<String>,
+}
+
+/// An event for everyone who subscribed.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct BroadcastEventBody {
+    /// Dotted name, such as `invoice.paid`.
+    pub event_type: Option<String>,
+    /// Any JSON; delivered byte for byte.
+    #[salvo(schema(value_type = serde_json::Value))]
+    pub data: Option<Box<RawValue>>,
+    /// Headers to add to the deliveries.
+    pub custom_headers: Option<BTreeMap<String, String>>,
+    /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
+    pub idempotency_key: Option<String>,
+}
+
 /// An event.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventWire {

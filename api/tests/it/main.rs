@@ -7,4 +7,5 @@ mod board;
 mod harness;
 mod openapi;
 mod resources;
+mod targets;
 mod tenancy;

@@ -1,0 +1,71 @@
+//! Events for all endpoints of an owner, and for everyone who subscribed.
+
+use posthouse_jobs::EventTarget;
+use posthouse_schema::event;
+use salvo::prelude::*;
+
+use super::{
+    accept::{Content, NO_DATA, NO_EVENT_TYPE, enqueue, is_blank, missing},
+    wire::{BroadcastEventBody, FanoutEventBody},
+};
+use crate::{
+    auth::{Need, authorized},
+    body::{bounded, read_json},
+    error::ApiResult,
+    reply::{NoData, Reply},
+};
+
+const NO_OWNER: &str = "owner_id:please provide an owner id";
+
+/// Sends an event to all endpoints of an owner
+///
+/// Every endpoint with this `owner_id` that subscribes to the event's type gets it. An owner without endpoints is no error.
+#[endpoint(tags("Events"), operation_id = "CreateEndpointFanoutEvent", request_body = FanoutEventBody)]
+pub async fn fanout_event(req: &mut Request, depot: &mut Depot, res: &mut Response) -> ApiResult<NoData> {
+    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let body: FanoutEventBody = read_json(req, &app).await?;
+    missing([
+        is_blank(body.owner_id.as_ref()).then_some(NO_OWNER),
+        is_blank(body.event_type.as_ref()).then_some(NO_EVENT_TYPE),
+        body.data.is_none().then_some(NO_DATA),
+    ])?;
+    let owner_id = body.owner_id.unwrap_or_default();
+    bounded("owner_id", &owner_id)?;
+    let content = Content {
+        event_type: body.event_type,
+        data: body.data,
+        custom_headers: body.custom_headers,
+        idempotency_key: body.idempotency_key,
+    };
+    let job = content.accept(&project, EventTarget::Fanout { owner_id })?;
+    // Only for the wording: whether it is a duplicate is settled when it is stored.
+    let key = &job.idempotency_key;
+    let is_known = !key.is_empty() && event::owner_of_key(&mut *app.conn().await?, project.id, key).await?.is_some();
+    enqueue(&app, &job, res).await?;
+    Ok(Reply::created(
+        if is_known {
+            "Duplicate event received, but will not be sent"
+        } else {
+            "Endpoint fanout event queued successfully"
+        },
+        NoData,
+    ))
+}
+
+/// Sends an event to everyone who subscribed
+///
+/// Every endpoint of the project with a subscription to the event's type gets it, once.
+#[endpoint(tags("Events"), operation_id = "CreateBroadcastEvent", request_body = BroadcastEventBody)]
+pub async fn broadcast_event(req: &mut Request, depot: &mut Depot, res: &mut Response) -> ApiResult<NoData> {
+    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let body: BroadcastEventBody = read_json(req, &app).await?;
+    missing([is_blank(body.event_type.as_ref()).then_some(NO_EVENT_TYPE), body.data.is_none().then_some(NO_DATA)])?;
+    let content = Content {
+        event_type: body.event_type,
+        data: body.data,
+        custom_headers: body.custom_headers,
+        idempotency_key: body.idempotency_key,
+    };
+    enqueue(&app, &content.accept(&project, EventTarget::Broadcast)?, res).await?;
+    Ok(Reply::created("Broadcast event created successfully", NoData))
+}

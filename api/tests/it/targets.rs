@@ -1,0 +1,54 @@
+//! Events that are not for one endpoint.
+
+use posthouse_jobs::EventTarget;
+use posthouse_schema::{event, ids::EventId};
+use serde_json::json;
+
+use crate::harness::Api;
+
+#[tokio::test]
+async fn an_event_for_an_owner_or_for_everyone_is_queued_as_such() {
+    let api = Api::start().await;
+    let fanned = api
+        .post(
+            "events/fanout",
+            json!({"owner_id": "acme", "event_type": "a.b", "data": {"x": 1}, "idempotency_key": "k"}),
+        )
+        .await;
+    assert_eq!((fanned.status, fanned.message()), (201, "Endpoint fanout event queued successfully"));
+    assert!(fanned.headers.contains_key("x-posthouse-event-id"));
+    let cast =
+        api.post("events/broadcast", json!({"event_type": "a.b", "data": [], "custom_headers": {"X-A": "1"}})).await;
+    assert_eq!((cast.status, cast.message()), (201, "Broadcast event created successfully"));
+    let queued = api.queued_events().await;
+    let targets: Vec<_> = queued.iter().map(|job| job.target.clone()).collect();
+    assert_eq!(targets, [EventTarget::Fanout { owner_id: "acme".into() }, EventTarget::Broadcast]);
+    api.close().await;
+}
+
+#[tokio::test]
+async fn a_repeated_fanout_says_so_and_everything_missing_is_named() {
+    let api = Api::start().await;
+    let project = api.project.parse().unwrap();
+    let mut conn = api.database.pool().get().await.unwrap();
+    event::claim_keys(&mut conn, project, &[("known", EventId::generate())]).await.unwrap();
+    let body = json!({"owner_id": "acme", "event_type": "a.b", "data": 1, "idempotency_key": "known"});
+    let again = api.post("events/fanout", body).await;
+    assert_eq!((again.status, again.message()), (201, "Duplicate event received, but will not be sent"));
+    assert_eq!(api.queued_events().await.len(), 1, "it is stored as a duplicate");
+    for (path, body, message) in [
+        (
+            "events/fanout",
+            json!({}),
+            "owner_id:please provide an owner id, event_type:please provide an event type, data:please provide your data",
+        ),
+        ("events/fanout", json!({"event_type": "a", "data": {}}), "owner_id:please provide an owner id"),
+        ("events/fanout", json!({"owner_id": "a", "event_type": "a"}), "data:please provide your data"),
+        ("events/broadcast", json!({}), "event_type:please provide an event type, data:please provide your data"),
+    ] {
+        let answer = api.post(path, body.clone()).await;
+        assert_eq!((answer.status, answer.message()), (400, message), "{body}");
+    }
+    assert_eq!(api.queued_events().await.len(), 1);
+    api.close().await;
+}
