@@ -90,6 +90,16 @@ _cargo-deny:
         cargo install cargo-deny --version "$version" --locked --root "{{tools}}"
     fi
 
+# Measure a system of its own and print the table: [--quick] [--case NAME] [--markdown] [--strict]
+bench *ARGS:
+    cargo build --release --workspace --bins
+    @exec "{{built}}/release/posthouse-bench" run "$@"
+
+# Measure what the queue promises, on a Redis of its own: [--jobs N] [--markdown]
+bench-queue *ARGS:
+    cargo build --release --bin posthouse-bench
+    @exec "{{built}}/release/posthouse-bench" queue "$@"
+
 # Apply pending migrations to DATABASE_URL
 migrate:
     cargo run --quiet --bin posthouse -- migrate

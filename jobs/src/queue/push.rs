@@ -53,7 +53,7 @@ impl Queues {
             .map_err(|_| QueueError::Timeout(CALL_LIMIT))?
     }
 
-    /// Enqueues jobs that may run at once, in calls of at most 1,000, and tells how many were new.
+    /// Enqueues jobs that may run at once, in calls of at most 500, and tells how many were new.
     ///
     /// # Errors
     /// As [`Queues::push`]; the jobs of earlier calls are enqueued then.

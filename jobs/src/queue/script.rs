@@ -1,4 +1,4 @@
-//! The Lua scripts, each in a file of its own, and how they are called. A script handles at most 1,000 ids a call and
+//! The Lua scripts, each in a file of its own, and how they are called. A script handles at most 500 ids a call and
 //! costs the same whatever the backlog.
 
 use std::sync::LazyLock;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Most ids in one call to Redis.
-pub(crate) const BATCH_MAX: usize = 1_000;
+pub(crate) const BATCH_MAX: usize = 500;
 /// Bytes of payload after which a fetch takes no further jobs.
 pub(crate) const FETCH_BYTES_MAX: usize = 4 << 20;
 /// Dead letters kept by a queue; the oldest give way.
@@ -14,7 +14,7 @@ pub(crate) const LOSSES_MAX: usize = 25;
 /// Settings of one worker on one queue.
 #[derive(Debug, Clone)]
 pub struct BackendSettings {
-    /// Most jobs taken in one fetch, 1 to 1,000. Default 100.
+    /// Most jobs taken in one fetch, 1 to 500. Default 100.
     pub batch: usize,
     /// Most jobs running at once. No more than this many are ever taken, so none waits here while another worker is
     /// idle. Default 64.
@@ -83,7 +83,7 @@ mod tests {
             ..Default::default()
         }
         .bounded();
-        assert_eq!((settings.batch, settings.concurrency, settings.max_attempts), (1_000, 1, 1));
+        assert_eq!((settings.batch, settings.concurrency, settings.max_attempts), (500, 1, 1));
         assert_eq!(settings.lease, Duration::from_secs(9), "a lease outlives two lost heartbeats");
     }
 }

@@ -1,7 +1,7 @@
 -- Leases ready jobs to a worker, after moving those that are due to the end of their lanes. Lanes take turns, each for
 -- its share of the fetch; the plain list is served like a lane.
 -- KEYS: workers, worker, leases, jobs, ready, delayed, paused, tries, lanes.
--- ARGV: worker name, token of this fetch, most jobs (at most 1,000), most bytes.
+-- ARGV: worker name, token of this fetch, most jobs (at most 500), most bytes.
 -- The token is the lease's score. A repeated token, after a lost answer, gives the same jobs again and takes no others.
 -- Answers {more, wait in ms for the next delayed job or -1, ids, frames, tries}; more = -1: the worker is not registered.
 local workers, worker, leases, jobs, ready, delayed, paused, tries, lanes = unpack(KEYS)

@@ -1,7 +1,7 @@
 -- Applies what became of leased jobs, once: a batch that is sent again after a lost answer changes nothing.
 -- KEYS: workers, worker, leases, jobs, ready, delayed, tries, losses, dead, dead_jobs, dead_reasons, stats, lanes.
 -- ARGV: worker name, number of this batch, wake channel, day, most dead letters, then five counts and their jobs:
--- done (id), handed back (id), later (id, due ms), retried (id, delay ms), dead (id, reason); at most 1,000 in all.
+-- done (id), handed back (id), later (id, due ms), retried (id, delay ms), dead (id, reason); at most 500 in all.
 -- Answers 1, or 0 when the worker is not registered: then its jobs are, or will be, somebody else's.
 local workers, worker, leases, jobs, ready, delayed, tries, losses = unpack(KEYS, 1, 8)
 local stats = KEYS[12]

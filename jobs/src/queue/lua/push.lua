@@ -1,5 +1,5 @@
 -- Enqueues jobs that may run at once. A job whose id lives already is left as it is.
--- KEYS: jobs, ready, lanes. ARGV: wake channel, then id and frame of each job; ids are distinct, at most 1,000.
+-- KEYS: jobs, ready, lanes. ARGV: wake channel, then id and frame of each job; ids are distinct, at most 500.
 -- Answers the positions (from 0) of the jobs that were not new.
 local jobs, ready, lanes = KEYS[1], KEYS[2], KEYS[3]
 local count = (#ARGV - 1) / 2

@@ -1,5 +1,5 @@
 -- Enqueues jobs for a time. A job whose id lives already is left as it is.
--- KEYS: jobs, delayed. ARGV: wake channel, then id, frame and due time (ms) of each job, at most 1,000.
+-- KEYS: jobs, delayed. ARGV: wake channel, then id, frame and due time (ms) of each job, at most 500.
 -- Answers the positions (from 0) of the jobs that were not new.
 local jobs, delayed = KEYS[1], KEYS[2]
 local head = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')

@@ -1,5 +1,5 @@
 -- Gives dead letters another life, with no tries behind them.
--- KEYS: dead, dead_jobs, dead_reasons, jobs, ready, lanes. ARGV: wake channel, then ids, at most 1,000.
+-- KEYS: dead, dead_jobs, dead_reasons, jobs, ready, lanes. ARGV: wake channel, then ids, at most 500.
 -- Answers for each id: 1 it is ready, 0 there is no such letter, 2 a job with its id lives and the letter stays.
 local dead, dead_jobs, dead_reasons, jobs, ready, lanes = unpack(KEYS)
 local answers = {}

@@ -1,0 +1,181 @@
+//! `posthouse-bench`: measures a Posthouse of its own, or one that runs.
+
+mod cases;
+mod gateway;
+mod http;
+mod latency;
+mod load;
+mod payload;
+mod processes;
+mod progress;
+mod queue;
+mod redis_info;
+mod sink;
+mod table;
+
+use std::{io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::{cases::Scale, gateway::Gateway, load::Load, sink::Sink, table::Row};
+
+const EXAMPLES: &str = "Examples:
+  just bench                                  # everything, about five minutes
+  just bench --quick                          # the same in about a minute, coarser
+  just bench --case one-endpoint --markdown
+  just bench-queue                            # what the queue promises, on a Redis of its own
+  posthouse-bench load --run-env .posthouse/run.env -n 5000 -k 4 --rate 100";
+
+/// Measures what Posthouse costs and how quick it is. Use a release build and an otherwise quiet machine.
+#[derive(Debug, Parser)]
+#[command(name = "posthouse-bench", version, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Case {
+    Bare,
+    OneEndpoint,
+    Steady,
+    Fanout,
+    Hanging,
+    Refusing,
+    Idle,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the cases on a system of its own, and prints their table.
+    Run {
+        /// Only these cases.
+        #[arg(long = "case", value_enum)]
+        cases: Vec<Case>,
+        /// A tenth of everything.
+        #[arg(long)]
+        quick: bool,
+        /// The table as Markdown.
+        #[arg(long)]
+        markdown: bool,
+        /// Exit code 1 when a figure falls short.
+        #[arg(long)]
+        strict: bool,
+        /// Where data and logs are kept.
+        #[arg(long, default_value = ".posthouse/bench")]
+        folder: PathBuf,
+    },
+    /// Sends a load to a system that runs, such as one of `just up --bare`.
+    Load {
+        /// The file that `just up` writes.
+        #[arg(long, default_value = ".posthouse/run.env")]
+        run_env: PathBuf,
+        #[command(flatten)]
+        load: Load,
+    },
+    /// What the queue promises, on a Redis of its own.
+    Queue {
+        /// Jobs of the long runs.
+        #[arg(long, default_value_t = 1_000_000)]
+        jobs: u64,
+        /// The table as Markdown.
+        #[arg(long)]
+        markdown: bool,
+        /// Where data and logs are kept.
+        #[arg(long, default_value = ".posthouse/bench")]
+        folder: PathBuf,
+    },
+    /// Receives and counts; started by the others.
+    #[command(hide = true)]
+    Sink {
+        #[arg(long)]
+        listen: SocketAddr,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    rustls::crypto::ring::default_provider().install_default().expect("nothing else has chosen a provider");
+    match run(Arguments::parse().command).await {
+        Ok(code) => code,
+        Err(error) => {
+            drop(writeln!(std::io::stderr(), "error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Sink { listen } => sink::serve(listen).await.map(|()| ExitCode::SUCCESS),
+        Command::Queue { jobs, markdown, folder } => {
+            print(&queue::measure(&folder, jobs).await?, markdown).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Load { run_env, load } => {
+            let (gateway, sink) = (Gateway::attach(&run_env)?, Sink::start().await?);
+            one(&load::run(&gateway, &sink, &load, "load").await?).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Run { cases, quick, markdown, strict, folder } => {
+            std::fs::create_dir_all(&folder).context("make the folder")?;
+            let rows = all(&cases, Scale { divisor: if quick { 10 } else { 1 } }, &folder).await?;
+            print(&rows, markdown)?;
+            let is_short = strict && rows.iter().any(Row::is_missed);
+            Ok(if is_short { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        }
+    }
+}
+
+async fn all(only: &[Case], scale: Scale, folder: &std::path::Path) -> Result<Vec<Row>> {
+    let wants = |case| only.is_empty() || only.contains(&case);
+    let sink = Sink::start().await?;
+    let mut rows = Vec::new();
+    if wants(Case::Bare) {
+        rows.extend(cases::bare(&sink, scale).await?);
+    }
+    if only == [Case::Bare] {
+        return Ok(rows);
+    }
+    let gateway = Gateway::start(folder).await?;
+    // In an order in which none leaves the next anything to do.
+    for case in [Case::OneEndpoint, Case::Fanout, Case::Steady, Case::Idle, Case::Refusing, Case::Hanging] {
+        if wants(case) {
+            rows.extend(match case {
+                Case::OneEndpoint => cases::one_endpoint(&gateway, &sink, scale).await?,
+                Case::Fanout => cases::fanout(&gateway, &sink, scale).await?,
+                Case::Steady => cases::steady(&gateway, &sink, scale).await?,
+                Case::Idle => cases::idle(&gateway, scale).await?,
+                Case::Refusing => cases::refusing(&gateway, &sink, scale).await?,
+                Case::Hanging => cases::hanging(&gateway, &sink, scale).await?,
+                Case::Bare => bail!("the bare client needs no gateway"),
+            });
+        }
+    }
+    gateway.stop().await?;
+    Ok(rows)
+}
+
+fn one(outcome: &load::Outcome) -> Result<()> {
+    let latency = outcome.arrived.latency;
+    let whole = |number: u64| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+    let mut rows = vec![
+        Row::new("load", "accepted", whole(outcome.accepted), None),
+        Row::new("", "refused", whole(outcome.refused), None),
+        Row::new("", "deliveries expected", whole(outcome.expected), None),
+        Row::new("", "deliveries", whole(outcome.arrived.unique), None),
+        Row::new("", "deliveries per second", outcome.per_second, None),
+        Row::new("", "CPU-ms per delivery", outcome.cpu_ms(None), None),
+        Row::new("", "end to end p50, ms", latency.p50_ms, None),
+        Row::new("", "end to end p90, ms", latency.p90_ms, None),
+        Row::new("", "end to end p99, ms", latency.p99_ms, None),
+        Row::new("", "end to end max, ms", latency.max_ms, None),
+    ];
+    let slowest = outcome.arrived.paths.values().map(|path| path.p99_ms).fold(0.0, f64::max);
+    rows.push(Row::new("", "p99 of the slowest endpoint, ms", slowest, None));
+    print(&rows, false)
+}
+
+fn print(rows: &[Row], as_markdown: bool) -> Result<()> {
+    let text = if as_markdown { table::markdown(rows) } else { table::text(rows) };
+    std::io::stdout().write_all(text.as_bytes()).context("print the table")
+}
