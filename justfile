@@ -90,6 +90,11 @@ _cargo-deny:
         cargo install cargo-deny --version "$version" --locked --root "{{tools}}"
     fi
 
+# Send events while every role is killed and every service restarted; nothing may be lost: [--events N] [--seed N] [--seconds N]
+chaos *ARGS:
+    cargo build --release --workspace --bins
+    @exec "{{built}}/release/posthouse-demo" chaos "$@"
+
 # Measure a system of its own and print the table: [--quick] [--case NAME] [--markdown] [--strict]
 bench *ARGS:
     cargo build --release --workspace --bins

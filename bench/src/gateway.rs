@@ -52,6 +52,9 @@ pub struct Account {
 impl Gateway {
     /// Starts everything in `folder`.
     pub async fn start(folder: &Path) -> Result<Self> {
+        let file = folder.join("run.env");
+        // An earlier run may have been killed, and have left its own.
+        drop(std::fs::remove_file(&file));
         let program = std::env::current_exe().context("find this program")?.with_file_name("posthouse-demo");
         let mut command = Command::new(program);
         command.arg("--folder").arg(folder).args(["up", "--bare"]);
@@ -61,7 +64,6 @@ impl Gateway {
         let log = std::fs::File::create(folder.join("up.log")).context("write up.log")?;
         let child = command.stdout(log.try_clone()?).stderr(log).kill_on_drop(true).spawn();
         let mut child = child.context("start posthouse-demo; `just bench` builds it")?;
-        let file = folder.join("run.env");
         let began = std::time::Instant::now();
         while !file.exists() {
             if let Some(status) = child.try_wait()? {

@@ -1,15 +1,18 @@
 //! A whole Posthouse on one machine: its services, its roles and a receiver, started as processes of their own and
 //! stopped again, however the run ends. What the demo, `just up`, `just test` and the end-to-end tests stand on.
 
+pub mod chaos;
 pub mod client;
 pub mod demo;
 pub mod deployment;
 pub mod folder;
+pub mod ground;
 pub mod operator;
 pub mod ports;
 pub mod process;
 pub mod receiver;
 pub mod role;
+pub mod sender;
 pub mod services;
 pub mod signals;
 pub mod stage;

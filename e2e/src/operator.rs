@@ -57,17 +57,32 @@ impl Operator<'_> {
         serde_json::from_str(&output).with_context(|| format!("`posthouse bootstrap --json` printed: {output}"))
     }
 
+    /// The ledger's sums, whether they add up or not.
+    ///
+    /// # Errors
+    /// The tool cannot tell; the text is what it said.
+    pub async fn audit(&self) -> Result<Value> {
+        let output = self.output(&["audit", "--json"]).await?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        serde_json::from_str(&text)
+            .with_context(|| format!("`posthouse audit` said {text}{}", String::from_utf8_lossy(&output.stderr)))
+    }
+
     async fn run(&self, arguments: &[&str]) -> Result<String> {
-        let mut command = role::command(&role::binary(self.binaries, "posthouse")?);
-        command
-            .args(arguments)
-            .env("POSTHOUSE_DATABASE_URL", self.database_url)
-            .env("POSTHOUSE_REDIS_URL", self.redis_url);
-        let output = Command::from(command).output().await.context("run posthouse")?;
+        let output = self.output(arguments).await?;
         if !output.status.success() {
             let errors = String::from_utf8_lossy(&output.stderr);
             bail!("`posthouse {}` failed ({}): {}", arguments.join(" "), output.status, errors.trim());
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    async fn output(&self, arguments: &[&str]) -> Result<std::process::Output> {
+        let mut command = role::command(&role::binary(self.binaries, "posthouse")?);
+        command
+            .args(arguments)
+            .env("POSTHOUSE_DATABASE_URL", self.database_url)
+            .env("POSTHOUSE_REDIS_URL", self.redis_url);
+        Command::from(command).output().await.context("run posthouse")
     }
 }

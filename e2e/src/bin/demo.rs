@@ -1,18 +1,24 @@
 //! `posthouse-demo`: the demo, a system to work with, and services for tests. Runs on one thread: the system ties each
 //! child's life to the thread that started it, and this one lasts to the end.
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use posthouse_e2e::{
+    chaos,
     demo::{self, Ended, Options},
     folder::RunFolder,
-    services::{Program, install_missing},
+    services::{Durability, Program, install_missing},
     signals,
     stage::Given,
     test_run,
 };
+
+const CHAOS_EXAMPLES: &str = "Examples:
+  just chaos                                # 50,000 events in about three minutes
+  just chaos --seed 4711                    # the same faults again
+  just chaos --events 5000 --seconds 60";
 
 /// Runs a whole Posthouse on this machine.
 #[derive(Debug, Parser)]
@@ -45,6 +51,19 @@ enum Command {
     },
     /// Installs PostgreSQL, Redis and Mosquitto where they are missing.
     Services,
+    /// Sends events while every role is killed and every service restarted, and checks that nothing is lost.
+    #[command(after_help = CHAOS_EXAMPLES)]
+    Chaos {
+        /// Events to send.
+        #[arg(long, default_value_t = 50_000)]
+        events: u64,
+        /// Repeats the faults of an earlier run; it prints its seed.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// About how long the sending takes, in seconds.
+        #[arg(long, default_value_t = 180)]
+        seconds: u64,
+    },
     /// Runs a command with a private PostgreSQL and Redis and counts the tests it reports.
     Stage {
         /// The command and its arguments.
@@ -112,6 +131,20 @@ async fn run(Arguments { folder, command }: Arguments) -> Result<ExitCode> {
         Command::Services => {
             let install = async { install_missing(&Program::ALL, &mut |line| eprintln!("{line}")).await };
             unless(interrupted, async { install.await.map(|()| ExitCode::SUCCESS) }).await
+        }
+        Command::Chaos { events, seed, seconds } => {
+            let options = chaos::Options {
+                events,
+                seed: seed.unwrap_or_else(rand::random),
+                lasts: Duration::from_secs(seconds),
+                durability: Durability::Full,
+            };
+            let mut say = |line: &str| eprintln!("{line}");
+            unless(interrupted, async {
+                install_missing(&[Program::POSTGRES, Program::REDIS], &mut |line| eprintln!("{line}")).await?;
+                chaos::run(&root, "chaos", &options, &mut say).await.map(|_| ExitCode::SUCCESS)
+            })
+            .await
         }
         Command::Stage { command } => {
             let folder = RunFolder::create(&root, "test")?;

@@ -1,9 +1,8 @@
 //! Whole systems under test: real roles as processes, on services of their own, killed and cut off in the middle of work.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
 
-mod crash;
+mod chaos;
 mod demo;
-mod events;
 mod outages;
 mod refusals;
 mod schedulers;

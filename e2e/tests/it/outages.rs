@@ -3,13 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use posthouse_e2e::{client::Reply, deployment::probe_client};
+use posthouse_e2e::{
+    client::Reply,
+    deployment::probe_client,
+    sender::{event, send},
+};
 use serde_json::{Value, json};
 
-use crate::{
-    events::{event, send},
-    world::{World, eventually},
-};
+use crate::world::{World, eventually};
 
 const BEFORE: usize = 50;
 const DURING: usize = 20;
@@ -55,7 +56,7 @@ async fn an_outage_of_redis_is_told_and_loses_nothing() {
     let endpoint = world.endpoint("a").await;
     let client = world.client.clone();
     for number in 0..BEFORE {
-        send(&client, &event(&endpoint, &format!("before-{number}"))).await;
+        send(&client, &event(&endpoint, &format!("before-{number}"))).await.unwrap();
     }
     world.ground.stage.redis.as_mut().unwrap().stop().await.unwrap();
     for number in 0..3 {
@@ -66,7 +67,7 @@ async fn an_outage_of_redis_is_told_and_loses_nothing() {
     world.deployment.check_alive().unwrap();
     world.ground.stage.redis.as_mut().unwrap().resume().await.unwrap();
     for number in 0..DURING {
-        send(&client, &event(&endpoint, &format!("during-{number}"))).await;
+        send(&client, &event(&endpoint, &format!("during-{number}"))).await.unwrap();
     }
     world.deployment.wait_until_ready().await.unwrap();
     world.wait_for_successes(BEFORE + DURING, Duration::from_secs(90)).await;
@@ -81,7 +82,7 @@ async fn an_outage_of_postgresql_is_told_and_loses_nothing() {
     let endpoint = world.endpoint("a").await;
     let client = world.client.clone();
     for number in 0..BEFORE {
-        send(&client, &event(&endpoint, &format!("before-{number}"))).await;
+        send(&client, &event(&endpoint, &format!("before-{number}"))).await.unwrap();
     }
     world.ground.stage.postgres.as_mut().unwrap().stop().await.unwrap();
     assert_unavailable(&timed(client.get("events")).await);
@@ -97,7 +98,7 @@ async fn an_outage_of_postgresql_is_told_and_loses_nothing() {
     world.deployment.check_alive().unwrap();
     world.ground.stage.postgres.as_mut().unwrap().resume().await.unwrap();
     for number in 0..DURING {
-        send(&client, &event(&endpoint, &format!("during-{number}"))).await;
+        send(&client, &event(&endpoint, &format!("during-{number}"))).await.unwrap();
     }
     world.deployment.wait_until_ready().await.unwrap();
     world.wait_for_successes(BEFORE + DURING, Duration::from_secs(90)).await;

@@ -1,9 +1,9 @@
 //! What callers do wrong is answered in the envelope, and changes nothing.
 
-use posthouse_e2e::client::Reply;
+use posthouse_e2e::{client::Reply, sender::event};
 use serde_json::json;
 
-use crate::{events::event, world::World};
+use crate::world::World;
 
 const BODY_BYTES_MAX: usize = 1_048_576;
 

@@ -10,7 +10,7 @@ use posthouse_e2e::{
 use posthouse_jobs::Queues;
 use tokio_postgres::{Client, NoTls};
 
-use crate::world::{Ground, eventually};
+use crate::world::{eventually, ground};
 
 const TAKEOVER_LIMIT: Duration = Duration::from_secs(15);
 const SWEEPS: &str = "sweep_deliveries";
@@ -51,7 +51,7 @@ fn is_active(role: &mut Role) -> bool {
 
 #[tokio::test]
 async fn a_killed_leader_is_replaced_and_every_tick_is_enqueued_once() {
-    let mut ground = Ground::new("it-schedulers").await;
+    let mut ground = ground("it-schedulers").await;
     ground.shared.extra = vec![("scheduler", vec!["--sweep-schedule".into(), "* * * * * *".into()])];
     let http = probe_client().unwrap();
     let unused = ports::free().unwrap();

@@ -9,7 +9,7 @@ use posthouse_e2e::{
     role::Role,
 };
 
-use crate::world::Ground;
+use crate::world::ground;
 
 const ROLES_WITH_SERVICES: [&str; 4] = ["api", "worker", "scheduler", "ingest"];
 /// Unreachable services are tried for 10 s.
@@ -37,7 +37,7 @@ fn logs_apart(shared: &Shared, name: &str) -> Shared {
 
 #[tokio::test]
 async fn roles_refuse_to_start_without_their_services() {
-    let ground = Ground::new("it-start").await;
+    let ground = ground("it-start").await;
     let nowhere = ports::free().unwrap();
     let no_database = Shared {
         database_url: format!("postgres://posthouse:swordfish@{nowhere}/posthouse"),
