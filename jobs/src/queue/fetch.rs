@@ -32,7 +32,7 @@ const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(1);
 
 /// What the script answers: more is ready (-1: not registered), ms until the next delayed job or -1, ids, frames, tries.
-type Answer = (i64, i64, Vec<String>, Vec<Option<Vec<u8>>>, Vec<u32>);
+pub(super) type Answer = (i64, i64, Vec<String>, Vec<Option<Vec<u8>>>, Vec<u32>);
 
 struct Fetched {
     lease: Arc<Lease>,
@@ -125,7 +125,8 @@ async fn fetch_until_answered(hub: &Hub, limit: usize, outage: &mut Outage) -> O
     }
 }
 
-async fn fetch(hub: &Hub, lease: &Lease, token: i64, limit: usize) -> RedisResult<Answer> {
+/// One fetch; the same token again gives the same jobs.
+pub(super) async fn fetch(hub: &Hub, lease: &Lease, token: i64, limit: usize) -> RedisResult<Answer> {
     let keys = &hub.keys;
     let mut call = Call::new(
         &FETCH,

@@ -26,12 +26,12 @@ const DAY_SECONDS: i64 = 86_400;
 
 /// Outcomes under one lease, in the order of the script's arguments.
 #[derive(Default)]
-struct Batch {
-    done: Vec<String>,
-    handed_back: Vec<String>,
-    later: Vec<(String, i64)>,
-    retried: Vec<(String, i64)>,
-    dead: Vec<(String, String)>,
+pub(super) struct Batch {
+    pub(super) done: Vec<String>,
+    pub(super) handed_back: Vec<String>,
+    pub(super) later: Vec<(String, i64)>,
+    pub(super) retried: Vec<(String, i64)>,
+    pub(super) dead: Vec<(String, String)>,
     permits: Vec<OwnedSemaphorePermit>,
 }
 
@@ -96,7 +96,8 @@ impl Batch {
         }
     }
 
-    fn call(&self, hub: &Hub, lease: &Lease) -> Call {
+    /// The call that applies the batch; run again, it changes nothing.
+    pub(super) fn call(&self, hub: &Hub, lease: &Lease) -> Call {
         let keys = &hub.keys;
         let mut call = Call::new(
             &FINISH,

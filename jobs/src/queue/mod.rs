@@ -21,6 +21,8 @@ mod inspect;
 mod keys;
 mod lease;
 mod link;
+#[cfg(test)]
+mod model_tests;
 mod outage;
 mod outcome;
 mod page;

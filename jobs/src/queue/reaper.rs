@@ -61,30 +61,11 @@ async fn beat(hub: &Hub) -> RedisResult<bool> {
 }
 
 async fn take_over(hub: &Hub) -> RedisResult<()> {
-    let keys = &hub.keys;
     let lease_ms = u64::try_from(hub.settings.lease.as_millis()).unwrap_or(u64::MAX);
-    let mut expired = Call::new(&EXPIRED, &[&keys.workers(), &keys.reaping()]);
+    let mut expired = Call::new(&EXPIRED, &[&hub.keys.workers(), &hub.keys.reaping()]);
     let names: Vec<String> = expired.arg(lease_ms).run(&mut hub.connection.link()).await?;
     for name in names {
-        let mut reap = Call::new(
-            &REAP,
-            &[
-                &keys.workers(),
-                &keys.reaping(),
-                &keys.worker(&name),
-                &keys.leases(&name),
-                &keys.ready(),
-                &keys.jobs(),
-                &keys.tries(),
-                &keys.losses(),
-                &keys.dead(),
-                &keys.dead_jobs(),
-                &keys.dead_reasons(),
-                &keys.stats(),
-                &keys.lanes(),
-            ],
-        );
-        reap.arg(&name).arg(lease_ms).arg(REAP_BATCH).arg(keys.wake()).arg(DEAD_MAX).arg(LOSSES_MAX);
+        let reap = reap(hub, &name, lease_ms);
         let mut jobs: usize = 0;
         loop {
             let given_back: i64 = reap.run(&mut hub.connection.link()).await?;
@@ -97,4 +78,29 @@ async fn take_over(hub: &Hub) -> RedisResult<()> {
         tracing::warn!(queue = hub.queue, worker = name, jobs, "A worker is dead; its jobs are ready again.");
     }
     Ok(())
+}
+
+/// The call that gives a batch of a worker's jobs back if its heartbeat is older than `lease_ms`.
+pub(super) fn reap(hub: &Hub, name: &str, lease_ms: u64) -> Call {
+    let keys = &hub.keys;
+    let mut reap = Call::new(
+        &REAP,
+        &[
+            &keys.workers(),
+            &keys.reaping(),
+            &keys.worker(name),
+            &keys.leases(name),
+            &keys.ready(),
+            &keys.jobs(),
+            &keys.tries(),
+            &keys.losses(),
+            &keys.dead(),
+            &keys.dead_jobs(),
+            &keys.dead_reasons(),
+            &keys.stats(),
+            &keys.lanes(),
+        ],
+    );
+    reap.arg(name).arg(lease_ms).arg(REAP_BATCH).arg(keys.wake()).arg(DEAD_MAX).arg(LOSSES_MAX);
+    reap
 }
