@@ -8,10 +8,7 @@ use apalis_core::{
     task::{Task, builder::TaskBuilder, task_id::TaskId},
 };
 use redis::RedisResult;
-use tokio::{
-    sync::OwnedSemaphorePermit,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
 use super::{
     buffer::Buffer,
@@ -20,6 +17,7 @@ use super::{
     lease::Lease,
     outage::Outage,
     outcome::{self, Outcome},
+    places::Taken,
     script::{Call, FETCH},
     settings::FETCH_BYTES_MAX,
     slot::{Held, Slot},
@@ -47,15 +45,15 @@ pub(crate) async fn fetch_jobs<J: Job>(hub: Arc<Hub>, buffer: Arc<Buffer<J>>) {
     let queue = Queue::from(hub.queue);
     let mut more = false;
     loop {
-        let permits = tokio::select! {
+        let taken = tokio::select! {
             biased;
             () = hub.stop.cancelled() => break,
-            permits = free_slots(&hub, more) => permits,
+            taken = free_places(&hub, more) => taken,
         };
-        let Some(fetched) = fetch_until_answered(&hub, permits.num_permits(), &mut outage).await else { break };
+        let Some(fetched) = fetch_until_answered(&hub, taken.count(), &mut outage).await else { break };
         more = fetched.more;
         let sleep_for = fetched.next_due.map_or(hub.settings.poll, |due| due.min(hub.settings.poll));
-        buffer.extend(admit(&hub, &queue, fetched, permits));
+        buffer.extend(admit(&hub, &queue, fetched, taken));
         if !more {
             tokio::select! {
                 biased;
@@ -68,8 +66,8 @@ pub(crate) async fn fetch_jobs<J: Job>(hub: Arc<Hub>, buffer: Arc<Buffer<J>>) {
     buffer.close();
 }
 
-/// Waits for a free slot and takes as many as one fetch may fill.
-async fn free_slots(hub: &Hub, more_is_ready: bool) -> OwnedSemaphorePermit {
+/// Waits for a free place and takes as many as one fetch may fill.
+async fn free_places(hub: &Hub, more_is_ready: bool) -> Taken {
     const OPEN: &str = "the semaphore is never closed";
     let most = hub.settings.fetch_max();
     let mut permits = None;
@@ -87,7 +85,7 @@ async fn free_slots(hub: &Hub, more_is_ready: bool) -> OwnedSemaphorePermit {
     {
         permits.merge(further);
     }
-    permits
+    Taken::new(permits, hub.settings.share.as_ref()).await
 }
 
 /// Repeats one fetch, under one token, until Redis answers it. `None`: the worker stops.
@@ -147,10 +145,10 @@ pub(super) async fn fetch(hub: &Hub, lease: &Lease, token: i64, limit: usize) ->
 }
 
 /// Makes tasks of the jobs. One that cannot be read goes to the dead letters and holds up nobody.
-fn admit<J: Job>(hub: &Hub, queue: &Queue, fetched: Fetched, mut permits: OwnedSemaphorePermit) -> Vec<Task<J>> {
+fn admit<J: Job>(hub: &Hub, queue: &Queue, fetched: Fetched, mut taken: Taken) -> Vec<Task<J>> {
     let mut tasks = Vec::with_capacity(fetched.jobs.len());
     for (id, frame, tries) in fetched.jobs {
-        let held = Held { lease: Arc::clone(&fetched.lease), id: id.clone(), tries, permit: permits.split(1) };
+        let held = Held { lease: Arc::clone(&fetched.lease), id: id.clone(), tries, place: taken.split_one() };
         let slot = Slot::new(held, hub.finished.clone());
         match read::<J>(&frame) {
             Ok(job) => tasks.push(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc},
+    sync::mpsc,
     time::{Duration, sleep},
 };
 
@@ -14,6 +14,7 @@ use super::{
     lease::Lease,
     outage::Outage,
     outcome::{Outcome, backoff},
+    places::Taken,
     push::due_ms,
     script::{Call, FINISH},
     settings::{BATCH_MAX, DEAD_MAX},
@@ -22,6 +23,9 @@ use super::{
 
 const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(1);
+/// A busy worker's outcomes add up for this long, where fewer wait: a batch costs Redis a dozen commands, whatever its size.
+const GATHER: Duration = Duration::from_millis(1);
+const GATHER_BELOW: usize = 64;
 const DAY_SECONDS: i64 = 86_400;
 
 /// Outcomes under one lease, in the order of the script's arguments.
@@ -32,7 +36,7 @@ pub(super) struct Batch {
     pub(super) later: Vec<(String, i64)>,
     pub(super) retried: Vec<(String, i64)>,
     pub(super) dead: Vec<(String, String)>,
-    permits: Vec<OwnedSemaphorePermit>,
+    places: Vec<Taken>,
 }
 
 /// Sends outcomes until the worker is gone.
@@ -40,6 +44,10 @@ pub(crate) async fn finish_jobs(hub: Arc<Hub>, mut finished: mpsc::UnboundedRece
     let mut outage = Outage::new("Acknowledging jobs", hub.queue);
     let mut waiting = Vec::with_capacity(BATCH_MAX);
     while finished.recv_many(&mut waiting, BATCH_MAX).await > 0 {
+        if waiting.len() < GATHER_BELOW && hub.settings.concurrency - hub.slots.available_permits() > GATHER_BELOW {
+            sleep(GATHER).await;
+            waiting.extend(std::iter::from_fn(|| finished.try_recv().ok()).take(BATCH_MAX - GATHER_BELOW));
+        }
         // Nearly always one lease; a second one appears after the worker was taken for dead.
         let mut batches: Vec<(Arc<Lease>, Batch)> = Vec::with_capacity(1);
         for one in waiting.drain(..) {
@@ -59,8 +67,8 @@ pub(crate) async fn finish_jobs(hub: Arc<Hub>, mut finished: mpsc::UnboundedRece
 
 impl Batch {
     fn add(&mut self, hub: &Hub, finished: Finished) {
-        let Finished { id, tries, outcome, permit, .. } = finished;
-        self.permits.extend(permit);
+        let Finished { id, tries, outcome, place, .. } = finished;
+        self.places.extend(place);
         match outcome {
             Outcome::Done => self.done.push(id),
             Outcome::HandedBack => self.handed_back.push(id),
@@ -127,7 +135,7 @@ impl Batch {
     }
 }
 
-/// The batch's permits are given back when it is dropped, after this.
+/// The batch's places are given back when it is dropped, after this.
 async fn send(hub: &Hub, lease: &Lease, batch: &Batch, outage: &mut Outage) {
     let call = batch.call(hub, lease);
     let mut pause = RETRY_MIN;
@@ -139,7 +147,7 @@ async fn send(hub: &Hub, lease: &Lease, batch: &Batch, outage: &mut Outage) {
                     tracing::warn!(
                         queue = hub.queue,
                         worker = lease.name,
-                        jobs = batch.permits.len(),
+                        jobs = batch.places.len(),
                         "Jobs were finished by a worker that had been taken for dead; they run again."
                     );
                 }

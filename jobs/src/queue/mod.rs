@@ -26,6 +26,7 @@ mod model_tests;
 mod outage;
 mod outcome;
 mod page;
+mod places;
 mod push;
 mod reaper;
 mod script;
@@ -52,6 +53,7 @@ pub use dead::{DeadLetter, Redriven};
 pub use error::QueueError;
 pub use inspect::{Counts, JobRecord, JobState, QueueView, WorkerRecord};
 pub use outcome::Reschedule;
+pub use places::{Places, Share};
 pub use settings::BackendSettings;
 pub use worker::run_worker;
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::places::Share;
+
 /// Most ids in one call to Redis.
 pub(crate) const BATCH_MAX: usize = 500;
 /// Bytes of payload after which a fetch takes no further jobs.
@@ -33,6 +35,8 @@ pub struct BackendSettings {
     pub poll: Duration,
     /// At shutdown: time for which running jobs may go on before they are handed back. Default 30 s.
     pub drain: Duration,
+    /// Its part in the places that several queues of this process share. Default none: only `concurrency` bounds it.
+    pub share: Option<Share>,
 }
 
 impl Default for BackendSettings {
@@ -47,6 +51,7 @@ impl Default for BackendSettings {
             lease: Duration::from_secs(15),
             poll: Duration::from_secs(1),
             drain: Duration::from_secs(30),
+            share: None,
         }
     }
 }

@@ -2,18 +2,18 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 
-use super::{lease::Lease, outcome::Outcome};
+use super::{lease::Lease, outcome::Outcome, places::Taken};
 
-/// What became of a job. The permit is given back when this is dropped, after Redis knows.
+/// What became of a job. The place is given back when this is dropped, after Redis knows.
 pub(crate) struct Finished {
     pub(crate) lease: Arc<Lease>,
     pub(crate) id: String,
     /// Failed tries before this one.
     pub(crate) tries: u32,
     pub(crate) outcome: Outcome,
-    pub(crate) permit: Option<OwnedSemaphorePermit>,
+    pub(crate) place: Option<Taken>,
 }
 
 /// A lease on a job, from fetch to outcome.
@@ -21,7 +21,7 @@ pub(crate) struct Held {
     pub(crate) lease: Arc<Lease>,
     pub(crate) id: String,
     pub(crate) tries: u32,
-    pub(crate) permit: Option<OwnedSemaphorePermit>,
+    pub(crate) place: Option<Taken>,
 }
 
 /// Travels with the task through apalis, which wants it to be `Clone`.
@@ -46,12 +46,12 @@ impl Slot {
 
 impl Open {
     fn finish(&self, outcome: Outcome) {
-        let Some(Held { lease, id, tries, permit }) = self.held.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let Some(Held { lease, id, tries, place }) = self.held.lock().unwrap_or_else(PoisonError::into_inner).take()
         else {
             return;
         };
         // The receiver is gone only when the worker is: then the reaper gives the job to another.
-        drop(self.report.send(Finished { lease, id, tries, outcome, permit }));
+        drop(self.report.send(Finished { lease, id, tries, outcome, place }));
     }
 }
 

@@ -1,13 +1,16 @@
 //! Lanes take turns: whoever has pushed most waits longest, and nobody else waits with them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use apalis_core::{error::BoxDynError, task::data::Data};
 use chrono::Utc;
 use posthouse_jobs::{
     Job, Reschedule,
-    queue::{JobState, testing::TestQueues},
+    queue::{JobState, Places, run_worker, testing::TestQueues},
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::world::{Seen, Work, Worker, counts, is_empty, settings, until, work};
 
@@ -110,5 +113,56 @@ async fn ready_jobs_are_paged_lane_by_lane_and_go_back_to_their_lane() {
     assert!(back.chunks(30).all(<[u64]>::is_sorted), "at the front of their lanes: {back:?}");
     back.sort_unstable();
     assert!(back.into_iter().eq(0..60));
+    queues.close().await;
+}
+
+/// A job of another queue.
+#[derive(Serialize, Deserialize)]
+struct Quick {
+    number: u64,
+}
+
+impl Job for Quick {
+    const QUEUE: &'static str = "quick";
+}
+
+#[tokio::test]
+async fn queues_that_share_places_do_not_shut_each_other_out() {
+    let (queues, seen) = (TestQueues::new().await, Seen::default());
+    let [hanging, quick] = Places::shared(8, [3, 1]);
+    let (begun, go_on) = (Seen::default(), Arc::new(Semaphore::new(0)));
+    let mut of_hanging = settings();
+    of_hanging.share = Some(hanging);
+    let (noted, gate) = (begun.clone(), Arc::clone(&go_on));
+    let worker = Worker::start(&queues, of_hanging, move |job| {
+        noted.note(job.number);
+        let gate = Arc::clone(&gate);
+        async move {
+            gate.acquire().await?.forget();
+            Ok(())
+        }
+    });
+    let mut of_quick = settings();
+    of_quick.share = Some(quick);
+    let (stop, noted) = (CancellationToken::new(), seen.clone());
+    let handler = move |job: Quick, _: Data<()>| {
+        noted.note(job.number);
+        async { Ok::<_, BoxDynError>(()) }
+    };
+    let running = tokio::spawn(run_worker((*queues).clone(), of_quick, (), handler, stop.clone()));
+
+    queues.push_all(&(0..50).map(work).collect::<Vec<_>>()).await.unwrap();
+    begun.reach(7).await;
+    queues.push_all(&(0..200).map(|number| Quick { number }).collect::<Vec<_>>()).await.unwrap();
+    seen.reach(200).await;
+    assert_eq!(begun.len(), 7, "one of the eight places is kept for the other queue");
+    assert_eq!(counts(&queues).await.ready, 43, "what has no place stays in Redis, for other workers");
+
+    go_on.add_permits(50);
+    begun.reach(50).await;
+    until("an empty queue", async || is_empty(&queues).await).await;
+    stop.cancel();
+    running.await.unwrap();
+    worker.stop().await;
     queues.close().await;
 }

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, future::BoxFuture};
 use posthouse_jobs::{
-    BackendSettings, CreateEvent, DeliverEvent, PurgeExpired, Queues, SendEmail, SweepDeliveries,
+    BackendSettings, CreateEvent, DeliverEvent, PurgeExpired, QUEUES, Queues, SendEmail, SweepDeliveries,
     backing::{Backing, Purpose},
-    queue::run_worker,
+    queue::{Places, Share, run_worker},
 };
 use posthouse_service::{metrics::Metrics, probes};
 use secrecy::ExposeSecret as _;
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::Config,
+    config::{Config, QueueWeight},
     context::Context,
     delivery::{
         gate::Gates,
@@ -41,9 +41,8 @@ pub async fn worker(config: Config, shutdown: CancellationToken) -> anyhow::Resu
     let context =
         Arc::new(Context::new(backing.pool.clone(), backing.queues.clone(), (sender, gates), mailer, &metrics));
     let (_, probes) = probes::serve(config.listen, Arc::new(backing.checks()), metrics, shutdown.clone()).await?;
-    let drain = config.process.drain_timeout;
     let mut workers = JoinSet::new();
-    for worker in all(&context, &backing.queues, usize::from(config.deliveries_max), drain, &shutdown) {
+    for worker in all(&context, &backing.queues, Limits::of(&config), &shutdown) {
         workers.spawn(worker);
     }
     tracing::info!(
@@ -64,25 +63,43 @@ fn way(config: &Config) -> Way {
     }
 }
 
+/// How much is taken on at once, queue by queue.
+struct Limits {
+    deliveries_max: usize,
+    drain: Duration,
+    shares: [Option<Share>; QUEUES.len()],
+}
+
+impl Limits {
+    fn of(config: &Config) -> Self {
+        let weights = QueueWeight::of_all(&config.queue_weights);
+        let shares = match config.jobs_max {
+            Some(all) => Places::shared(usize::from(all), weights).map(Some),
+            None => [const { None }; QUEUES.len()],
+        };
+        Self { deliveries_max: usize::from(config.deliveries_max), drain: config.process.drain_timeout, shares }
+    }
+}
+
 fn all(
     context: &Arc<Context>,
     queues: &Queues,
-    deliveries_max: usize,
-    drain: Duration,
+    limits: Limits,
     shutdown: &CancellationToken,
 ) -> Vec<BoxFuture<'static, ()>> {
-    let settings = |concurrency: usize| BackendSettings {
+    let Limits { deliveries_max, drain, shares: [creating, delivering, mailing, purging, sweeping] } = limits;
+    let settings = |concurrency: usize, share| BackendSettings {
         concurrency,
         batch: concurrency.min(500),
         drain,
+        share,
         ..BackendSettings::default()
     };
-    let slow = BackendSettings { concurrency: 1, batch: 1, drain, ..BackendSettings::default() };
     let (context, queues, shutdown) = (Arc::clone(context), queues.clone(), shutdown.clone());
     vec![
         run_worker::<CreateEvent, _, _, _>(
             queues.clone(),
-            settings(CREATIONS_MAX),
+            settings(CREATIONS_MAX, creating),
             Arc::clone(&context),
             handlers::create_event,
             shutdown.clone(),
@@ -90,7 +107,7 @@ fn all(
         .boxed(),
         run_worker::<DeliverEvent, _, _, _>(
             queues.clone(),
-            settings(deliveries_max),
+            settings(deliveries_max, delivering),
             Arc::clone(&context),
             handlers::deliver_event,
             shutdown.clone(),
@@ -98,7 +115,7 @@ fn all(
         .boxed(),
         run_worker::<SendEmail, _, _, _>(
             queues.clone(),
-            settings(MAILS_MAX),
+            settings(MAILS_MAX, mailing),
             Arc::clone(&context),
             handlers::send_email,
             shutdown.clone(),
@@ -106,13 +123,20 @@ fn all(
         .boxed(),
         run_worker::<PurgeExpired, _, _, _>(
             queues.clone(),
-            slow.clone(),
+            settings(1, purging),
             Arc::clone(&context),
             handlers::purge_expired,
             shutdown.clone(),
         )
         .boxed(),
-        run_worker::<SweepDeliveries, _, _, _>(queues, slow, context, handlers::sweep_deliveries, shutdown).boxed(),
+        run_worker::<SweepDeliveries, _, _, _>(
+            queues,
+            settings(1, sweeping),
+            context,
+            handlers::sweep_deliveries,
+            shutdown,
+        )
+        .boxed(),
     ]
 }
 
