@@ -14,6 +14,7 @@ mod events;
 mod health;
 mod known_paths;
 mod metrics;
+mod path_parameters;
 mod projects;
 mod query;
 mod reply;

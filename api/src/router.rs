@@ -14,8 +14,8 @@ use salvo::{
 };
 
 use crate::{
-    app::App, auth, conventions, deliveries, endpoints, events, health, known_paths::KnownPaths, metrics, projects,
-    sources, subscriptions,
+    app::App, auth, conventions, deliveries, endpoints, events, health, known_paths::KnownPaths, metrics,
+    path_parameters, projects, sources, subscriptions,
 };
 
 /// What this API is for, on the first page of its description.
@@ -47,10 +47,12 @@ fn described_api() -> Router {
 pub fn openapi() -> OpenApi {
     let info =
         Info::new("Posthouse", env!("CARGO_PKG_VERSION")).description(DESCRIPTION).license(License::new("Apache-2.0"));
-    OpenApi::with_info(info)
+    let mut openapi = OpenApi::with_info(info)
         .add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .security([SecurityRequirement::new("bearer", Vec::<String>::new())])
-        .merge_router(&Router::new().push(health::router()).push(described_api()))
+        .merge_router(&Router::new().push(health::router()).push(described_api()));
+    path_parameters::describe(&mut openapi);
+    openapi
 }
 
 /// The whole service.
