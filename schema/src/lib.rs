@@ -5,6 +5,8 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod batch_run;
+pub mod deadline;
 pub mod delivery_attempt;
 pub mod delivery_target;
 pub mod endpoint;

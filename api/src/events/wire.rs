@@ -1,12 +1,14 @@
 //! Events on the wire, contract sections 2.3 and 2.4.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use posthouse_schema::event::Event;
 use salvo::oapi::ToSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+use crate::sources::metadata::SourceMetadata;
 
 /// An event for one endpoint.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -72,6 +74,8 @@ pub struct EventWire {
     pub endpoints: Vec<String>,
     /// Headers that its deliveries carry.
     pub headers: BTreeMap<String, Vec<String>>,
+    /// Enough of the source to recognise it.
+    pub source_metadata: SourceMetadata,
     /// Query of the ingested request.
     pub url_query_params: String,
     /// Path of the ingested request.
@@ -106,15 +110,25 @@ pub fn raw(payload: &[u8]) -> Option<Box<RawValue>> {
     std::str::from_utf8(payload).ok().and_then(|text| RawValue::from_string(text.to_string()).ok())
 }
 
-impl From<Event> for EventWire {
-    fn from(row: Event) -> Self {
+impl EventWire {
+    /// The event with the name of its source.
+    #[must_use]
+    pub fn new(row: Event, source_name: Option<&str>) -> Self {
+        let source_id = row.source_id.map(|id| id.to_string());
+        let mut seen = HashSet::new();
+        let endpoints = row.endpoint_ids.iter().flatten().filter(|id| seen.insert(**id));
         Self {
             uid: row.id.to_string(),
             event_type: row.event_type,
-            source_id: row.source_id.map(|id| id.to_string()),
             project_id: row.project_id.to_string(),
-            endpoints: row.endpoint_ids.iter().flatten().map(ToString::to_string).collect(),
+            // A replay adds those that it reached.
+            endpoints: endpoints.map(ToString::to_string).collect(),
             headers: row.headers.0,
+            source_metadata: SourceMetadata::new(
+                source_id.clone().unwrap_or_default(),
+                source_name.unwrap_or_default().into(),
+            ),
+            source_id,
             url_query_params: row.url_query_params,
             url_path: row.url_path,
             idempotency_key: row.idempotency_key,

@@ -4,8 +4,10 @@
 
 mod bad_input;
 mod board;
+mod deliveries;
 mod harness;
 mod openapi;
+mod replays;
 mod resources;
 mod targets;
 mod tenancy;

@@ -6,5 +6,6 @@ mod event_rows;
 mod fixture;
 mod leases;
 mod migrations;
+mod operations;
 mod partitions;
 mod plans;

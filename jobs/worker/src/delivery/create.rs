@@ -38,6 +38,7 @@ pub async fn create_events(
     let mut read_since = HashSet::new();
     let stored = loop {
         let (accepted, matched_by) = matched(&mut conn, snapshots, jobs).await?;
+        let accepted = accepted.into_iter().flatten().collect();
         let matched_by: Vec<_> = matched_by.into_iter().filter(|(project, _)| !read_since.contains(project)).collect();
         match ledger::store_events(&mut conn, accepted, &matched_by).await? {
             Stored::Done(stored) => break stored,
@@ -53,26 +54,28 @@ pub async fn create_events(
     Ok(())
 }
 
-/// The events with their deliveries, and the routing version of each project by which they were matched.
-async fn matched(
+/// Each event with its deliveries, `None` where its project is gone, and the routing version of each project by which they
+/// were matched.
+pub(super) async fn matched(
     conn: &mut PooledConnection,
     snapshots: &Snapshots,
     jobs: &[CreateEvent],
-) -> Result<(Vec<AcceptedEvent>, Vec<(ProjectId, i64)>), QueryError> {
+) -> Result<(Vec<Option<AcceptedEvent>>, Vec<(ProjectId, i64)>), QueryError> {
     let projects = snapshots.of(conn, &jobs.iter().map(|job| (job.project_id, 0)).collect()).await?;
     let mut routes = HashMap::new();
     for (project, snapshot) in &projects {
         let targets = jobs.iter().filter(|job| job.project_id == *project).map(|job| &job.target);
         routes.insert(*project, snapshot.routes(conn, *project, targets).await?);
     }
-    let accepted = jobs.iter().filter_map(|job| {
+    let accepted = jobs.iter().map(|job| {
         let routes = routes.get(&job.project_id)?.get(&job.target)?;
         Some(accept(job, &projects.get(&job.project_id)?.config, routes))
     });
     Ok((accepted.collect(), projects.iter().map(|(project, snapshot)| (*project, snapshot.version)).collect()))
 }
 
-fn due(row: &NewEventDelivery) -> Option<DeliverEvent> {
+/// The job of a delivery that is to be sent.
+pub(super) fn due(row: &NewEventDelivery) -> Option<DeliverEvent> {
     (row.status == DeliveryStatus::Scheduled).then_some(DeliverEvent {
         project_id: row.project_id,
         event_delivery_id: row.id,

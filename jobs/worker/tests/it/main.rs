@@ -7,4 +7,5 @@ mod housekeeping;
 mod mailing;
 mod receiver;
 mod refusing;
+mod replaying;
 mod world;
