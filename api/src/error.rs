@@ -45,6 +45,9 @@ pub enum ApiError {
         #[source]
         cause: anyhow::Error,
     },
+    /// 503. The event is queued, and whether it is stored could not be learned in time.
+    #[error("the event is queued, but it could not be confirmed in time that it is stored")]
+    Unconfirmed,
     /// 504. A list or a search would have taken too long, and was ended.
     #[error("Search took too long. Narrow the time range or search term.")]
     TooSlow,
@@ -71,7 +74,7 @@ impl ApiError {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable { .. } | Self::Unconfirmed => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooSlow => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

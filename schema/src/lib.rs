@@ -9,6 +9,7 @@ pub mod batch_run;
 pub mod deadline;
 pub mod delivery_attempt;
 pub mod delivery_target;
+pub mod dynamic_endpoint;
 pub mod endpoint;
 pub mod event;
 pub mod event_delivery;

@@ -1,6 +1,6 @@
 //! Endpoints: make, read, list, change, delete, pause, activate, roll the secret.
 
-mod input;
+pub(crate) mod input;
 mod rates;
 pub mod wire;
 

@@ -1,7 +1,9 @@
 //! Events: accept, read, list, replay.
 
 mod accept;
+mod batch;
 mod create;
+mod dynamic;
 mod fanout;
 mod filter;
 mod headers;
@@ -16,7 +18,9 @@ use posthouse_schema::{
 use salvo::prelude::*;
 
 use self::{
+    batch::event_batch,
     create::create_event,
+    dynamic::dynamic_event,
     fanout::{broadcast_event, fanout_event},
     replay::{batch_replay, count_batch_replay, replay_event},
     source_names::SourceNames,
@@ -35,7 +39,9 @@ pub fn router() -> Router {
         .get(list_events)
         .post(create_event)
         .push(Router::with_path("fanout").post(fanout_event))
+        .push(Router::with_path("batch").post(event_batch))
         .push(Router::with_path("broadcast").post(broadcast_event))
+        .push(Router::with_path("dynamic").post(dynamic_event))
         .push(Router::with_path("batchreplay").post(batch_replay))
         .push(Router::with_path("countbatchreplayevents").get(count_batch_replay))
         .push(Router::with_path("{event_id}").get(get_event).push(Router::with_path("replay").put(replay_event)))

@@ -26,6 +26,10 @@ pub struct CreateEventBody {
     pub custom_headers: Option<BTreeMap<String, String>>,
     /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
     pub idempotency_key: Option<String>,
+    /// Whether the answer's `data` names the event.
+    pub return_id: Option<bool>,
+    /// When to answer: `queue` (the default), when the event is safe in the queue, or `postgres`, when it is stored.
+    pub ack: Option<String>,
 }
 
 /// An event for all endpoints of an owner.
@@ -42,6 +46,10 @@ pub struct FanoutEventBody {
     pub custom_headers: Option<BTreeMap<String, String>>,
     /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
     pub idempotency_key: Option<String>,
+    /// Whether the answer's `data` names the event.
+    pub return_id: Option<bool>,
+    /// When to answer: `queue` (the default), when the event is safe in the queue, or `postgres`, when it is stored.
+    pub ack: Option<String>,
 }
 
 /// An event for everyone who subscribed.
@@ -56,6 +64,86 @@ pub struct BroadcastEventBody {
     pub custom_headers: Option<BTreeMap<String, String>>,
     /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
     pub idempotency_key: Option<String>,
+    /// Whether the answer's `data` names the event.
+    pub return_id: Option<bool>,
+    /// When to answer: `queue` (the default), when the event is safe in the queue, or `postgres`, when it is stored.
+    pub ack: Option<String>,
+}
+
+/// An event for a URL.
+#[derive(Deserialize, ToSchema)]
+pub struct DynamicEventBody {
+    /// Where the event goes: http or https.
+    pub url: Option<String>,
+    /// Signs the requests to a new endpoint; made for you where it is missing.
+    pub secret: Option<String>,
+    /// Event types that the endpoint's subscription has from now on.
+    pub event_types: Option<Vec<String>>,
+    /// Dotted name, such as `invoice.paid`.
+    pub event_type: Option<String>,
+    /// Any JSON; delivered byte for byte.
+    #[salvo(schema(value_type = serde_json::Value))]
+    pub data: Option<Box<RawValue>>,
+    /// Headers to add to the deliveries.
+    pub custom_headers: Option<BTreeMap<String, String>>,
+    /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
+    pub idempotency_key: Option<String>,
+    /// Whether the answer's `data` names the event.
+    pub return_id: Option<bool>,
+    /// When to answer: `queue` (the default), when the event is safe in the queue, or `postgres`, when it is stored.
+    pub ack: Option<String>,
+}
+
+/// Many events.
+#[derive(Deserialize, ToSchema)]
+pub struct EventBatchBody {
+    /// Up to 1,000 events.
+    #[salvo(schema(value_type = Vec<BatchEvent>))]
+    pub events: Vec<Box<RawValue>>,
+    /// When to answer: `queue` (the default), when the events are safe in the queue, or `postgres`, when they are stored.
+    pub ack: Option<String>,
+}
+
+/// One of many events. Exactly one of `endpoint_id`, `owner_id`, `url` and `broadcast` says whom it is for.
+#[derive(Deserialize, ToSchema)]
+pub struct BatchEvent {
+    /// The endpoint that the event is for.
+    pub endpoint_id: Option<String>,
+    /// Whose endpoints the event is for.
+    pub owner_id: Option<String>,
+    /// The URL that the event is for.
+    pub url: Option<String>,
+    /// Whether the event is for everyone who subscribed.
+    pub broadcast: Option<bool>,
+    /// Signs the requests to an endpoint that is made for `url`.
+    pub secret: Option<String>,
+    /// Event types that the subscription of `url` has from now on.
+    pub event_types: Option<Vec<String>>,
+    /// Dotted name, such as `invoice.paid`.
+    pub event_type: Option<String>,
+    /// Any JSON; delivered byte for byte.
+    #[salvo(schema(value_type = serde_json::Value))]
+    pub data: Option<Box<RawValue>>,
+    /// Headers to add to the deliveries.
+    pub custom_headers: Option<BTreeMap<String, String>>,
+    /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
+    pub idempotency_key: Option<String>,
+}
+
+/// What became of one of many events.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BatchItemWire {
+    /// The event; null where it was refused.
+    pub uid: Option<String>,
+    /// Why it was refused; null where it was not.
+    pub error: Option<String>,
+}
+
+/// An event of its own, as its answer names it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventIdWire {
+    /// The event.
+    pub uid: String,
 }
 
 /// An event.

@@ -2,6 +2,7 @@
 #![allow(clippy::indexing_slicing, reason = "a field that is missing in an answer fails the test")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod accepting;
 mod bad_input;
 mod board;
 mod deliveries;

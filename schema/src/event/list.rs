@@ -158,6 +158,22 @@ pub async fn list_ids(
     .await
 }
 
+/// Whether every one of these events is stored.
+///
+/// # Errors
+/// The database fails.
+pub async fn are_stored(conn: &mut AsyncPgConnection, project: ProjectId, ids: &[EventId]) -> QueryResult<bool> {
+    let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else { return Ok(true) };
+    let stored: i64 = events::table
+        .filter(events::project_id.eq(project))
+        .filter(events::id.eq_any(ids))
+        .filter(events::id.between(*first, *last))
+        .count()
+        .get_result(conn)
+        .await?;
+    Ok(usize::try_from(stored).is_ok_and(|stored| stored == ids.len()))
+}
+
 /// The events with these ids.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use posthouse_jobs::{CreateEvent, DeliverEvent, EventTarget, Queues, ReplayEvent};
 use posthouse_schema::{
+    dynamic_endpoint,
     event::{self, Event},
     event_delivery::NewEventDelivery,
     ids::{EventDeliveryId, EventId, ProjectId},
@@ -32,10 +33,14 @@ pub async fn replay_events(
 ) -> Result<(), WorkerError> {
     let mut conn = pool.get().await?;
     let events = load(&mut conn, jobs).await?;
-    let replays: Vec<(&ReplayEvent, CreateEvent)> = jobs
-        .iter()
-        .filter_map(|job| Some((job, as_accepted(events.get(&(job.project_id, job.event_id))?, job)?)))
-        .collect();
+    let mut replays = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let Some(event) = events.get(&(job.project_id, job.event_id)).filter(|event| !event.is_duplicate) else {
+            continue;
+        };
+        let target = target(&mut conn, event).await?;
+        replays.extend(target.and_then(|target| as_accepted(event, target, job)).map(|accepted| (job, accepted)));
+    }
     let (jobs, accepted): (Vec<&ReplayEvent>, Vec<CreateEvent>) = replays.into_iter().unzip();
     // As in creating: what was read since is as new as the replay.
     let mut read_since: HashSet<ProjectId> = HashSet::new();
@@ -85,15 +90,12 @@ async fn load(
 }
 
 /// The stored event as it was accepted, but now.
-fn as_accepted(event: &Event, job: &ReplayEvent) -> Option<CreateEvent> {
-    if event.is_duplicate {
-        return None;
-    }
+fn as_accepted(event: &Event, target: EventTarget, job: &ReplayEvent) -> Option<CreateEvent> {
     let data = std::str::from_utf8(&event.payload).ok()?.to_owned();
     Some(CreateEvent {
         project_id: event.project_id,
         event_id: event.id,
-        target: target(event)?,
+        target,
         event_type: event.event_type.clone(),
         data: RawValue::from_string(data).ok()?,
         headers: event.headers.0.clone(),
@@ -105,12 +107,16 @@ fn as_accepted(event: &Event, job: &ReplayEvent) -> Option<CreateEvent> {
     })
 }
 
-fn target(event: &Event) -> Option<EventTarget> {
-    Some(match event.target_kind {
-        TargetKind::Single => EventTarget::Single { endpoint_id: event.target.parse().ok()? },
-        TargetKind::Fanout => EventTarget::Fanout { owner_id: event.target.clone() },
-        TargetKind::Broadcast => EventTarget::Broadcast,
-        TargetKind::Source => EventTarget::Source { source_id: event.target.parse().ok()? },
-        TargetKind::Dynamic => return None,
+/// Whom the event is for; `None` when it is nobody any more.
+async fn target(conn: &mut PooledConnection, event: &Event) -> Result<Option<EventTarget>, WorkerError> {
+    Ok(match event.target_kind {
+        TargetKind::Single => event.target.parse().ok().map(|endpoint_id| EventTarget::Single { endpoint_id }),
+        TargetKind::Fanout => Some(EventTarget::Fanout { owner_id: event.target.clone() }),
+        TargetKind::Broadcast => Some(EventTarget::Broadcast),
+        TargetKind::Source => event.target.parse().ok().map(|source_id| EventTarget::Source { source_id }),
+        TargetKind::Dynamic => {
+            let found = dynamic_endpoint::find(conn, event.project_id, &event.target).await?;
+            found.map(|subscription_id| EventTarget::Dynamic { url: event.target.clone(), subscription_id })
+        }
     })
 }

@@ -8,4 +8,5 @@ mod mailing;
 mod receiver;
 mod refusing;
 mod replaying;
+mod resolving;
 mod world;
