@@ -10,6 +10,7 @@ mod conventions;
 mod deliveries;
 mod endpoints;
 pub mod error;
+mod event_types;
 mod events;
 mod health;
 mod known_paths;

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod board;
+mod event_types;
 mod harness;
 mod openapi;
 mod resources;
