@@ -4,18 +4,29 @@
 pub mod backing;
 mod create_event;
 mod deliver_event;
+mod deliver_meta_event;
 mod housekeeping;
 mod job;
+mod onboard_batch;
 pub mod queue;
 mod send_email;
 
 pub use create_event::{CreateEvent, EventTarget};
 pub use deliver_event::DeliverEvent;
+pub use deliver_meta_event::{Announcement, DeliverMetaEvent};
 pub use housekeeping::{PurgeExpired, SweepDeliveries};
 pub use job::Job;
+pub use onboard_batch::{OnboardBatch, OnboardRow};
 pub use queue::{BackendSettings, JobBackend, QueueError, Queues, Reschedule};
 pub use send_email::SendEmail;
 
 /// The name of every queue of the product, in the order in which operators see them.
-pub const QUEUES: [&str; 5] =
-    [CreateEvent::QUEUE, DeliverEvent::QUEUE, SendEmail::QUEUE, PurgeExpired::QUEUE, SweepDeliveries::QUEUE];
+pub const QUEUES: [&str; 7] = [
+    CreateEvent::QUEUE,
+    DeliverEvent::QUEUE,
+    SendEmail::QUEUE,
+    PurgeExpired::QUEUE,
+    SweepDeliveries::QUEUE,
+    OnboardBatch::QUEUE,
+    DeliverMetaEvent::QUEUE,
+];

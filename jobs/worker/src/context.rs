@@ -23,6 +23,8 @@ pub struct Context {
     pub queues: Queues,
     /// Sends deliveries.
     pub engine: Engine,
+    /// How requests leave, and how many at once to one receiver.
+    pub sending: (Sender, Gates),
     /// Stores events.
     pub creator: Batcher<CreateEvent, Result<(), Arc<WorkerError>>, Arc<WorkerError>>,
     /// Sends mail; `None` where no server is set.
@@ -41,7 +43,7 @@ impl Context {
     ) -> Self {
         let snapshots = Snapshots::default();
         let metrics = DeliveryMetrics::new(metrics);
-        let engine = Engine::new(pool.clone(), queues.clone(), snapshots.clone(), sending, metrics);
+        let engine = Engine::new(pool.clone(), queues.clone(), snapshots.clone(), sending.clone(), metrics);
         let (create_pool, create_queues) = (pool.clone(), queues.clone());
         let creator = Batcher::new(CREATE_LIMITS, move |jobs: Vec<CreateEvent>| {
             let (pool, queues, snapshots) = (create_pool.clone(), create_queues.clone(), snapshots.clone());
@@ -53,6 +55,6 @@ impl Context {
                 isolate(jobs, WorkerError::is_content, work).await
             }
         });
-        Self { pool, queues, engine, creator, mailer }
+        Self { pool, queues, engine, sending, creator, mailer }
     }
 }

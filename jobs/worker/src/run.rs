@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, future::BoxFuture};
 use posthouse_jobs::{
-    BackendSettings, CreateEvent, DeliverEvent, PurgeExpired, QUEUES, Queues, SendEmail, SweepDeliveries,
+    BackendSettings, CreateEvent, DeliverEvent, DeliverMetaEvent, OnboardBatch, PurgeExpired, QUEUES, Queues,
+    SendEmail, SweepDeliveries,
     backing::{Backing, Purpose},
     queue::{Places, Share, run_worker},
 };
@@ -27,6 +28,9 @@ use crate::{
 /// Events that wait for the database at once; they are written in batches.
 const CREATIONS_MAX: usize = 1_000;
 const MAILS_MAX: usize = 8;
+/// Batches of one project run one after the other anyway.
+const ONBOARDINGS_MAX: usize = 4;
+const META_EVENTS_MAX: usize = 64;
 
 /// Runs a worker until `shutdown`, and then until its running jobs are done or handed back.
 ///
@@ -87,19 +91,16 @@ fn all(
     limits: Limits,
     shutdown: &CancellationToken,
 ) -> Vec<BoxFuture<'static, ()>> {
-    let Limits { deliveries_max, drain, shares: [creating, delivering, mailing, purging, sweeping] } = limits;
-    let settings = |concurrency: usize, share| BackendSettings {
-        concurrency,
-        batch: concurrency.min(500),
+    let Limits {
+        deliveries_max,
         drain,
-        share,
-        ..BackendSettings::default()
-    };
+        shares: [creating, delivering, mailing, purging, sweeping, onboarding, announcing],
+    } = limits;
     let (context, queues, shutdown) = (Arc::clone(context), queues.clone(), shutdown.clone());
     vec![
         run_worker::<CreateEvent, _, _, _>(
             queues.clone(),
-            settings(CREATIONS_MAX, creating),
+            settings(CREATIONS_MAX, creating, drain),
             Arc::clone(&context),
             handlers::create_event,
             shutdown.clone(),
@@ -107,7 +108,7 @@ fn all(
         .boxed(),
         run_worker::<DeliverEvent, _, _, _>(
             queues.clone(),
-            settings(deliveries_max, delivering),
+            settings(deliveries_max, delivering, drain),
             Arc::clone(&context),
             handlers::deliver_event,
             shutdown.clone(),
@@ -115,7 +116,7 @@ fn all(
         .boxed(),
         run_worker::<SendEmail, _, _, _>(
             queues.clone(),
-            settings(MAILS_MAX, mailing),
+            settings(MAILS_MAX, mailing, drain),
             Arc::clone(&context),
             handlers::send_email,
             shutdown.clone(),
@@ -123,21 +124,41 @@ fn all(
         .boxed(),
         run_worker::<PurgeExpired, _, _, _>(
             queues.clone(),
-            settings(1, purging),
+            settings(1, purging, drain),
             Arc::clone(&context),
             handlers::purge_expired,
             shutdown.clone(),
         )
         .boxed(),
         run_worker::<SweepDeliveries, _, _, _>(
-            queues,
-            settings(1, sweeping),
-            context,
+            queues.clone(),
+            settings(1, sweeping, drain),
+            Arc::clone(&context),
             handlers::sweep_deliveries,
+            shutdown.clone(),
+        )
+        .boxed(),
+        run_worker::<OnboardBatch, _, _, _>(
+            queues.clone(),
+            settings(ONBOARDINGS_MAX, onboarding, drain),
+            Arc::clone(&context),
+            handlers::onboard_batch,
+            shutdown.clone(),
+        )
+        .boxed(),
+        run_worker::<DeliverMetaEvent, _, _, _>(
+            queues,
+            settings(META_EVENTS_MAX, announcing, drain),
+            context,
+            handlers::deliver_meta_event,
             shutdown,
         )
         .boxed(),
     ]
+}
+
+fn settings(concurrency: usize, share: Option<Share>, drain: Duration) -> BackendSettings {
+    BackendSettings { concurrency, batch: concurrency.min(500), drain, share, ..BackendSettings::default() }
 }
 
 #[cfg(test)]
@@ -148,8 +169,15 @@ mod tests {
 
     #[test]
     fn every_queue_of_the_product_has_a_worker() {
-        let served =
-            [CreateEvent::QUEUE, DeliverEvent::QUEUE, SendEmail::QUEUE, PurgeExpired::QUEUE, SweepDeliveries::QUEUE];
+        let served = [
+            CreateEvent::QUEUE,
+            DeliverEvent::QUEUE,
+            SendEmail::QUEUE,
+            PurgeExpired::QUEUE,
+            SweepDeliveries::QUEUE,
+            OnboardBatch::QUEUE,
+            DeliverMetaEvent::QUEUE,
+        ];
         assert_eq!(served, posthouse_jobs::QUEUES);
     }
 }

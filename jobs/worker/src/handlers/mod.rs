@@ -2,11 +2,14 @@
 
 mod create_event;
 mod deliver_event;
+mod deliver_meta_event;
+mod onboard_batch;
 mod purge_expired;
 mod send_email;
 mod sweep_deliveries;
 
 pub use self::{
-    create_event::create_event, deliver_event::deliver_event, purge_expired::purge_expired, send_email::send_email,
+    create_event::create_event, deliver_event::deliver_event, deliver_meta_event::deliver_meta_event,
+    onboard_batch::onboard_batch, purge_expired::purge_expired, send_email::send_email,
     sweep_deliveries::sweep_deliveries,
 };
