@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::{endpoints::wire::EndpointWire, events::wire::raw};
 
 /// Longest wait between attempts, in seconds.
-const RETRY_SECONDS_MAX: i64 = 7_200;
+pub const RETRY_SECONDS_MAX: i64 = 7_200;
 
 /// One event on its way to one endpoint.
 #[derive(Debug, Serialize, ToSchema)]
@@ -230,7 +230,7 @@ impl From<DeliveryAttempt> for AttemptWire {
 }
 
 /// Names as people write them, several values joined by a space.
-fn joined(headers: &Headers) -> BTreeMap<String, String> {
+pub fn joined(headers: &Headers) -> BTreeMap<String, String> {
     headers.0.iter().map(|(name, values)| (title_case(name), values.join(" "))).collect()
 }
 
@@ -242,7 +242,8 @@ fn title_case(name: &str) -> String {
     name.split('-').map(word).collect::<Vec<_>>().join("-")
 }
 
-fn status_text(code: i32) -> String {
+/// A status code with its reason, such as `200 OK`.
+pub fn status_text(code: i32) -> String {
     let reason = u16::try_from(code)
         .ok()
         .and_then(|code| StatusCode::from_u16(code).ok())

@@ -4,8 +4,10 @@
 
 mod bad_input;
 mod board;
+mod endpoints;
 mod event_types;
 mod harness;
+mod meta_events;
 mod openapi;
 mod resources;
 mod targets;
