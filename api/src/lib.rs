@@ -16,6 +16,7 @@ mod health;
 mod known_paths;
 mod meta_events;
 mod metrics;
+mod onboard;
 pub mod outbound;
 mod projects;
 mod query;

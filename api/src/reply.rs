@@ -26,6 +26,11 @@ impl<T> Reply<T> {
         Self { code: StatusCode::CREATED, message, data }
     }
 
+    /// 400 with data that says what is wrong; everything else that is refused is an [`crate::error::ApiError`].
+    pub const fn refused(message: &'static str, data: T) -> Self {
+        Self { code: StatusCode::BAD_REQUEST, message, data }
+    }
+
     /// 202.
     pub const fn accepted(message: &'static str, data: T) -> Self {
         Self { code: StatusCode::ACCEPTED, message, data }
@@ -72,7 +77,7 @@ pub fn render<T: Serialize>(res: &mut Response, code: StatusCode, body: &T) {
 #[async_trait]
 impl<T: Serialize + Send + Sync> Writer for Reply<T> {
     async fn write(self, _req: &mut Request, _depot: &mut Depot, res: &mut Response) {
-        render(res, self.code, &Envelope { status: true, message: self.message, data: &self.data });
+        render(res, self.code, &Envelope { status: self.code.is_success(), message: self.message, data: &self.data });
     }
 }
 

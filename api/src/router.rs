@@ -15,7 +15,7 @@ use salvo::{
 
 use crate::{
     app::App, auth, conventions, deliveries, endpoints, event_types, events, health, known_paths::KnownPaths,
-    meta_events, metrics, projects, sources, subscriptions,
+    meta_events, metrics, onboard, projects, sources, subscriptions,
 };
 
 /// What this API is for, on the first page of its description.
@@ -35,6 +35,7 @@ fn described_api() -> Router {
         .push(subscriptions::router())
         .push(sources::router())
         .push(event_types::router())
+        .push(onboard::router())
         .push(meta_events::router())
         .push(events::router())
         .push(deliveries::router());

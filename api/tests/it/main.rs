@@ -8,6 +8,7 @@ mod endpoints;
 mod event_types;
 mod harness;
 mod meta_events;
+mod onboard;
 mod openapi;
 mod resources;
 mod targets;
