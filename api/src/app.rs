@@ -11,7 +11,7 @@ use posthouse_schema::{
 use posthouse_service::{metrics::Metrics, probes::Checks};
 use salvo::prelude::*;
 
-use crate::{auth::KeyCache, cache::Cache, error::ApiError, metrics::RequestMetrics};
+use crate::{auth::KeyCache, cache::Cache, error::ApiError, metrics::RequestMetrics, outbound::Outbound};
 
 /// How long a configuration may be remembered: what changes elsewhere is seen here within this time.
 pub const CACHE_TTL: Duration = Duration::from_secs(5);
@@ -23,6 +23,8 @@ const ENDPOINTS_MAX: usize = 100_000;
 pub struct ApiSettings {
     /// Most bytes of a request's body.
     pub body_bytes_max: usize,
+    /// How requests of the API itself leave.
+    pub outbound: Outbound,
 }
 
 /// What every request shares.

@@ -1,6 +1,7 @@
 //! The ledger against a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod catalogue;
 mod delivery_rows;
 mod dynamic_endpoints;
 mod event_rows;

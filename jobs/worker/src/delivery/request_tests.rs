@@ -114,7 +114,7 @@ fn an_endpoint_authenticates_as_it_says_and_wins_over_the_event() {
     assert_eq!(sent.headers["authorization"], "Basic dTpwOnc=");
     let key = serde_json::json!({"type": "api_key", "api_key": {"header_name": "X-Api-Key", "header_value": "k"}});
     assert_eq!(request(&delivery, &DeliveryTarget { authentication: Some(key), ..target() }).headers["x-api-key"], "k");
-    let unknown = DeliveryTarget { authentication: Some(serde_json::json!({"type": "oauth2"})), ..target() };
+    let unknown = DeliveryTarget { authentication: Some(serde_json::json!({"type": "magic"})), ..target() };
     let error = build(&delivery, &unknown, &ProjectConfig::default(), DateTime::UNIX_EPOCH).unwrap_err();
     assert_eq!(error, RequestError::Authentication);
 }
