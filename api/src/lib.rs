@@ -11,6 +11,8 @@ mod deliveries;
 mod endpoints;
 pub mod error;
 mod events;
+mod filters;
+mod functions;
 mod health;
 mod known_paths;
 mod metrics;

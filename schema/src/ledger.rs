@@ -109,6 +109,7 @@ fn insert<'b>(batch: &'b [AcceptedEvent], matched_by: &[(ProjectId, i64)]) -> St
         .bind::<Array<Timestamptz>, _>(column(&deliveries, |d| d.next_send_time))
         .bind::<Array<Text>, _>(column(&deliveries, |d| d.description.as_str()))
         .bind::<Array<Timestamptz>, _>(column(&deliveries, |d| d.acknowledged_at))
+        .bind::<Array<Nullable<Bytea>>, _>(column(&deliveries, |d| d.payload.as_deref()))
 }
 
 fn column<'r, R, V>(rows: &[&'r R], value: impl Fn(&'r R) -> V) -> Vec<V> {

@@ -10,6 +10,7 @@ pub mod delivery_target;
 pub mod endpoint;
 pub mod event;
 pub mod event_delivery;
+pub mod filter;
 pub mod ids;
 pub mod json;
 pub mod lease;

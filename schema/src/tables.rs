@@ -95,6 +95,7 @@ diesel::table! {
         description -> Text,
         acknowledged_at -> Timestamptz,
         updated_at -> Timestamptz,
+        payload -> Nullable<Bytea>,
     }
 }
 
@@ -242,6 +243,7 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         deleted_at -> Nullable<Timestamptz>,
+        filter -> Nullable<Jsonb>,
     }
 }
 

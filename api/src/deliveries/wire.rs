@@ -80,7 +80,7 @@ pub struct EventMetadata {
 /// What a delivery sends, and when.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeliveryMetadata {
-    /// The event's data.
+    /// What is sent: the event's data, or what the subscription's function made of it; null where that failed.
     #[salvo(schema(value_type = serde_json::Value))]
     pub data: Option<Box<RawValue>>,
     /// The same as a text.
@@ -160,6 +160,9 @@ impl DeliveryWire {
         let created_at = row.id.created_at();
         let endpoint_id = row.endpoint_id.to_string();
         let project_id = row.project_id.to_string();
+        let payload = row.payload.as_deref().or_else(|| event.map(|event| event.payload.as_slice()));
+        let data = payload.and_then(raw);
+        let text = payload.map(|payload| String::from_utf8_lossy(payload).into_owned());
         Self {
             uid: row.id.to_string(),
             event_id: row.event_id.to_string(),
@@ -183,8 +186,8 @@ impl DeliveryWire {
             project_id,
             status: row.status.to_string(),
             metadata: DeliveryMetadata {
-                data: event.and_then(|event| raw(&event.payload)),
-                raw: event.map(|event| String::from_utf8_lossy(&event.payload).into_owned()).unwrap_or_default(),
+                data,
+                raw: text.unwrap_or_default(),
                 strategy: row.strategy.to_string(),
                 next_send_time: row.next_send_time,
                 num_trials: row.attempt_count,

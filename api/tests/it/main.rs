@@ -4,6 +4,8 @@
 
 mod bad_input;
 mod board;
+mod filters;
+mod functions;
 mod harness;
 mod openapi;
 mod resources;

@@ -2,13 +2,21 @@
 
 use std::sync::Arc;
 
-use posthouse_jobs::{CreateEvent, Queues};
+use posthouse_jobs::Queues;
 use posthouse_schema::pool::Pool;
 use posthouse_service::metrics::Metrics;
+use posthouse_transform::{Limits, Transformer};
 
 use crate::{
     batch::{BatchLimits, Batcher, isolate},
-    delivery::{create, engine::Engine, gate::Gates, metrics::DeliveryMetrics, send::Sender, snapshot::Snapshots},
+    delivery::{
+        create::{self, Created, Creation},
+        engine::Engine,
+        gate::Gates,
+        metrics::DeliveryMetrics,
+        send::Sender,
+        snapshot::Snapshots,
+    },
     error::WorkerError,
     mail::Mailer,
 };
@@ -24,7 +32,9 @@ pub struct Context {
     /// Sends deliveries.
     pub engine: Engine,
     /// Stores events.
-    pub creator: Batcher<CreateEvent, Result<(), Arc<WorkerError>>, Arc<WorkerError>>,
+    pub creator: Batcher<Creation, Result<Created, Arc<WorkerError>>, Arc<WorkerError>>,
+    /// Runs functions.
+    pub transformer: Transformer,
     /// Sends mail; `None` where no server is set.
     pub mailer: Option<Mailer>,
 }
@@ -43,16 +53,16 @@ impl Context {
         let metrics = DeliveryMetrics::new(metrics);
         let engine = Engine::new(pool.clone(), queues.clone(), snapshots.clone(), sending, metrics);
         let (create_pool, create_queues) = (pool.clone(), queues.clone());
-        let creator = Batcher::new(CREATE_LIMITS, move |jobs: Vec<CreateEvent>| {
+        let creator = Batcher::new(CREATE_LIMITS, move |creations: Vec<Creation>| {
             let (pool, queues, snapshots) = (create_pool.clone(), create_queues.clone(), snapshots.clone());
             async move {
-                let work = |jobs: Vec<CreateEvent>| {
+                let work = |creations: Vec<Creation>| {
                     let (pool, queues, snapshots) = (pool.clone(), queues.clone(), snapshots.clone());
-                    async move { create::create_events(&pool, &queues, &snapshots, &jobs).await }
+                    async move { create::create_events(&pool, &queues, &snapshots, &creations).await }
                 };
-                isolate(jobs, WorkerError::is_content, work).await
+                isolate(creations, WorkerError::is_content, work).await
             }
         });
-        Self { pool, queues, engine, creator, mailer }
+        Self { pool, queues, engine, creator, transformer: Transformer::new(Limits::default()), mailer }
     }
 }

@@ -3,8 +3,10 @@
 
 mod configuring;
 mod delivering;
+mod filtering;
 mod housekeeping;
 mod mailing;
 mod receiver;
 mod refusing;
+mod transforming;
 mod world;
