@@ -84,9 +84,11 @@ deps:
     only posthouse-jobs posthouse-schema posthouse-service
     only posthouse-egress posthouse-service
     only posthouse-oauth2
+    only posthouse-filter
+    only posthouse-transform
     only posthouse-ingest posthouse-jobs posthouse-schema posthouse-service
-    only posthouse-worker posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-service
-    only posthouse-api posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-service salvo
+    only posthouse-worker posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-filter posthouse-transform posthouse-service
+    only posthouse-api posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-filter posthouse-transform posthouse-service salvo
     echo "The crate graph is as designed."
 
 # Licences, banned crates and sources; known vulnerabilities when their database can be reached

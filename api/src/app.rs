@@ -9,6 +9,7 @@ use posthouse_schema::{
     project::Project,
 };
 use posthouse_service::{metrics::Metrics, probes::Checks};
+use posthouse_transform::{Limits, Transformer};
 use salvo::prelude::*;
 
 use crate::{auth::KeyCache, cache::Cache, error::ApiError, metrics::RequestMetrics, outbound::Outbound};
@@ -41,6 +42,8 @@ pub struct App {
     pub projects: Cache<ProjectId, Arc<Project>>,
     /// Endpoints that were there lately, so that an event to one costs no query.
     pub endpoints: Cache<(ProjectId, EndpointId), ()>,
+    /// Runs functions that callers try.
+    pub transformer: Transformer,
     /// Readiness.
     pub checks: Arc<Checks>,
     /// All metrics.
@@ -62,6 +65,7 @@ impl App {
             keys: KeyCache::default(),
             projects: Cache::new(CACHE_TTL, PROJECTS_MAX),
             endpoints: Cache::new(CACHE_TTL, ENDPOINTS_MAX),
+            transformer: Transformer::new(Limits::default()),
             checks,
             metrics,
             requests,

@@ -33,6 +33,9 @@ pub enum ApiError {
     /// 404. Also when the resource belongs to another project.
     #[error("{0}")]
     NotFound(&'static str),
+    /// 404. The text names what the caller called it.
+    #[error("{0}")]
+    Missing(String),
     /// 413.
     #[error("request body too large: at most {0} bytes are accepted")]
     TooLarge(usize),
@@ -72,7 +75,7 @@ impl ApiError {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Unauthenticated | Self::BadCredentials => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
-            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::NotFound(_) | Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unavailable { .. } | Self::Unconfirmed => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooSlow => StatusCode::GATEWAY_TIMEOUT,

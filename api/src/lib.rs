@@ -12,6 +12,8 @@ mod endpoints;
 pub mod error;
 mod event_types;
 mod events;
+mod filters;
+mod functions;
 mod health;
 mod known_paths;
 mod meta_events;

@@ -14,6 +14,7 @@ pub mod endpoint;
 pub mod event;
 pub mod event_delivery;
 pub mod event_type;
+pub mod filter;
 pub mod ids;
 pub mod json;
 pub mod lease;

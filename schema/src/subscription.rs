@@ -9,6 +9,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use crate::{
     endpoint::escape_like,
+    filter::{EVERY_TYPE, FilterRow, FilterValues},
     ids::{EndpointId, ProjectId, SourceId, SubscriptionId},
     page::{Page, PageRequest},
     tables::{endpoints, subscriptions},
@@ -32,6 +33,10 @@ pub struct Subscription {
     pub source_id: Option<SourceId>,
     /// Exact event types, or `*`.
     pub event_types: TextArray,
+    /// What it asks of every event: `{"headers", "body", "query", "path"}`.
+    pub filter: Option<serde_json::Value>,
+    /// JavaScript that makes the delivery's payload of the event's data.
+    pub function: Option<String>,
     /// What a crash may cause.
     pub delivery_mode: DeliveryMode,
     /// When people are told of failures.
@@ -58,6 +63,10 @@ pub struct SubscriptionValues {
     pub source_id: Option<SourceId>,
     /// Exact event types, or `*`; never empty.
     pub event_types: TextArray,
+    /// What it asks of every event: `{"headers", "body", "query", "path"}`.
+    pub filter: Option<serde_json::Value>,
+    /// JavaScript that makes the delivery's payload of the event's data.
+    pub function: Option<String>,
     /// What a crash may cause.
     pub delivery_mode: DeliveryMode,
     /// When people are told of failures.
@@ -137,20 +146,26 @@ impl Subscription {
         Ok(!found.load::<Self>(conn).await?.is_empty())
     }
 
-    /// Makes a subscription.
+    /// Makes a subscription, with the filter for every event type that its owner may narrow later.
     ///
     /// # Errors
-    /// The database fails.
+    /// The database fails; nothing is made.
     pub async fn insert(
         conn: &mut AsyncPgConnection,
         project: ProjectId,
         values: &SubscriptionValues,
     ) -> QueryResult<Self> {
-        diesel::insert_into(subscriptions::table)
-            .values((subscriptions::project_id.eq(project), subscriptions::id.eq(SubscriptionId::generate()), values))
-            .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
-            .get_result(conn)
-            .await
+        conn.transaction::<_, diesel::result::Error, _>(async |conn| {
+            let id = SubscriptionId::generate();
+            let made: Self = diesel::insert_into(subscriptions::table)
+                .values((subscriptions::project_id.eq(project), subscriptions::id.eq(id), values))
+                .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
+                .get_result(conn)
+                .await?;
+            FilterRow::insert(conn, project, id, &[FilterValues::open(EVERY_TYPE, made.created_at)]).await?;
+            Ok(made)
+        })
+        .await
     }
 
     /// Makes the subscription to everything that an endpoint without any gets with the first event for it. `false`: it has

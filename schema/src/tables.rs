@@ -109,6 +109,7 @@ diesel::table! {
         description -> Text,
         acknowledged_at -> Timestamptz,
         updated_at -> Timestamptz,
+        payload -> Nullable<Bytea>,
     }
 }
 
@@ -287,6 +288,7 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         deleted_at -> Nullable<Timestamptz>,
+        filter -> Nullable<Jsonb>,
     }
 }
 

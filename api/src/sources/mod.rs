@@ -17,6 +17,7 @@ use crate::{
     auth::{Need, authorized},
     body::read_json,
     error::{ApiError, ApiResult},
+    functions,
     query::{self, Paged},
     reply::{NoData, Reply},
 };
@@ -26,9 +27,13 @@ const MASK_CHARS: usize = 16;
 
 /// The routes below a project.
 pub fn router() -> Router {
-    Router::with_path("sources").get(list_sources).post(create_source).push(
-        Router::with_path("{source_id}").get(get_source).put(update_source).post(update_source).delete(delete_source),
-    )
+    let one =
+        Router::with_path("{source_id}").get(get_source).put(update_source).post(update_source).delete(delete_source);
+    Router::with_path("sources")
+        .get(list_sources)
+        .post(create_source)
+        .push(Router::with_path("test_function").post(functions::test_source_function))
+        .push(one)
 }
 
 /// Makes a source

@@ -8,6 +8,8 @@ mod board;
 mod deliveries;
 mod endpoints;
 mod event_types;
+mod filters;
+mod functions;
 mod harness;
 mod meta_events;
 mod onboard;

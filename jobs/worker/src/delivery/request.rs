@@ -57,6 +57,9 @@ pub enum RequestError {
     /// The endpoint's URL is not one.
     #[error("the endpoint's URL is invalid")]
     Url,
+    /// The subscription's function gave nothing to send, as the delivery says.
+    #[error("the subscription's function made no payload")]
+    Payload,
     /// The endpoint wants a form and the payload is not an object.
     #[error("the payload is not an object and cannot be sent as a form")]
     Form,
@@ -103,6 +106,9 @@ pub fn build(
 }
 
 fn body(delivery: &OutgoingDelivery, target: &DeliveryTarget) -> Result<Vec<u8>, RequestError> {
+    if delivery.payload.is_empty() {
+        return Err(RequestError::Payload);
+    }
     if target.content_type == "application/x-www-form-urlencoded" {
         return form::encode(&delivery.payload).map(String::into_bytes).ok_or(RequestError::Form);
     }

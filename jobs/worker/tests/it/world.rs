@@ -159,6 +159,8 @@ impl World {
             endpoint_id: EndpointId::generate(),
             source_id: None,
             event_types: TextArray(vec!["invoice.paid".into()]),
+            filter: None,
+            function: None,
             delivery_mode: DeliveryMode::AtLeastOnce,
             alert_config: None,
             retry_config: None,
