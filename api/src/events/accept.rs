@@ -70,7 +70,10 @@ impl Content {
 }
 
 /// Puts the job into the queue, and the event's id into the answer.
-pub(super) async fn enqueue(app: &App, job: &CreateEvent, res: &mut Response) -> Result<(), ApiError> {
+///
+/// # Errors
+/// 503 when Redis did not take it.
+pub async fn enqueue(app: &App, job: &CreateEvent, res: &mut Response) -> Result<(), ApiError> {
     app.queues.push(job).await.map_err(ApiError::queue)?;
     if let Ok(id) = HeaderValue::from_str(&job.event_id.to_string()) {
         res.headers_mut().insert(EVENT_ID, id);

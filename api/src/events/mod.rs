@@ -1,6 +1,6 @@
 //! Events: accept, read, list.
 
-mod accept;
+pub mod accept;
 mod create;
 mod fanout;
 mod headers;

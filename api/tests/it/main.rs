@@ -4,8 +4,13 @@
 
 mod bad_input;
 mod board;
+mod conventions;
 mod harness;
+mod ingest;
+mod limits;
+mod malformed;
 mod openapi;
 mod resources;
+mod sources;
 mod targets;
 mod tenancy;
