@@ -77,27 +77,32 @@ impl Buckets {
         }
         let window = seconds / WINDOW.as_secs();
         let refused = Verdict::Refused { limit: self.limit, seconds: WINDOW.as_secs() - seconds % WINDOW.as_secs() };
-        loop {
-            let asking = match self.known(bucket, window) {
-                Known::Passed => return Verdict::Passed,
-                Known::Refused => return refused,
-                Known::Ask(asking) => asking,
-            };
-            let Ok(_asking) = asking.try_lock() else {
-                // Somebody is asking already: wait for the answer, and look again.
-                drop(asking.lock().await);
-                continue;
-            };
-            let wanted = (self.limit / BLOCKS).max(1);
-            let name = format!("{}:{bucket}", self.kind);
-            let granted = self.queues.take_tokens(&name, window, WINDOW, self.limit, wanted).await;
-            match granted {
-                Ok(granted) => self.add(bucket, window, granted),
-                Err(error) => {
-                    // What is behind the API may work without Redis; each instance counts for itself meanwhile.
-                    tracing::warn!(%error, kind = self.kind, "Rate limits are not shared while Redis is away.");
-                    self.add_alone(bucket, window, wanted);
-                }
+        let asking = match self.known(bucket, window) {
+            Known::Passed => return Verdict::Passed,
+            Known::Refused => return refused,
+            Known::Ask(asking) => asking,
+        };
+        let _asking = asking.lock().await;
+        // Whoever asked meanwhile may have got enough for this request as well.
+        match self.known(bucket, window) {
+            Known::Passed => return Verdict::Passed,
+            Known::Refused => return refused,
+            Known::Ask(_) => {}
+        }
+        let granted = self.ask(bucket, window).await;
+        self.add(bucket, window, granted);
+        if granted == 0 { refused } else { Verdict::Passed }
+    }
+
+    /// Takes a block from Redis. Without Redis, each instance counts for itself: what is behind the API may still work.
+    async fn ask(&self, bucket: &str, window: u64) -> u64 {
+        let wanted = (self.limit / BLOCKS).max(1);
+        let name = format!("{}:{bucket}", self.kind);
+        match self.queues.take_tokens(&name, window, WINDOW, self.limit, wanted).await {
+            Ok(granted) => granted,
+            Err(error) => {
+                tracing::warn!(%error, kind = self.kind, "Rate limits are not shared while Redis is away.");
+                wanted.min(self.limit.saturating_sub(self.taken(bucket, window)))
             }
         }
     }
@@ -124,22 +129,19 @@ impl Buckets {
         if bucket.is_empty { Known::Refused } else { Known::Ask(Arc::clone(&bucket.asking)) }
     }
 
-    /// Adds what was granted in a window that may have ended meanwhile.
+    /// Adds what was granted, less the request that it was asked for; the window may have ended meanwhile.
     fn add(&self, bucket: &str, window: u64, granted: u64) {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bucket) = buckets.get_mut(bucket).filter(|bucket| bucket.window == window) {
-            bucket.left += granted;
+            bucket.left += granted.saturating_sub(1);
             bucket.taken += granted;
             bucket.is_empty = granted == 0;
         }
     }
 
-    /// Without Redis: a block, as long as this instance alone stays within the limit.
-    fn add_alone(&self, bucket: &str, window: u64, wanted: u64) {
-        let taken = {
-            let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-            buckets.get(bucket).filter(|bucket| bucket.window == window).map_or(0, |bucket| bucket.taken)
-        };
-        self.add(bucket, window, wanted.min(self.limit.saturating_sub(taken)));
+    /// What this instance has taken of the bucket.
+    fn taken(&self, bucket: &str, window: u64) -> u64 {
+        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.get(bucket).filter(|bucket| bucket.window == window).map_or(0, |bucket| bucket.taken)
     }
 }
