@@ -26,7 +26,7 @@ impl Payload {
     /// 400 for a body that is not what its content type says.
     pub async fn read(content_type: &str, body: &Bytes) -> Result<Self, ApiError> {
         if body.is_empty() {
-            return Ok(Self::of_json(RawValue::from_string("{}".into()), 2)?);
+            return Self::of_json(RawValue::from_string("{}".into()), 2);
         }
         if let Some(fields) = form::read(content_type, body).await? {
             return Self::of_fields(fields);
@@ -44,13 +44,13 @@ impl Payload {
             Ok(text) => Value::from(text),
             Err(_) => json!({"raw_base64": STANDARD.encode(body)}),
         };
-        Ok(Self::of_json(RawValue::from_string(wrapped.to_string()), body.len())?)
+        Self::of_json(RawValue::from_string(wrapped.to_string()), body.len())
     }
 
     fn of_fields(fields: Map<String, Value>) -> Result<Self, ApiError> {
         let text = Value::Object(fields).to_string();
         let length = text.len();
-        Ok(Self::of_json(RawValue::from_string(text), length)?)
+        Self::of_json(RawValue::from_string(text), length)
     }
 
     /// What we wrote ourselves is JSON.
