@@ -9,23 +9,39 @@ use posthouse_schema::{
     project::Project,
 };
 use posthouse_service::{metrics::Metrics, probes::Checks};
-use posthouse_transform::{Limits, Transformer};
+use posthouse_transform::Transformer;
 use salvo::prelude::*;
 
-use crate::{auth::KeyCache, cache::Cache, error::ApiError, metrics::RequestMetrics, outbound::Outbound};
+use crate::{
+    auth::KeyCache,
+    cache::Cache,
+    error::ApiError,
+    ingest::source::HttpSource,
+    limits::{LimitSettings, Limits},
+    metrics::RequestMetrics,
+    outbound::Outbound,
+};
 
 /// How long a configuration may be remembered: what changes elsewhere is seen here within this time.
 pub const CACHE_TTL: Duration = Duration::from_secs(5);
 const PROJECTS_MAX: usize = 10_000;
 const ENDPOINTS_MAX: usize = 100_000;
+const SOURCES_MAX: usize = 50_000;
+/// How long an accepted idempotency key is remembered here: longer than it takes until the event is stored.
+const RECENT_KEYS_TTL: Duration = Duration::from_secs(60);
+const RECENT_KEYS_MAX: usize = 100_000;
 
 /// Settings of the API that handlers read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ApiSettings {
     /// Most bytes of a request's body.
     pub body_bytes_max: usize,
-    /// How requests of the API itself leave.
-    pub outbound: Outbound,
+    /// What the URLs of sources begin with; `None`: the host that the request was sent to.
+    pub public_url: Option<String>,
+    /// Pages of these origins may read answers, such as `https://console.example.com`; `*` for all.
+    pub cors_origins: Vec<String>,
+    /// How many requests are taken.
+    pub limits: LimitSettings,
 }
 
 /// What every request shares.
@@ -36,14 +52,22 @@ pub struct App {
     pub queues: Queues,
     /// Settings.
     pub settings: ApiSettings,
+    /// How many requests are taken.
+    pub limits: Limits,
     /// Keys that were checked lately.
     pub keys: KeyCache,
     /// Projects that were read lately.
     pub projects: Cache<ProjectId, Arc<Project>>,
     /// Endpoints that were there lately, so that an event to one costs no query.
     pub endpoints: Cache<(ProjectId, EndpointId), ()>,
+    /// How requests of the API itself leave.
+    pub outbound: Outbound,
     /// Runs functions that callers try.
     pub transformer: Transformer,
+    /// Sources by mask, also that there is none.
+    pub sources: Cache<String, Option<Arc<HttpSource>>>,
+    /// Idempotency keys of events that were accepted here lately.
+    pub recent_keys: Cache<(ProjectId, String), ()>,
     /// Readiness.
     pub checks: Arc<Checks>,
     /// All metrics.
@@ -55,17 +79,22 @@ pub struct App {
 impl App {
     /// Shared state over these services.
     #[must_use]
-    pub fn new(pool: Pool, queues: Queues, checks: Arc<Checks>, settings: ApiSettings) -> Arc<Self> {
+    pub fn new(pool: Pool, queues: Queues, checks: Arc<Checks>, settings: ApiSettings, outbound: Outbound) -> Arc<Self> {
         let metrics = Metrics::new("api");
         let requests = RequestMetrics::new(&metrics);
+        let limits = Limits::new(&queues, settings.limits);
         Arc::new(Self {
             pool,
             queues,
             settings,
+            limits,
             keys: KeyCache::default(),
             projects: Cache::new(CACHE_TTL, PROJECTS_MAX),
             endpoints: Cache::new(CACHE_TTL, ENDPOINTS_MAX),
-            transformer: Transformer::new(Limits::default()),
+            outbound,
+            transformer: Transformer::new(posthouse_transform::Limits::default()),
+            sources: Cache::new(CACHE_TTL, SOURCES_MAX),
+            recent_keys: Cache::new(RECENT_KEYS_TTL, RECENT_KEYS_MAX),
             checks,
             metrics,
             requests,

@@ -6,6 +6,8 @@ use clap::Parser;
 use posthouse_service::settings::{DatabaseSettings, ProcessSettings, RedisSettings};
 use url::Url;
 
+use crate::limits::LimitSettings;
+
 const EXAMPLES: &str = "Examples:
   posthouse-api --listen 0.0.0.0:5005
   POSTHOUSE_DATABASE_URL=postgres://… POSTHOUSE_REDIS_URL=redis://… posthouse-api
@@ -41,4 +43,39 @@ pub struct Config {
     /// Most bytes of a request's body.
     #[arg(long, env = "POSTHOUSE_API_BODY_BYTES_MAX", default_value_t = 1_048_576, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1_024..=104_857_600))]
     pub body_bytes_max: usize,
+    /// What the URLs of sources begin with, such as https://hooks.example.com. Without it, the host that the request for the
+    /// source was sent to.
+    #[arg(long, env = "POSTHOUSE_API_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    pub public_url: Option<String>,
+    /// Origins whose pages may use the API from a browser, separated by commas, such as https://console.example.com; * for
+    /// all. None by default.
+    #[arg(long, env = "POSTHOUSE_API_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',', value_parser = origin)]
+    pub cors_origins: Vec<String>,
+    /// How many requests are taken.
+    #[command(flatten)]
+    pub limits: LimitSettings,
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    if text == "*" {
+        return Ok(text.into());
+    }
+    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
+    let origin = url.origin();
+    let is_whole = origin.is_tuple() && origin.ascii_serialization() == text.trim_end_matches('/').to_ascii_lowercase();
+    if is_whole {
+        Ok(origin.ascii_serialization())
+    } else {
+        Err("an origin such as https://console.example.com is expected".into())
+    }
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
+    let is_plain = ["http", "https"].contains(&url.scheme()) && url.query().is_none() && url.fragment().is_none();
+    if is_plain {
+        Ok(text.trim_end_matches('/').into())
+    } else {
+        Err("an http or https URL without a query is expected".into())
+    }
 }

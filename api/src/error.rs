@@ -10,7 +10,10 @@ use salvo::{
     prelude::*,
 };
 
-use crate::reply::{ErrorBody, render};
+use crate::{
+    limits,
+    reply::{ErrorBody, render},
+};
 
 /// What a handler answers.
 pub type ApiResult<T> = Result<crate::reply::Reply<T>, ApiError>;
@@ -39,6 +42,14 @@ pub enum ApiError {
     /// 413.
     #[error("request body too large: at most {0} bytes are accepted")]
     TooLarge(usize),
+    /// 429. Too many requests in this minute.
+    #[error("exceeded rate limit")]
+    TooMany {
+        /// Requests in a minute.
+        limit: u64,
+        /// Seconds until there may be more.
+        seconds: u64,
+    },
     /// 503. Something that we need is away; nothing was accepted.
     #[error("{what} is unavailable, try again")]
     Unavailable {
@@ -77,6 +88,7 @@ impl ApiError {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) | Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } | Self::Unconfirmed => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooSlow => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -86,6 +98,7 @@ impl ApiError {
     /// Writes the answer.
     pub fn answer(&self, res: &mut Response) {
         match self {
+            Self::TooMany { limit, seconds } => return limits::answer(res, *limit, *seconds, self.to_string()),
             Self::Internal(cause) => tracing::error!(error = format!("{cause:#}"), "A request failed."),
             Self::Unavailable { what, cause } => {
                 tracing::error!(what, error = format!("{cause:#}"), "A request could not be served.");
@@ -139,6 +152,7 @@ impl EndpointOutRegister for ApiError {
             ("404", "There is no such resource in this project."),
             ("413", "The body is too large."),
             ("415", "The body is not JSON."),
+            ("429", "Too many requests; `Retry-After` says when to go on."),
             ("500", "Our fault; the cause is logged."),
             ("503", "The database or the queue is unavailable; nothing was accepted."),
             ("504", "A list or a search took too long, and was ended."),

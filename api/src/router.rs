@@ -14,8 +14,12 @@ use salvo::{
 };
 
 use crate::{
-    app::App, auth, conventions, deliveries, endpoints, event_types, events, health, known_paths::KnownPaths,
-    meta_events, metrics, onboard, path_parameters, projects, sources, subscriptions,
+    app::App,
+    auth, compression, conventions,
+    cors::Cors,
+    deliveries, endpoints, etag, event_types, events, head, health, ingest,
+    known_paths::{KnownPaths, Options},
+    limits, meta_events, metrics, onboard, path_parameters, projects, sources, subscriptions,
 };
 
 /// What this API is for, on the first page of its description.
@@ -26,7 +30,7 @@ const DESCRIPTION: &str = "Send events, and Posthouse delivers them as signed we
 fn api() -> Router {
     let routes = described_api();
     let known = KnownPaths::of(&OpenApi::new("", "").merge_router(&routes));
-    routes.push(Router::with_path("{**rest}").goal(known))
+    Router::new().hoop(Options(known.clone())).push(routes.push(Router::with_path("{**rest}").goal(known)))
 }
 
 fn described_api() -> Router {
@@ -42,6 +46,8 @@ fn described_api() -> Router {
     Router::with_path("api/v1")
         .hoop(conventions::content_type)
         .hoop(auth::authenticate)
+        .hoop(limits::hold_to_limits)
+        .hoop(etag::etag)
         .push(projects::collection_router().push(project))
 }
 
@@ -53,7 +59,7 @@ pub fn openapi() -> OpenApi {
     let mut openapi = OpenApi::with_info(info)
         .add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .security([SecurityRequirement::new("bearer", Vec::<String>::new())])
-        .merge_router(&Router::new().push(health::router()).push(described_api()));
+        .merge_router(&Router::new().push(health::router()).push(ingest::router()).push(described_api()));
     path_parameters::describe(&mut openapi);
     openapi
 }
@@ -62,17 +68,20 @@ pub fn openapi() -> OpenApi {
 #[must_use]
 pub fn service(app: Arc<App>) -> Service {
     let limit = app.settings.body_bytes_max;
+    let cors = Cors::new(app.settings.cors_origins.clone());
     let router = Router::new()
         .hoop(affix_state::inject(app))
         .hoop(CatchPanic::new())
         .hoop(conventions::standard_headers)
+        .hoop(compression::compress)
         .hoop(conventions::end_unread)
         .hoop(metrics::observe)
         .push(health::router())
+        .push(ingest::router())
         .push(api())
         .push(openapi().into_router("openapi.json"))
         .push(Scalar::new("/openapi.json").title("Posthouse API").into_router("docs"));
     // Handlers read bodies within the limit themselves; this one catches what does not pass through them.
     let router = router.hoop(salvo::http::request::SecureMaxSize(limit.saturating_add(1)));
-    Service::new(router).catcher(Catcher::default().hoop(conventions::catch))
+    Service::new(head::answer_head(router)).hoop(cors).catcher(Catcher::default().hoop(conventions::catch))
 }

@@ -26,8 +26,13 @@ pub async fn serve(config: Config, shutdown: CancellationToken) -> anyhow::Resul
         Some(url) => Way::Egress(url),
         None => Way::Direct(Arc::new(posthouse_egress::Rules::with_allowed(config.allow))),
     };
-    let settings = ApiSettings { body_bytes_max: config.body_bytes_max, outbound: Outbound::new(way)? };
-    let app = App::new(backing.pool, backing.queues, checks, settings);
+    let settings = ApiSettings {
+        body_bytes_max: config.body_bytes_max,
+        public_url: config.public_url,
+        cors_origins: config.cors_origins,
+        limits: config.limits,
+    };
+    let app = App::new(backing.pool, backing.queues, checks, settings, Outbound::new(way)?);
     let acceptor = TcpListener::new(config.listen)
         .try_bind()
         .await

@@ -253,6 +253,7 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         deleted_at -> Nullable<Timestamptz>,
+        crc_verified_at -> Nullable<Timestamptz>,
     }
 }
 

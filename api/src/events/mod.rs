@@ -1,6 +1,6 @@
 //! Events: accept, read, list, replay.
 
-mod accept;
+pub mod accept;
 mod batch;
 mod create;
 mod dynamic;

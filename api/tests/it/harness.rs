@@ -69,6 +69,11 @@ impl Answer {
 
 impl Api {
     pub async fn start() -> Self {
+        Self::start_with(ApiSettings::default()).await
+    }
+
+    /// Starts one with these settings; the limit of bodies is that of the tests.
+    pub async fn start_with(settings: ApiSettings) -> Self {
         let (database, queues) = (TestDatabase::create().await, TestQueues::new().await);
         let mut conn = database.pool().get().await.unwrap();
         let organisation = organisation::insert(&mut conn, "acme").await.unwrap();
@@ -80,8 +85,8 @@ impl Api {
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let rules = Rules::with_allowed(vec!["127.0.0.1/32".parse::<AddressRule>().unwrap()]);
         let outbound = Outbound::new(Way::Direct(Arc::new(rules))).unwrap();
-        let settings = ApiSettings { body_bytes_max: BODY_BYTES_MAX, outbound };
-        let app = App::new(database.pool(), queues.queues(), Arc::new(Checks::new()), settings);
+        let settings = ApiSettings { body_bytes_max: BODY_BYTES_MAX, ..settings };
+        let app = App::new(database.pool(), queues.queues(), Arc::new(Checks::new()), settings, outbound);
         let mut api = Self {
             service: router::service(Arc::clone(&app)),
             board: board::service(app),
@@ -146,6 +151,17 @@ impl Api {
         headers: &[(&str, &str)],
         body: Option<String>,
     ) -> Answer {
+        self.send_bytes(method, path, key, headers, body.map(String::into_bytes)).await
+    }
+
+    pub async fn send_bytes(
+        &self,
+        method: &str,
+        path: &str,
+        key: Option<&str>,
+        headers: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+    ) -> Answer {
         let mut request = builder(method, &format!("http://127.0.0.1{path}"));
         if let Some(key) = key {
             request = request.add_header("authorization", format!("Bearer {key}"), true);
@@ -169,6 +185,11 @@ impl Api {
             request = request.add_header("authorization", format!("Basic {credential}"), true);
         }
         answer(request.send(&self.board).await).await
+    }
+
+    /// The queues, for a second instance.
+    pub fn queues(&self) -> posthouse_jobs::Queues {
+        self.queues.queues()
     }
 
     /// The payloads that wait in the queue of new events.
@@ -251,6 +272,9 @@ fn builder(method: &str, url: &str) -> RequestBuilder {
         "POST" => TestClient::post(url),
         "PUT" => TestClient::put(url),
         "DELETE" => TestClient::delete(url),
+        "HEAD" => TestClient::head(url),
+        "OPTIONS" => TestClient::options(url),
+        "PATCH" => TestClient::patch(url),
         other => panic!("{other}"),
     }
 }

@@ -22,8 +22,9 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 const TIMEOUT_MAX: Duration = Duration::from_secs(120);
 /// What we call ourselves.
 pub const USER_AGENT: &str = concat!("Posthouse/", env!("CARGO_PKG_VERSION"));
-/// Headers that belong to the connection or the framing: never taken from an event.
-const RESERVED: [&str; 12] = [
+/// Headers that belong to the connection or the framing, or say what we can read: never taken from an event.
+const RESERVED: [&str; 13] = [
+    "accept-encoding",
     "connection",
     "content-encoding",
     "content-length",
