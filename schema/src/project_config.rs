@@ -135,12 +135,12 @@ pub enum SignatureEncoding {
 }
 
 /// Events about the project itself, sent to a URL of its owner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MetaEventConfig {
     /// Whether they are sent.
     pub is_enabled: bool,
-    /// Always `http`.
+    /// `http`, or empty where nothing was set.
     #[serde(rename = "type")]
     pub kind: String,
     /// Which ones.
@@ -183,18 +183,6 @@ impl Default for SignatureConfig {
                 encoding: SignatureEncoding::Hex,
                 created_at: Utc::now(),
             }],
-        }
-    }
-}
-
-impl Default for MetaEventConfig {
-    fn default() -> Self {
-        Self {
-            is_enabled: false,
-            kind: "http".into(),
-            event_type: Vec::new(),
-            url: String::new(),
-            secret: String::new(),
         }
     }
 }

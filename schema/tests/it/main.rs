@@ -1,7 +1,9 @@
 //! The ledger against a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod accounts;
 mod delivery_rows;
+mod event_counts;
 mod event_rows;
 mod fixture;
 mod leases;

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use apalis::prelude::{BoxDynError, Data};
 use chrono::{Days, Utc};
 use posthouse_jobs::PurgeExpired;
-use posthouse_schema::partitions;
+use posthouse_schema::{account_purge, partitions};
 
 use crate::context::Context;
 
-/// Makes the partitions of the coming days and drops those past their retention.
+/// Rows of each kind that one statement deletes.
+const ROWS_AT_ONCE: i64 = 1_000;
+
+/// Makes the partitions of the coming days and drops those past their retention; deletes sessions and tokens that are over.
 ///
 /// # Errors
 /// The database fails, or a lock was not free within a second; the job runs again and goes on where it stopped.
@@ -19,6 +22,7 @@ pub async fn purge_expired(job: PurgeExpired, context: Data<Arc<Context>>) -> Re
     let made = partitions::make_ahead(&mut conn, today, today).await?;
     let first_kept = today - Days::new(u64::from(job.retention_days));
     let dropped = partitions::drop_before(&mut conn, first_kept).await?;
+    while account_purge::purge(&mut conn, ROWS_AT_ONCE).await? > 0 {}
     tracing::info!(made = made.len(), dropped = dropped.len(), first_kept = %first_kept, "Partitions were made and dropped.");
     Ok(())
 }
