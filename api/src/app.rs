@@ -9,9 +9,16 @@ use posthouse_schema::{
     project::Project,
 };
 use posthouse_service::{metrics::Metrics, probes::Checks};
-use salvo::prelude::*;
+use salvo::{http::HeaderName, prelude::*};
+use secrecy::SecretString;
+use url::Url;
 
-use crate::{auth::KeyCache, cache::Cache, error::ApiError, metrics::RequestMetrics};
+use crate::{
+    auth::{KeyCache, password::Passwords, session::Sessions},
+    cache::Cache,
+    error::ApiError,
+    metrics::RequestMetrics,
+};
 
 /// How long a configuration may be remembered: what changes elsewhere is seen here within this time.
 pub const CACHE_TTL: Duration = Duration::from_secs(5);
@@ -23,6 +30,23 @@ const ENDPOINTS_MAX: usize = 100_000;
 pub struct ApiSettings {
     /// Most bytes of a request's body.
     pub body_bytes_max: usize,
+    /// Those of accounts.
+    pub accounts: AccountSettings,
+}
+
+/// Settings of accounts.
+#[derive(Debug, Clone)]
+pub struct AccountSettings {
+    /// Whether anybody may make an account.
+    pub is_sign_up_open: bool,
+    /// Where people reach the dashboard: what links in mails begin with.
+    pub public_url: Url,
+    /// What signs access tokens; without it a secret that the instances share in the database.
+    pub access_token_secret: Option<SecretString>,
+    /// The same for refresh tokens.
+    pub refresh_token_secret: Option<SecretString>,
+    /// The header in which a proxy in front names a client's address.
+    pub client_address_header: Option<HeaderName>,
 }
 
 /// What every request shares.
@@ -35,6 +59,10 @@ pub struct App {
     pub settings: ApiSettings,
     /// Keys that were checked lately.
     pub keys: KeyCache,
+    /// Sessions that went on lately, and what signs their tokens.
+    pub sessions: Sessions,
+    /// Takes turns at hashing.
+    pub passwords: Passwords,
     /// Projects that were read lately.
     pub projects: Cache<ProjectId, Arc<Project>>,
     /// Endpoints that were there lately, so that an event to one costs no query.
@@ -53,10 +81,14 @@ impl App {
     pub fn new(pool: Pool, queues: Queues, checks: Arc<Checks>, settings: ApiSettings) -> Arc<Self> {
         let metrics = Metrics::new("api");
         let requests = RequestMetrics::new(&metrics);
+        let accounts = &settings.accounts;
+        let sessions = Sessions::new(accounts.access_token_secret.clone(), accounts.refresh_token_secret.clone());
         Arc::new(Self {
             pool,
             queues,
             settings,
+            sessions,
+            passwords: Passwords::default(),
             keys: KeyCache::default(),
             projects: Cache::new(CACHE_TTL, PROJECTS_MAX),
             endpoints: Cache::new(CACHE_TTL, ENDPOINTS_MAX),

@@ -1,7 +1,7 @@
 //! Why a request failed. The one place where failures meet HTTP: everything below 500 names what the caller can change,
 //! everything above says only that it is our fault, and the cause goes into the log.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use posthouse_schema::{QueryError, pool::PoolError};
 use salvo::{
@@ -36,6 +36,9 @@ pub enum ApiError {
     /// 413.
     #[error("request body too large: at most {0} bytes are accepted")]
     TooLarge(usize),
+    /// 429. Tried too often; when to come back.
+    #[error("too many attempts, try again later")]
+    TooMany(Duration),
     /// 503. Something that we need is away; nothing was accepted.
     #[error("{what} is unavailable, try again")]
     Unavailable {
@@ -68,6 +71,7 @@ impl ApiError {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -80,6 +84,10 @@ impl ApiError {
             Self::Unavailable { what, cause } => {
                 tracing::error!(what, error = format!("{cause:#}"), "A request could not be served.");
                 res.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::TooMany(wait) => {
+                let seconds = HeaderValue::from(wait.as_secs().saturating_add(1));
+                res.headers_mut().insert(RETRY_AFTER, seconds);
             }
             _ => {}
         }
@@ -96,7 +104,9 @@ impl From<QueryError> for ApiError {
             | QueryError::BrokenTransactionManager => Self::Unavailable { what: "the database", cause: error.into() },
             // An administrator's shutdown ends statements with this text and no kind of its own.
             QueryError::DatabaseError(Kind::Unknown, info)
-                if info.message().contains("terminating connection") || info.message().contains("closed") =>
+                if ["terminating connection", "closed", "statement timeout"]
+                    .iter()
+                    .any(|text| info.message().contains(text)) =>
             {
                 Self::Unavailable { what: "the database", cause: error.into() }
             }

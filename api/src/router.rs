@@ -15,7 +15,7 @@ use salvo::{
 
 use crate::{
     app::App, auth, conventions, deliveries, endpoints, events, health, known_paths::KnownPaths, metrics, projects,
-    sources, subscriptions,
+    sources, subscriptions, ui,
 };
 
 /// What this API is for, on the first page of its description.
@@ -29,17 +29,21 @@ fn api() -> Router {
     routes.push(Router::with_path("{**rest}").goal(known))
 }
 
-fn described_api() -> Router {
-    let project = projects::project_router()
+/// The routes of one project, for each path that leads to it.
+fn project() -> Router {
+    projects::project_router()
         .push(endpoints::router())
         .push(subscriptions::router())
         .push(sources::router())
         .push(events::router())
-        .push(deliveries::router());
+        .push(deliveries::router())
+}
+
+fn described_api() -> Router {
     Router::with_path("api/v1")
         .hoop(conventions::content_type)
         .hoop(auth::authenticate)
-        .push(projects::collection_router().push(project))
+        .push(projects::collection_router().push(project()))
 }
 
 /// The description of all routes.
@@ -65,6 +69,8 @@ pub fn service(app: Arc<App>) -> Service {
         .hoop(metrics::observe)
         .push(health::router())
         .push(api())
+        .push(ui::openapi().into_router("ui/openapi.json"))
+        .push(ui::router(project))
         .push(openapi().into_router("openapi.json"))
         .push(Scalar::new("/openapi.json").title("Posthouse API").into_router("docs"));
     // Handlers read bodies within the limit themselves; this one catches what does not pass through them.

@@ -7,12 +7,7 @@ use posthouse_jobs::backing::{Backing, Purpose};
 use salvo::{conn::TcpListener, prelude::*};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    app::{ApiSettings, App},
-    board,
-    config::Config,
-    router,
-};
+use crate::{app::App, board, config::Config, router};
 
 /// Serves until `shutdown`, and then until the requests under way are answered.
 ///
@@ -21,8 +16,7 @@ use crate::{
 pub async fn serve(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let backing = Backing::connect(&config.database, &config.redis, Purpose::General).await?;
     let checks = Arc::new(backing.checks());
-    let settings = ApiSettings { body_bytes_max: config.body_bytes_max };
-    let app = App::new(backing.pool, backing.queues, checks, settings);
+    let app = App::new(backing.pool, backing.queues, checks, config.settings());
     let acceptor = TcpListener::new(config.listen)
         .try_bind()
         .await

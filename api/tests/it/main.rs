@@ -2,10 +2,14 @@
 #![allow(clippy::indexing_slicing, reason = "a field that is missing in an answer fails the test")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod accounts;
 mod bad_input;
 mod board;
 mod harness;
+mod mirror;
 mod openapi;
+mod organisations;
+mod recovery;
 mod resources;
 mod targets;
 mod tenancy;
