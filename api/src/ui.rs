@@ -2,6 +2,7 @@
 //! asks must be a member of that organisation, and the project must be one of it.
 
 use salvo::{
+    http::header::{CACHE_CONTROL, HeaderValue},
     oapi::{Info, License, OpenApi, SecurityRequirement, SecurityScheme, security},
     prelude::*,
 };
@@ -30,10 +31,17 @@ fn routes(projects: Router, known: Option<KnownPaths>) -> Router {
         signed_in = signed_in.push(Router::with_path("{**rest}").goal(known));
     }
     Router::with_path("ui")
+        .hoop(no_store)
         .push(accounts::guest_router())
         .push(organisations::guest_router())
         .push(configuration::guest_router())
         .push(signed_in)
+}
+
+/// Answers hold tokens and keys: no cache on the way keeps them.
+#[handler]
+async fn no_store(res: &mut Response) {
+    res.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
 /// The description of what is here and nowhere else.

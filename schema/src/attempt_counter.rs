@@ -79,6 +79,19 @@ pub async fn forget(conn: &mut AsyncPgConnection, subject: &Subject) -> QueryRes
     Ok(())
 }
 
+/// Takes one attempt of a subject back.
+///
+/// # Errors
+/// The database fails.
+pub async fn take_back(conn: &mut AsyncPgConnection, subject: &Subject) -> QueryResult<()> {
+    use attempt_counters::attempts;
+    diesel::update(attempt_counters::table.find(&subject.0).filter(attempts.gt(0)))
+        .set(attempts.eq(attempts - 1))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,4 @@
-//! Limits on guessing: passwords, addresses, tokens. Counted before the guess is looked at, so that many at once are many.
+//! Limits on guessing passwords and on asking for mails. Counted before the guess is looked at, so that many at once are many.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -40,7 +40,15 @@ pub async fn count(app: &App, limits: &[Limit]) -> Result<(), ApiError> {
     }
 }
 
-/// Forgets the attempts against a limit: the last one was right.
+/// Takes the last attempt against a limit back: it was right.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn take_back(app: &App, limit: &Limit) -> Result<(), ApiError> {
+    Ok(attempt_counter::take_back(&mut *app.conn().await?, &limit.subject).await?)
+}
+
+/// Forgets the attempts against a limit: the last one was right, and what it was about is settled.
 ///
 /// # Errors
 /// 503 when the database is away.

@@ -100,7 +100,7 @@ impl Claims {
 /// Whether a credential has the form of a session's token, and not that of a key.
 #[must_use]
 pub fn has_form(credential: &str) -> bool {
-    credential.split('.').count() == 3 && !credential.starts_with("CO.") && !credential.starts_with("PRT.")
+    !credential.starts_with("CO.") && !credential.starts_with("PRT.") && credential.split('.').count() == 3
 }
 
 #[cfg(test)]

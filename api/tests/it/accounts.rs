@@ -15,6 +15,7 @@ async fn somebody_signs_up_in_and_out() {
     let made = api.ui("POST", "auth/register", None, Some(registration("ada"))).await;
     assert_eq!((made.status, made.message()), (201, "Registration successful"), "{}", made.body);
     assert_eq!((&made.data()["email"], &made.data()["email_verified"]), (&json!("ada@example.com"), &json!(false)));
+    assert_eq!(made.headers["cache-control"], "no-store");
     assert!(!made.body.to_string().contains("argon2") && !made.body.to_string().contains("password of ada"));
     let again = api.ui("POST", "auth/register", None, Some(registration("ADA"))).await;
     assert_eq!((again.status, again.message()), (400, "email: this email is taken"));

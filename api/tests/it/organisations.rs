@@ -194,6 +194,9 @@ async fn invitations_are_declined_cancelled_and_sent_again() {
     api.close().await;
 }
 
+/// Method, path and body, what who may do it is answered, and who may.
+type Action<'a> = (&'a str, String, Option<Value>, u16, &'a [&'a str]);
+
 /// What each role may do in an organisation that it belongs to; all else is 403.
 #[tokio::test]
 async fn roles_allow_what_they_are_for() {
@@ -206,7 +209,7 @@ async fn roles_allow_what_they_are_for() {
     // Each action with what it answers to who may do it, and the roles that may.
     let (viewer, project_admin, billing, admin) = ("viewer", "project_admin", "billing", "admin");
     let everybody = &[viewer, project_admin, billing, admin];
-    let actions: [(&str, String, Option<Value>, u16, &[&str]); 15] = [
+    let actions: [Action; 15] = [
         ("GET", organisation.clone(), None, 200, everybody),
         ("GET", format!("{organisation}/members"), None, 200, everybody),
         ("GET", format!("{organisation}/projects"), None, 200, &[viewer, project_admin, admin]),

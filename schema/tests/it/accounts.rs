@@ -104,6 +104,9 @@ async fn attempts_are_counted_within_their_window() {
         assert_eq!(counted.len(), 2);
         assert!(counted.iter().all(|counted| counted.attempts == expected && counted.ends_in <= DAY), "{counted:?}");
     }
+    attempt_counter::take_back(&mut conn, &subjects[1]).await.unwrap();
+    let counted = attempt_counter::count(&mut conn, &subjects[1..2], DAY).await.unwrap();
+    assert_eq!(counted[0].attempts, 3, "one of them was right");
     attempt_counter::forget(&mut conn, &subjects[0]).await.unwrap();
     let counted = attempt_counter::count(&mut conn, &subjects[..1], DAY).await.unwrap();
     assert_eq!(counted[0].attempts, 1);

@@ -71,8 +71,11 @@ async fn a_day_is_counted_in_one_index() {
     let lines: Vec<Line> = diesel::sql_query(explain).load(&mut fixture.conn).await.unwrap();
     let plan: String = lines.iter().map(|line| format!("{}\n", line.text)).collect();
     let index = format!("Index Only Scan using events_{}_pkey", today.format("p%Y%m%d"));
-    assert!(plan.contains(&index) && !plan.contains("Seq Scan"), "{plan}");
-    let read =
-        plan.lines().filter(|line| line.contains("Scan using events_") && !line.contains("never executed")).count();
-    assert_eq!(read, 2, "the day's partition, and the one for days without:\n{plan}");
+    // Of the other partitions nothing is read; the one for days that have none is empty.
+    let read: Vec<&str> = plan
+        .lines()
+        .filter(|line| line.contains("Scan") && line.contains(" on events_") && !line.contains("never executed"))
+        .filter(|line| !line.contains(" on events_default"))
+        .collect();
+    assert!(read.len() == 1 && read[0].contains(&index), "{plan}");
 }
