@@ -10,10 +10,12 @@ use posthouse_schema::{
 };
 use posthouse_service::{metrics::Metrics, probes::Checks};
 use posthouse_transform::Transformer;
-use salvo::prelude::*;
+use salvo::{http::HeaderName, prelude::*};
+use secrecy::SecretString;
+use url::Url;
 
 use crate::{
-    auth::KeyCache,
+    auth::{KeyCache, password::Passwords, session::Sessions},
     cache::Cache,
     error::ApiError,
     ingest::source::HttpSource,
@@ -42,6 +44,35 @@ pub struct ApiSettings {
     pub cors_origins: Vec<String>,
     /// How many requests are taken.
     pub limits: LimitSettings,
+    /// Those of accounts.
+    pub accounts: AccountSettings,
+}
+
+/// Settings of accounts.
+#[derive(Debug, Clone)]
+pub struct AccountSettings {
+    /// Whether anybody may make an account.
+    pub is_sign_up_open: bool,
+    /// Where people reach the dashboard: what links in mails begin with.
+    pub public_url: Url,
+    /// What signs access tokens; without it a secret that the instances share in the database.
+    pub access_token_secret: Option<SecretString>,
+    /// The same for refresh tokens.
+    pub refresh_token_secret: Option<SecretString>,
+    /// The header in which a proxy in front names a client's address.
+    pub client_address_header: Option<HeaderName>,
+}
+
+impl Default for AccountSettings {
+    fn default() -> Self {
+        Self {
+            is_sign_up_open: true,
+            public_url: Url::parse("http://127.0.0.1:5005").expect("it is a URL"),
+            access_token_secret: None,
+            refresh_token_secret: None,
+            client_address_header: None,
+        }
+    }
 }
 
 /// What every request shares.
@@ -56,6 +87,10 @@ pub struct App {
     pub limits: Limits,
     /// Keys that were checked lately.
     pub keys: KeyCache,
+    /// Sessions that went on lately, and what signs their tokens.
+    pub sessions: Sessions,
+    /// Takes turns at hashing.
+    pub passwords: Passwords,
     /// Projects that were read lately.
     pub projects: Cache<ProjectId, Arc<Project>>,
     /// Endpoints that were there lately, so that an event to one costs no query.
@@ -83,11 +118,15 @@ impl App {
         let metrics = Metrics::new("api");
         let requests = RequestMetrics::new(&metrics);
         let limits = Limits::new(&queues, settings.limits);
+        let accounts = &settings.accounts;
+        let sessions = Sessions::new(accounts.access_token_secret.clone(), accounts.refresh_token_secret.clone());
         Arc::new(Self {
             pool,
             queues,
             settings,
             limits,
+            sessions,
+            passwords: Passwords::default(),
             keys: KeyCache::default(),
             projects: Cache::new(CACHE_TTL, PROJECTS_MAX),
             endpoints: Cache::new(CACHE_TTL, ENDPOINTS_MAX),

@@ -1,7 +1,7 @@
 //! Why a request failed. The one place where failures meet HTTP: everything below 500 names what the caller can change,
 //! everything above says only that it is our fault, and the cause goes into the log.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use posthouse_schema::{QueryError, deadline, pool::PoolError};
 use salvo::{
@@ -50,6 +50,9 @@ pub enum ApiError {
         /// Seconds until there may be more.
         seconds: u64,
     },
+    /// 429. Tried too often; when to come back.
+    #[error("too many attempts, try again later")]
+    TooManyAttempts(Duration),
     /// 503. Something that we need is away; nothing was accepted.
     #[error("{what} is unavailable, try again")]
     Unavailable {
@@ -88,7 +91,7 @@ impl ApiError {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) | Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooMany { .. } | Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } | Self::Unconfirmed => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooSlow => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -103,6 +106,10 @@ impl ApiError {
             Self::Unavailable { what, cause } => {
                 tracing::error!(what, error = format!("{cause:#}"), "A request could not be served.");
                 res.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::TooManyAttempts(wait) => {
+                let seconds = HeaderValue::from(wait.as_secs().saturating_add(1));
+                res.headers_mut().insert(RETRY_AFTER, seconds);
             }
             _ => {}
         }
@@ -120,7 +127,9 @@ impl From<QueryError> for ApiError {
             | QueryError::BrokenTransactionManager => Self::Unavailable { what: "the database", cause: error.into() },
             // An administrator's shutdown ends statements with this text and no kind of its own.
             QueryError::DatabaseError(Kind::Unknown, info)
-                if info.message().contains("terminating connection") || info.message().contains("closed") =>
+                if ["terminating connection", "closed", "statement timeout"]
+                    .iter()
+                    .any(|text| info.message().contains(text)) =>
             {
                 Self::Unavailable { what: "the database", cause: error.into() }
             }

@@ -1,5 +1,6 @@
 //! The REST API and the job board. Handlers are thin: authorise, parse, check, write or enqueue, reply; SQL is the schema's.
 
+mod accounts;
 pub mod app;
 pub mod auth;
 pub mod board;
@@ -7,6 +8,7 @@ mod body;
 mod cache;
 mod compression;
 pub mod config;
+mod configuration;
 mod conventions;
 mod cors;
 mod deliveries;
@@ -25,6 +27,7 @@ pub mod limits;
 mod meta_events;
 mod metrics;
 mod onboard;
+mod organisations;
 pub mod outbound;
 mod path_parameters;
 mod projects;
@@ -34,4 +37,5 @@ pub mod router;
 pub mod serve;
 mod sources;
 mod subscriptions;
+pub mod ui;
 mod version;

@@ -19,7 +19,7 @@ use crate::{
     cors::Cors,
     deliveries, endpoints, etag, event_types, events, head, health, ingest,
     known_paths::{KnownPaths, Options},
-    limits, meta_events, metrics, onboard, path_parameters, projects, sources, subscriptions,
+    limits, meta_events, metrics, onboard, path_parameters, projects, sources, subscriptions, ui,
 };
 
 /// What this API is for, on the first page of its description.
@@ -33,8 +33,9 @@ fn api() -> Router {
     Router::new().hoop(Options(known.clone())).push(routes.push(Router::with_path("{**rest}").goal(known)))
 }
 
-fn described_api() -> Router {
-    let project = projects::project_router()
+/// The routes of one project, for each path that leads to it.
+fn project() -> Router {
+    projects::project_router()
         .push(endpoints::router())
         .push(subscriptions::router())
         .push(sources::router())
@@ -42,13 +43,16 @@ fn described_api() -> Router {
         .push(onboard::router())
         .push(meta_events::router())
         .push(events::router())
-        .push(deliveries::router());
+        .push(deliveries::router())
+}
+
+fn described_api() -> Router {
     Router::with_path("api/v1")
         .hoop(conventions::content_type)
         .hoop(auth::authenticate)
         .hoop(limits::hold_to_limits)
         .hoop(etag::etag)
-        .push(projects::collection_router().push(project))
+        .push(projects::collection_router().push(project()))
 }
 
 /// The description of all routes.
@@ -79,6 +83,8 @@ pub fn service(app: Arc<App>) -> Service {
         .push(health::router())
         .push(ingest::router())
         .push(api())
+        .push(ui::openapi().into_router("ui/openapi.json"))
+        .push(ui::router(project))
         .push(openapi().into_router("openapi.json"))
         .push(Scalar::new("/openapi.json").title("Posthouse API").into_router("docs"));
     // Handlers read bodies within the limit themselves; this one catches what does not pass through them.

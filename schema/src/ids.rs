@@ -122,6 +122,10 @@ id!(/// A project: a tenant's isolated space.
     ProjectId);
 id!(/// An API key, project or personal.
     ApiKeyId);
+id!(/// An invitation to an organisation.
+    InviteId);
+id!(/// A session: from signing in to signing out.
+    SessionId);
 id!(/// An endpoint of a project.
     EndpointId);
 id!(/// One signing secret of an endpoint.

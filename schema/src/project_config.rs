@@ -135,7 +135,7 @@ pub enum SignatureEncoding {
 }
 
 /// Events about the project itself, sent to a URL of its owner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MetaEventConfig {
     /// Whether they are sent.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod accepting;
+mod accounts;
 mod bad_input;
 mod board;
 mod conventions;
@@ -16,8 +17,11 @@ mod ingest;
 mod limits;
 mod malformed;
 mod meta_events;
+mod mirror;
 mod onboard;
 mod openapi;
+mod organisations;
+mod recovery;
 mod replays;
 mod resources;
 mod sources;
