@@ -25,7 +25,7 @@ pub use run_batch::RunBatch;
 pub use send_email::SendEmail;
 
 /// The name of every queue of the product, in the order in which operators see them.
-pub const QUEUES: [&str; 7] = [
+pub const QUEUES: [&str; 9] = [
     CreateEvent::QUEUE,
     DeliverEvent::QUEUE,
     SendEmail::QUEUE,

@@ -197,19 +197,6 @@ impl Default for SignatureConfig {
     }
 }
 
-impl Default for MetaEventConfig {
-    fn default() -> Self {
-        Self {
-            is_enabled: false,
-            kind: "http".into(),
-            event_type: Some(Vec::new()),
-            url: String::new(),
-            secret: String::new(),
-            pub_sub: None,
-        }
-    }
-}
-
 /// The settings of the live projects among `ids`, each with the routing version before which they did not change.
 ///
 /// # Errors

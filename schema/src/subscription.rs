@@ -77,6 +77,25 @@ pub struct SubscriptionValues {
     pub rate_limit_config: Option<serde_json::Value>,
 }
 
+impl SubscriptionValues {
+    /// Those of a subscription that asks for nothing but these event types.
+    #[must_use]
+    pub fn plain(name: String, endpoint_id: EndpointId, event_types: Vec<String>) -> Self {
+        Self {
+            name,
+            endpoint_id,
+            source_id: None,
+            event_types: TextArray(event_types),
+            filter: None,
+            function: None,
+            delivery_mode: DeliveryMode::AtLeastOnce,
+            alert_config: None,
+            retry_config: None,
+            rate_limit_config: None,
+        }
+    }
+}
+
 /// Which subscriptions to list.
 #[derive(Debug, Clone, Default)]
 pub struct SubscriptionFilter {
@@ -191,16 +210,7 @@ impl Subscription {
             if Self::exists_for(conn, project, endpoint_id).await? {
                 return Ok(false);
             }
-            let values = SubscriptionValues {
-                name: format!("{name}-subscription"),
-                endpoint_id,
-                source_id: None,
-                event_types: TextArray(vec!["*".into()]),
-                delivery_mode: DeliveryMode::AtLeastOnce,
-                alert_config: None,
-                retry_config: None,
-                rate_limit_config: None,
-            };
+            let values = SubscriptionValues::plain(format!("{name}-subscription"), endpoint_id, vec!["*".into()]);
             Self::insert(conn, project, &values).await?;
             Ok(true)
         })

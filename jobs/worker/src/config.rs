@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn weights_are_read_and_ordered() {
         let given = ["deliver_event=8", "create_event=2", "create_event=4"].map(|text| text.parse().unwrap());
-        assert_eq!(QueueWeight::of_all(&given), [4, 8, 1, 1, 1, 1, 1]);
+        assert_eq!(QueueWeight::of_all(&given), [4, 8, 1, 1, 1, 1, 1, 1, 1]);
         for (text, part) in [
             ("deliver_event", "QUEUE=WEIGHT"),
             ("mail=1", "the queues are create_event"),
