@@ -1,3 +1,5 @@
+//! Right and wrong proofs of every kind.
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -75,7 +75,7 @@ pub struct SourceWire {
     pub verifier: VerifierBody,
     /// What an ingest request is answered with.
     pub custom_response: CustomResponseBody,
-    /// `{"twitter": {"crc_verified_at"}}` for the provider `twitter`, else null.
+    /// `{"twitter": {"crc_verified_at"}}` once Twitter has challenged the source, else null.
     pub provider_config: Option<Value>,
     /// Inbound headers that are forwarded although they carry credentials.
     pub forward_headers: Option<Vec<String>>,
@@ -118,8 +118,8 @@ impl SourceWire {
             mask_id: row.mask_id,
             name: row.name,
             kind: row.kind.to_string(),
-            provider_config: (row.provider == "twitter")
-                .then(|| json!({"twitter": {"crc_verified_at": row.crc_verified_at}})),
+            // As recorded: null from when it was made until it is first challenged.
+            provider_config: row.crc_verified_at.map(|at| twitter_config(Some(at))),
             provider: row.provider,
             is_disabled: row.is_disabled,
             verifier: if viewer.is_manager { verifier } else { verifier.redacted() },
@@ -136,14 +136,21 @@ impl SourceWire {
         }
     }
 
-    /// The same in the answer to its making, where lists that were not given are null.
+    /// The same in the answer to its making, where lists that were not given are null, and Twitter's part is there.
     #[must_use]
     pub fn just_made(mut self) -> Self {
+        if self.provider == "twitter" {
+            self.provider_config = Some(twitter_config(None));
+        }
         for list in [&mut self.forward_headers, &mut self.idempotency_keys] {
             *list = list.take().filter(|list| !list.is_empty());
         }
         self
     }
+}
+
+fn twitter_config(crc_verified_at: Option<DateTime<Utc>>) -> Value {
+    json!({"twitter": {"crc_verified_at": crc_verified_at}})
 }
 
 impl CustomResponseBody {
