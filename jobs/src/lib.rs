@@ -13,7 +13,7 @@ mod send_email;
 
 pub use create_event::{CreateEvent, EventTarget};
 pub use deliver_event::DeliverEvent;
-pub use housekeeping::{PurgeExpired, SweepDeliveries};
+pub use housekeeping::{IndexEvents, PurgeExpired, SweepDeliveries};
 pub use job::Job;
 pub use queue::{BackendSettings, JobBackend, QueueError, Queues, Reschedule};
 pub use replay_event::ReplayEvent;
@@ -21,7 +21,7 @@ pub use run_batch::RunBatch;
 pub use send_email::SendEmail;
 
 /// The name of every queue of the product, in the order in which operators see them.
-pub const QUEUES: [&str; 7] = [
+pub const QUEUES: [&str; 8] = [
     CreateEvent::QUEUE,
     DeliverEvent::QUEUE,
     SendEmail::QUEUE,
@@ -29,4 +29,5 @@ pub const QUEUES: [&str; 7] = [
     SweepDeliveries::QUEUE,
     ReplayEvent::QUEUE,
     RunBatch::QUEUE,
+    IndexEvents::QUEUE,
 ];

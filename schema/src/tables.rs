@@ -113,6 +113,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    event_search (id) {
+        project_id -> Uuid,
+        id -> Uuid,
+        document -> Jsonb,
+    }
+}
+
+diesel::table! {
+    event_search_mark (is_only) {
+        is_only -> Bool,
+        stored_at -> Timestamptz,
+        id -> Uuid,
+    }
+}
+
+diesel::table! {
     events (project_id, id) {
         project_id -> Uuid,
         id -> Uuid,
@@ -290,6 +306,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     endpoint_secrets,
     endpoints,
     event_deliveries,
+    event_search,
+    event_search_mark,
     events,
     idempotency_keys,
     leases,
