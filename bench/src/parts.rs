@@ -149,6 +149,7 @@ fn event(project: ProjectId, endpoint: EndpointId) -> AcceptedEvent {
         next_send_time: now + TimeDelta::hours(1),
         description: String::new(),
         acknowledged_at: now,
+        payload: None,
     };
     let event = NewEvent {
         project_id: project,

@@ -187,8 +187,8 @@ impl Subscription {
         .await
     }
 
-    /// Makes the subscription to everything that an endpoint without any gets with the first event for it. `false`: it has
-    /// one, or is gone. Of several at the same instant one makes it.
+    /// Makes the subscription to everything that an endpoint which never had any gets with the first event for it. `false`:
+    /// it has one, or had one that was deleted on purpose, or is gone. Of several at the same instant one makes it.
     ///
     /// # Errors
     /// The database fails.
@@ -197,6 +197,9 @@ impl Subscription {
         project: ProjectId,
         endpoint_id: EndpointId,
     ) -> QueryResult<bool> {
+        if had_any(conn, project, endpoint_id).await? {
+            return Ok(false);
+        }
         conn.transaction::<_, diesel::result::Error, _>(async |conn| {
             let name: Option<String> = endpoints::table
                 .find((project, endpoint_id))
@@ -207,7 +210,7 @@ impl Subscription {
                 .await
                 .optional()?;
             let Some(name) = name else { return Ok(false) };
-            if Self::exists_for(conn, project, endpoint_id).await? {
+            if had_any(conn, project, endpoint_id).await? {
                 return Ok(false);
             }
             let values = SubscriptionValues::plain(format!("{name}-subscription"), endpoint_id, vec!["*".into()]);
@@ -247,4 +250,16 @@ impl Subscription {
                 .await?;
         Ok(deleted == 1)
     }
+}
+
+/// Whether the endpoint has a subscription, or had one.
+async fn had_any(conn: &mut AsyncPgConnection, project: ProjectId, endpoint: EndpointId) -> QueryResult<bool> {
+    let any: Option<SubscriptionId> = subscriptions::table
+        .filter(subscriptions::project_id.eq(project))
+        .filter(subscriptions::endpoint_id.eq(endpoint))
+        .select(subscriptions::id)
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(any.is_some())
 }

@@ -155,6 +155,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    event_search (id) {
+        project_id -> Uuid,
+        id -> Uuid,
+        document -> Jsonb,
+    }
+}
+
+diesel::table! {
+    event_search_mark (is_only) {
+        is_only -> Bool,
+        stored_at -> Timestamptz,
+        id -> Uuid,
+    }
+}
+
+diesel::table! {
     events (project_id, id) {
         project_id -> Uuid,
         id -> Uuid,
@@ -396,6 +412,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     event_day_counts,
     event_deliveries,
     event_types,
+    event_search,
+    event_search_mark,
     events,
     idempotency_keys,
     instance_secrets,

@@ -123,12 +123,8 @@ impl Api {
         organisation::set_member(&mut conn, operators, instance, Role::InstanceAdmin).await.unwrap();
         let (_, instance_key) =
             ApiKey::insert(&mut conn, Owner::User(instance), "board", Role::InstanceAdmin, None).await.unwrap();
-        // Another test of the process may have been first.
-        let _installed = rustls::crypto::ring::default_provider().install_default();
-        let rules = Rules::with_allowed(vec!["127.0.0.1/32".parse::<AddressRule>().unwrap()]);
-        let outbound = Outbound::new(Way::Direct(Arc::new(rules))).unwrap();
         let settings = ApiSettings { body_bytes_max: BODY_BYTES_MAX, ..settings };
-        let app = App::new(database.pool(), queues.queues(), Arc::new(Checks::new()), settings, outbound);
+        let app = App::new(database.pool(), queues.queues(), Arc::new(Checks::new()), settings, outbound());
         let mut api = Self {
             service: router::service(Arc::clone(&app)),
             board: board::service(app),
@@ -162,9 +158,10 @@ impl Api {
 
     /// Another instance over the same database and queues, with caches of its own.
     pub fn another(&self) -> Service {
-        let settings = ApiSettings { body_bytes_max: BODY_BYTES_MAX, accounts: accounts() };
-        let app = App::new(self.database.pool(), self.queues.queues(), Arc::new(Checks::new()), settings);
-        router::service(app)
+        let settings =
+            ApiSettings { body_bytes_max: BODY_BYTES_MAX, accounts: accounts(), ..ApiSettings::default() };
+        let (pool, queues) = (self.database.pool(), self.queues.queues());
+        router::service(App::new(pool, queues, Arc::new(Checks::new()), settings, outbound()))
     }
 
     /// Asks a dashboard route, with a token or a key or without.
@@ -344,6 +341,7 @@ impl Api {
             next_send_time: event_id.created_at(),
             description: String::new(),
             acknowledged_at: event_id.created_at(),
+            payload: None,
         };
         let id = delivery.id;
         let accepted = vec![AcceptedEvent { event, deliveries: vec![delivery] }];
@@ -384,6 +382,14 @@ pub async fn ask(service: &Service, method: &str, path: &str, token: Option<&str
         request = request.add_header("content-type", "application/json", true).body(body.to_string());
     }
     answer(request.send(service).await).await
+}
+
+/// Direct requests, to loopback too.
+fn outbound() -> Outbound {
+    // Another test of the process may have been first.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    let rules = Rules::with_allowed(vec!["127.0.0.1/32".parse::<AddressRule>().unwrap()]);
+    Outbound::new(Way::Direct(Arc::new(rules))).unwrap()
 }
 
 fn builder(method: &str, url: &str) -> RequestBuilder {

@@ -13,3 +13,5 @@ mod migrations;
 mod operations;
 mod partitions;
 mod plans;
+mod reads;
+mod searches;

@@ -136,7 +136,7 @@ pub(super) async fn matched(
     Ok((matched, projects.iter().map(|(project, snapshot)| (*project, snapshot.version)).collect()))
 }
 
-/// Gives endpoints that are sent an event and have no subscription one to everything; returns their projects.
+/// Gives endpoints that are sent an event and never had a subscription one to everything; returns their projects.
 async fn subscribe_lonely(
     conn: &mut PooledConnection,
     routes: &HashMap<ProjectId, HashMap<EventTarget, Routes>>,
