@@ -114,7 +114,13 @@ pub struct App {
 impl App {
     /// Shared state over these services.
     #[must_use]
-    pub fn new(pool: Pool, queues: Queues, checks: Arc<Checks>, settings: ApiSettings, outbound: Outbound) -> Arc<Self> {
+    pub fn new(
+        pool: Pool,
+        queues: Queues,
+        checks: Arc<Checks>,
+        settings: ApiSettings,
+        outbound: Outbound,
+    ) -> Arc<Self> {
         let metrics = Metrics::new("api");
         let requests = RequestMetrics::new(&metrics);
         let limits = Limits::new(&queues, settings.limits);

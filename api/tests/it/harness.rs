@@ -158,8 +158,7 @@ impl Api {
 
     /// Another instance over the same database and queues, with caches of its own.
     pub fn another(&self) -> Service {
-        let settings =
-            ApiSettings { body_bytes_max: BODY_BYTES_MAX, accounts: accounts(), ..ApiSettings::default() };
+        let settings = ApiSettings { body_bytes_max: BODY_BYTES_MAX, accounts: accounts(), ..ApiSettings::default() };
         let (pool, queues) = (self.database.pool(), self.queues.queues());
         router::service(App::new(pool, queues, Arc::new(Checks::new()), settings, outbound()))
     }

@@ -104,7 +104,8 @@ impl Serving {
 }
 
 fn all(serving: &Serving, deliveries_max: usize, shares: [Option<Share>; QUEUES.len()]) -> Vec<BoxFuture<'static, ()>> {
-    let [creating, delivering, mailing, purging, sweeping, replaying, batching, onboarding, announcing, indexing] = shares;
+    let [creating, delivering, mailing, purging, sweeping, replaying, batching, onboarding, announcing, indexing] =
+        shares;
     vec![
         serving.worker(CREATIONS_MAX, creating, handlers::create_event),
         serving.worker(deliveries_max, delivering, handlers::deliver_event),
