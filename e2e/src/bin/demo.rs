@@ -158,7 +158,7 @@ async fn run(Arguments { folder, command }: Arguments) -> Result<ExitCode> {
         Command::Contract { known, command } => {
             unless(interrupted, async {
                 install_missing(&[Program::POSTGRES, Program::REDIS], &mut |line| eprintln!("{line}")).await?;
-                let agrees = contract::run(&root, &contract::Options { known, command }).await?;
+                let agrees = Box::pin(contract::run(&root, &contract::Options { known, command })).await?;
                 Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
             })
             .await
