@@ -11,7 +11,12 @@ use posthouse_schema::{
 use posthouse_service::{metrics::Metrics, probes::Checks};
 use salvo::prelude::*;
 
-use crate::{auth::KeyCache, cache::Cache, error::ApiError, metrics::RequestMetrics};
+use crate::{
+    auth::{KeyCache, PortalCache},
+    cache::Cache,
+    error::ApiError,
+    metrics::RequestMetrics,
+};
 
 /// How long a configuration may be remembered: what changes elsewhere is seen here within this time.
 pub const CACHE_TTL: Duration = Duration::from_secs(5);
@@ -23,6 +28,8 @@ const ENDPOINTS_MAX: usize = 100_000;
 pub struct ApiSettings {
     /// Most bytes of a request's body.
     pub body_bytes_max: usize,
+    /// Where people reach this service, without a slash at its end; empty makes links relative.
+    pub public_url: String,
 }
 
 /// What every request shares.
@@ -35,6 +42,8 @@ pub struct App {
     pub settings: ApiSettings,
     /// Keys that were checked lately.
     pub keys: KeyCache,
+    /// Portal links and their credentials that were checked lately.
+    pub portal: PortalCache,
     /// Projects that were read lately.
     pub projects: Cache<ProjectId, Arc<Project>>,
     /// Endpoints that were there lately, so that an event to one costs no query.
@@ -58,6 +67,7 @@ impl App {
             queues,
             settings,
             keys: KeyCache::default(),
+            portal: PortalCache::default(),
             projects: Cache::new(CACHE_TTL, PROJECTS_MAX),
             endpoints: Cache::new(CACHE_TTL, ENDPOINTS_MAX),
             checks,

@@ -32,4 +32,7 @@ pub struct Config {
     /// Most bytes of a request's body.
     #[arg(long, env = "POSTHOUSE_API_BODY_BYTES_MAX", default_value_t = 1_048_576, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1_024..=104_857_600))]
     pub body_bytes_max: usize,
+    /// Where customers reach this service: the beginning of the URLs of portal links. Without it they are relative.
+    #[arg(long, env = "POSTHOUSE_API_PUBLIC_URL")]
+    pub public_url: Option<url::Url>,
 }

@@ -14,17 +14,24 @@ use salvo::{
 };
 
 use crate::{
-    app::App, auth, conventions, deliveries, endpoints, events, health, known_paths::KnownPaths, metrics, projects,
-    sources, subscriptions,
+    app::App, auth, conventions, deliveries, endpoints, events, health, known_paths::KnownPaths, metrics, portal,
+    portal_links, projects, sources, subscriptions,
 };
 
 /// What this API is for, on the first page of its description.
 const DESCRIPTION: &str = "Send events, and Posthouse delivers them as signed webhooks to the endpoints that subscribed. \
     Authenticate with `Authorization: Bearer <key>`. Every answer is `{\"status\", \"message\", \"data\"}`.";
 
+/// What the portal's routes are for.
+const PORTAL_DESCRIPTION: &str = "What the holder of a portal link can do. Authenticate with `Authorization: Bearer <token>`: \
+    the link's token, or a key of it. Only the endpoints that the link opens, and what belongs to them, can be reached.";
+
 /// Routes below `/api/v1`, which need credentials.
 fn api() -> Router {
-    let routes = described_api();
+    with_known_paths(described_api())
+}
+
+fn with_known_paths(routes: Router) -> Router {
     let known = KnownPaths::of(&OpenApi::new("", "").merge_router(&routes));
     routes.push(Router::with_path("{**rest}").goal(known))
 }
@@ -35,7 +42,8 @@ fn described_api() -> Router {
         .push(subscriptions::router())
         .push(sources::router())
         .push(events::router())
-        .push(deliveries::router());
+        .push(deliveries::router())
+        .push(portal_links::router());
     Router::with_path("api/v1")
         .hoop(conventions::content_type)
         .hoop(auth::authenticate)
@@ -53,6 +61,18 @@ pub fn openapi() -> OpenApi {
         .merge_router(&Router::new().push(health::router()).push(described_api()))
 }
 
+/// The description of the portal's routes. It is a document of its own, since its operations are those of the API.
+#[must_use]
+pub fn portal_openapi() -> OpenApi {
+    let info = Info::new("Posthouse portal", env!("CARGO_PKG_VERSION"))
+        .description(PORTAL_DESCRIPTION)
+        .license(License::new("Apache-2.0"));
+    OpenApi::with_info(info)
+        .add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
+        .security([SecurityRequirement::new("bearer", Vec::<String>::new())])
+        .merge_router(&portal::router())
+}
+
 /// The whole service.
 #[must_use]
 pub fn service(app: Arc<App>) -> Service {
@@ -65,7 +85,9 @@ pub fn service(app: Arc<App>) -> Service {
         .hoop(metrics::observe)
         .push(health::router())
         .push(api())
+        .push(with_known_paths(portal::router()))
         .push(openapi().into_router("openapi.json"))
+        .push(portal_openapi().into_router("portal-openapi.json"))
         .push(Scalar::new("/openapi.json").title("Posthouse API").into_router("docs"));
     // Handlers read bodies within the limit themselves; this one catches what does not pass through them.
     let router = router.hoop(salvo::http::request::SecureMaxSize(limit.saturating_add(1)));

@@ -21,7 +21,10 @@ use crate::{
 pub async fn serve(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let backing = Backing::connect(&config.database, &config.redis, Purpose::General).await?;
     let checks = Arc::new(backing.checks());
-    let settings = ApiSettings { body_bytes_max: config.body_bytes_max };
+    let settings = ApiSettings {
+        body_bytes_max: config.body_bytes_max,
+        public_url: config.public_url.map(|url| url.as_str().trim_end_matches('/').to_string()).unwrap_or_default(),
+    };
     let app = App::new(backing.pool, backing.queues, checks, settings);
     let acceptor = TcpListener::new(config.listen)
         .try_bind()

@@ -17,10 +17,11 @@ use salvo::prelude::*;
 
 use self::wire::{AttemptWire, DeliveryWire};
 use crate::{
-    auth::{Need, authorized},
+    auth::{Access, Need, scoped},
     endpoints::wire::EndpointWire,
     error::{ApiError, ApiResult},
     query::{self, Paged},
+    redaction,
     reply::Reply,
 };
 
@@ -43,12 +44,14 @@ pub fn router() -> Router {
 /// `startDate` and `endDate` (the last seven days where they are missing), `sort`, and the page.
 #[endpoint(tags("Event Deliveries"), operation_id = "GetEventDeliveriesPaged")]
 pub async fn list_deliveries(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<DeliveryWire>> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
-    let mut filter = filter(req)?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
+    let mut filter = filter(req, &access)?;
     let page = query::page::<EventDeliveryId>(req)?;
     let mut conn = app.conn().await?;
     if let Some(key) = query::one(req, "idempotencyKey") {
-        let owner = event::owner_of_key(&mut conn, project.id, &key).await?;
+        // A portal cannot tell a key that nobody used from one of somebody else.
+        let nobody = access.is_portal().then_some(EventId::NONE);
+        let owner = event::owner_of_key(&mut conn, project.id, &key).await?.or(nobody);
         filter.event_id = Some(owner.ok_or_else(|| ApiError::invalid("event not found"))?);
     }
     let rows = event_delivery::list(&mut conn, project.id, &filter, &page).await?;
@@ -59,12 +62,12 @@ pub async fn list_deliveries(req: &mut Request, depot: &mut Depot) -> ApiResult<
         let endpoint = endpoints
             .remove(&row.endpoint_id)
             .inspect(|endpoint| drop(endpoints.insert(row.endpoint_id, endpoint.clone())));
-        DeliveryWire::new(row, event, endpoint)
+        redaction::delivery(&access, DeliveryWire::new(row, event, endpoint))
     };
     Ok(Reply::ok("Event deliveries fetched successfully", Paged::new(&page, rows, |row| row.id.to_string(), show)))
 }
 
-fn filter(req: &Request) -> Result<DeliveryFilter, ApiError> {
+fn filter(req: &Request, access: &Access) -> Result<DeliveryFilter, ApiError> {
     let status = |word: &String| {
         DeliveryStatus::parse(word).ok_or_else(|| {
             let known: Vec<&str> = DeliveryStatus::ALL.iter().map(|status| status.as_str()).collect();
@@ -74,7 +77,7 @@ fn filter(req: &Request) -> Result<DeliveryFilter, ApiError> {
     let (from, to) = query::window(req, chrono::Utc::now())?;
     Ok(DeliveryFilter {
         event_id: query::ids(req, "eventId")?.into_iter().next(),
-        endpoint_ids: query::ids(req, "endpointId")?,
+        endpoint_ids: access.endpoints(query::ids(req, "endpointId")?)?,
         subscription_id: query::ids(req, "subscriptionId")?.into_iter().next(),
         event_type: query::one(req, "eventType").or_else(|| query::one(req, "event_type")),
         statuses: query::list(req, "status").iter().map(status).collect::<Result<_, _>>()?,
@@ -86,12 +89,13 @@ fn filter(req: &Request) -> Result<DeliveryFilter, ApiError> {
 /// Reads an event delivery
 #[endpoint(tags("Event Deliveries"), operation_id = "GetEventDelivery")]
 pub async fn get_delivery(req: &mut Request, depot: &mut Depot) -> ApiResult<DeliveryWire> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     let mut conn = app.conn().await?;
-    let row = find(req, &mut conn, project.id).await?.ok_or(ApiError::NotFound("event delivery not found"))?;
+    let row = find(req, &mut conn, project.id, &access).await?.ok_or(ApiError::NotFound("event delivery not found"))?;
     let (events, mut endpoints) = around(&mut conn, project.id, std::slice::from_ref(&row)).await?;
     let (event, endpoint) = (events.get(&row.event_id), endpoints.remove(&row.endpoint_id));
-    Ok(Reply::ok("Event Delivery fetched successfully", DeliveryWire::new(row, event, endpoint)))
+    let wire = redaction::delivery(&access, DeliveryWire::new(row, event, endpoint));
+    Ok(Reply::ok("Event Delivery fetched successfully", wire))
 }
 
 /// Lists a delivery's attempts
@@ -99,37 +103,40 @@ pub async fn get_delivery(req: &mut Request, depot: &mut Depot) -> ApiResult<Del
 /// The newest ten, the oldest of them first.
 #[endpoint(tags("Delivery Attempts"), operation_id = "GetDeliveryAttempts")]
 pub async fn list_attempts(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<AttemptWire>> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     let mut conn = app.conn().await?;
-    let delivery =
-        find(req, &mut conn, project.id).await?.ok_or_else(|| ApiError::invalid("event delivery not found"))?;
+    let delivery = find(req, &mut conn, project.id, &access)
+        .await?
+        .ok_or_else(|| ApiError::invalid("event delivery not found"))?;
     let rows = delivery_attempt::list(&mut conn, project.id, delivery.id, ATTEMPTS_MAX).await?;
-    Ok(Reply::ok("Event delivery attempts fetched successfully", rows.into_iter().map(AttemptWire::from).collect()))
+    let shown = rows.into_iter().map(|row| redaction::attempt(&access, row.into())).collect();
+    Ok(Reply::ok("Event delivery attempts fetched successfully", shown))
 }
 
 /// Reads a delivery attempt
 #[endpoint(tags("Delivery Attempts"), operation_id = "GetDeliveryAttempt")]
 pub async fn get_attempt(req: &mut Request, depot: &mut Depot) -> ApiResult<AttemptWire> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     let not_found = || ApiError::invalid("event delivery attempt not found");
     let id: DeliveryAttemptId =
         req.param::<String>("attempt_id").and_then(|id| id.parse().ok()).ok_or_else(not_found)?;
     let mut conn = app.conn().await?;
-    let delivery = find(req, &mut conn, project.id).await?.ok_or_else(not_found)?;
+    let delivery = find(req, &mut conn, project.id, &access).await?.ok_or_else(not_found)?;
     let row = delivery_attempt::find(&mut conn, project.id, delivery.id, id).await?.ok_or_else(not_found)?;
-    Ok(Reply::ok("Event delivery attempt fetched successfully", row.into()))
+    Ok(Reply::ok("Event delivery attempt fetched successfully", redaction::attempt(&access, row.into())))
 }
 
 async fn find(
     req: &Request,
     conn: &mut PooledConnection,
     project: ProjectId,
+    access: &Access,
 ) -> Result<Option<EventDelivery>, ApiError> {
     let id: Option<EventDeliveryId> = req.param::<String>("delivery_id").and_then(|id| id.parse().ok());
-    match id {
-        Some(id) => Ok(EventDelivery::find(conn, project, id).await?),
-        None => Ok(None),
-    }
+    let Some(id) = id else { return Ok(None) };
+    let found = EventDelivery::find(conn, project, id).await?;
+    found.iter().try_for_each(|row| access.admit(row.endpoint_id))?;
+    Ok(found)
 }
 
 type Around = (HashMap<EventId, Event>, HashMap<EndpointId, EndpointWire>);

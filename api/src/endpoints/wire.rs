@@ -156,6 +156,13 @@ impl EndpointWire {
         Self { secrets: Some(own), authentication: row.authentication.clone().map(redact), ..Self::bare(row) }
     }
 
+    /// Says that there are secrets, and not which.
+    pub fn hide_secrets(&mut self) {
+        for secret in self.secrets.iter_mut().flatten() {
+            secret.value = "***".into();
+        }
+    }
+
     /// The endpoint without secrets and credentials.
     fn bare(row: Endpoint) -> Self {
         Self {

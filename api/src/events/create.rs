@@ -5,11 +5,11 @@ use posthouse_schema::{endpoint::Endpoint, ids::EndpointId};
 use salvo::prelude::*;
 
 use super::{
-    accept::{Content, NO_DATA, NO_EVENT_TYPE, enqueue, missing},
+    accept::{Content, NO_DATA, NO_EVENT_TYPE, enqueue, is_blank, missing},
     wire::CreateEventBody,
 };
 use crate::{
-    auth::{Need, authorized},
+    auth::{Need, scoped},
     body::read_json,
     error::{ApiError, ApiResult},
     reply::{NoData, Reply},
@@ -21,9 +21,14 @@ use crate::{
 /// `X-Posthouse-Event-ID` of the answer names the event.
 #[endpoint(tags("Events"), operation_id = "CreateEndpointEvent", request_body = CreateEventBody)]
 pub async fn create_event(req: &mut Request, depot: &mut Depot, res: &mut Response) -> ApiResult<NoData> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let body: CreateEventBody = read_json(req, &app).await?;
     let endpoint_id = target(&body)?;
+    access.admit(endpoint_id)?;
+    if access.is_portal() && !is_blank(body.idempotency_key.as_ref()) {
+        // Keys are one space for the project: a customer could claim one that an event for others is to have.
+        return Err(ApiError::invalid("idempotency_key: a portal link cannot set one"));
+    }
     let content = Content {
         event_type: body.event_type,
         data: body.data,

@@ -12,15 +12,16 @@ use posthouse_schema::{
 };
 use salvo::prelude::*;
 
+pub use self::create::create_event;
 use self::{
-    create::create_event,
     fanout::{broadcast_event, fanout_event},
     wire::EventWire,
 };
 use crate::{
-    auth::{Need, authorized},
+    auth::{Need, scoped},
     error::{ApiError, ApiResult},
     query::{self, Paged},
+    redaction,
     reply::Reply,
 };
 
@@ -40,7 +41,7 @@ pub fn router() -> Router {
 /// they are missing), `sort`, and the page.
 #[endpoint(tags("Events"), operation_id = "GetEventsPaged")]
 pub async fn list_events(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<EventWire>> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     for unsupported in ["query", "body"] {
         if query::one(req, unsupported).is_some() {
             return Err(ApiError::invalid(format!("{unsupported}: this version does not search events")));
@@ -49,22 +50,24 @@ pub async fn list_events(req: &mut Request, depot: &mut Depot) -> ApiResult<Page
     let (from, to) = query::window(req, chrono::Utc::now())?;
     let filter = EventFilter {
         source_ids: query::ids(req, "sourceId")?,
-        endpoint_ids: query::ids(req, "endpointId")?,
+        endpoint_ids: access.endpoints(query::ids(req, "endpointId")?)?,
         idempotency_key: query::one(req, "idempotencyKey"),
         from: Some(from),
         to: Some(to),
     };
     let page = query::page::<EventId>(req)?;
     let rows = event::list(&mut *app.conn().await?, project.id, &filter, &page).await?;
-    Ok(Reply::ok("App events fetched successfully", Paged::new(&page, rows, |row| row.id.to_string(), EventWire::from)))
+    let show = |row: Event| redaction::event(&access, row.into());
+    Ok(Reply::ok("App events fetched successfully", Paged::new(&page, rows, |row| row.id.to_string(), show)))
 }
 
 /// Reads an event
 #[endpoint(tags("Events"), operation_id = "GetEndpointEvent")]
 pub async fn get_event(req: &mut Request, depot: &mut Depot) -> ApiResult<EventWire> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     let not_found = || ApiError::NotFound("event not found");
     let id: EventId = req.param::<String>("event_id").and_then(|id| id.parse().ok()).ok_or_else(not_found)?;
     let row = Event::find(&mut *app.conn().await?, project.id, id).await?.ok_or_else(not_found)?;
-    Ok(Reply::ok("Endpoint event fetched successfully", row.into()))
+    access.admit_any(&row.endpoint_ids)?;
+    Ok(Reply::ok("Endpoint event fetched successfully", redaction::event(&access, row.into())))
 }

@@ -42,9 +42,9 @@ pub fn collection_router() -> Router {
 /// Query: `orgID`, or the header `X-Organisation-Id`. A project key lists its own organisation's.
 #[endpoint(tags("Projects"), operation_id = "GetProjects")]
 pub async fn list_projects(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<ProjectWire>> {
-    let app = app(depot)?;
+    let (app, caller) = (app(depot)?, caller(depot)?);
     let organisation = organisation(req, &app).await?;
-    match caller(depot)? {
+    match caller {
         // A project key opens one project, and sees no other.
         Caller::Project { project, .. } => {
             let own = app.project(project).await?.filter(|own| own.organisation_id == organisation);
@@ -67,9 +67,9 @@ pub async fn list_projects(req: &mut Request, depot: &mut Depot) -> ApiResult<Ve
 /// Needs a personal key of an organisation's administrator. The key is shown only in this answer.
 #[endpoint(tags("Projects"), operation_id = "CreateProject", request_body = ProjectBody)]
 pub async fn create_project(req: &mut Request, depot: &mut Depot) -> ApiResult<NewProjectWire> {
-    let app = app(depot)?;
+    let (app, caller) = (app(depot)?, caller(depot)?);
     let organisation_id = organisation(req, &app).await?;
-    let Caller::User { user } = caller(depot)? else { return Err(ApiError::Forbidden("Unauthorized")) };
+    let Caller::User { user } = caller else { return Err(ApiError::Forbidden("Unauthorized")) };
     match role(&app, organisation_id, user).await? {
         Some(Role::InstanceAdmin | Role::OrganisationAdmin) => {}
         _ => return Err(ApiError::Forbidden("Unauthorized")),

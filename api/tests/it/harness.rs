@@ -7,7 +7,10 @@ use posthouse_api::{
     app::{ApiSettings, App},
     board, router,
 };
-use posthouse_jobs::{CreateEvent, Job as _, queue::testing::TestQueues};
+use posthouse_jobs::{
+    CreateEvent, Job as _,
+    queue::{JobState, testing::TestQueues},
+};
 use posthouse_schema::{
     api_key::{ApiKey, Owner},
     ids::OrganisationId,
@@ -69,7 +72,7 @@ impl Api {
         organisation::set_member(&mut conn, organisation, user, Role::OrganisationAdmin).await.unwrap();
         let (_, personal) =
             ApiKey::insert(&mut conn, Owner::User(user), "mine", Role::OrganisationAdmin, None).await.unwrap();
-        let settings = ApiSettings { body_bytes_max: BODY_BYTES_MAX };
+        let settings = ApiSettings { body_bytes_max: BODY_BYTES_MAX, public_url: "https://hooks.example.com".into() };
         let app = App::new(database.pool(), queues.queues(), Arc::new(Checks::new()), settings);
         let mut api = Self {
             service: router::service(Arc::clone(&app)),
@@ -162,9 +165,20 @@ impl Api {
 
     /// The payloads that wait in the queue of new events.
     pub async fn queued_events(&self) -> Vec<CreateEvent> {
-        let page =
-            self.queues.view(CreateEvent::QUEUE).page(posthouse_jobs::queue::JobState::Ready, 0, 100).await.unwrap();
+        let page = self.queues.view(CreateEvent::QUEUE).page(JobState::Ready, 0, 100).await.unwrap();
         page.iter().map(|job| serde_json::from_slice(&job.payload).unwrap()).collect()
+    }
+
+    /// The payloads of all jobs that wait, whatever their queue.
+    pub async fn queued_jobs(&self) -> Vec<String> {
+        let mut jobs = Vec::new();
+        for queue in posthouse_jobs::QUEUES {
+            for state in [JobState::Ready, JobState::Delayed] {
+                let page = self.queues.view(queue).page(state, 0, 1_000).await.unwrap();
+                jobs.extend(page.iter().map(|job| String::from_utf8_lossy(&job.payload).into_owned()));
+            }
+        }
+        jobs
     }
 
     pub async fn close(self) {
