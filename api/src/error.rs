@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use posthouse_schema::{QueryError, pool::PoolError};
+use posthouse_schema::{QueryError, deadline, pool::PoolError};
 use salvo::{
     http::header::{HeaderValue, RETRY_AFTER},
     oapi::{Components, EndpointOutRegister, Operation, ToSchema},
@@ -48,6 +48,12 @@ pub enum ApiError {
         #[source]
         cause: anyhow::Error,
     },
+    /// 503. The event is queued, and whether it is stored could not be learned in time.
+    #[error("the event is queued, but it could not be confirmed in time that it is stored")]
+    Unconfirmed,
+    /// 504. A list or a search would have taken too long, and was ended.
+    #[error("Search took too long. Narrow the time range or search term.")]
+    TooSlow,
     /// 500. The cause is logged and never sent.
     #[error("internal server error")]
     Internal(#[source] anyhow::Error),
@@ -71,7 +77,8 @@ impl ApiError {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable { .. } | Self::Unconfirmed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooSlow => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -95,6 +102,7 @@ impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
         use posthouse_schema::DatabaseErrorKind as Kind;
         match &error {
+            _ if deadline::has_passed(&error) => Self::TooSlow,
             QueryError::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _)
             | QueryError::BrokenTransactionManager => Self::Unavailable { what: "the database", cause: error.into() },
             // An administrator's shutdown ends statements with this text and no kind of its own.
@@ -133,6 +141,7 @@ impl EndpointOutRegister for ApiError {
             ("415", "The body is not JSON."),
             ("500", "Our fault; the cause is logged."),
             ("503", "The database or the queue is unavailable; nothing was accepted."),
+            ("504", "A list or a search took too long, and was ended."),
         ] {
             let response = salvo::oapi::Response::new(text).add_content("application/json", schema.clone());
             operation.responses.insert(code, response);

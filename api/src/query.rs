@@ -7,7 +7,7 @@ use posthouse_schema::page::{Direction, Page, PageRequest, Sort};
 use salvo::{oapi::ToSchema, prelude::*};
 use serde::Serialize;
 
-use crate::error::ApiError;
+use crate::{body::bounded, error::ApiError};
 
 const PER_PAGE_DEFAULT: u32 = 20;
 /// Rows of a page: more are asked for by paging.
@@ -23,6 +23,16 @@ pub fn list(req: &Request, key: &str) -> Vec<String> {
 /// The first value of a key that is not blank.
 pub fn one(req: &Request, key: &str) -> Option<String> {
     list(req, key).into_iter().next()
+}
+
+/// The first value of a key that is not blank, where it can be a stored text.
+///
+/// # Errors
+/// 400 naming the key.
+pub fn text(req: &Request, key: &'static str) -> Result<Option<String>, ApiError> {
+    let text = one(req, key);
+    text.iter().try_for_each(|text| bounded(key, text))?;
+    Ok(text)
 }
 
 /// The ids of a key. One that is no id matches nothing: it stays in the list as an impossible one.
@@ -49,8 +59,8 @@ pub fn page<Id: Copy + FromStr>(req: &Request) -> Result<PageRequest<Id>, ApiErr
         None | Some(Err(_)) => PER_PAGE_DEFAULT,
         Some(Ok(number)) => u32::try_from(number)
             .ok()
-            .filter(|number| (1..=PER_PAGE_MAX).contains(number))
-            .ok_or_else(|| ApiError::invalid(format!("perPage: {number} is not between 1 and {PER_PAGE_MAX}")))?,
+            .filter(|number| *number <= PER_PAGE_MAX)
+            .ok_or_else(|| ApiError::invalid(format!("perPage: {number} is not between 0 and {PER_PAGE_MAX}")))?,
     };
     let direction = match one(req, "direction").as_deref() {
         None | Some("next") => Direction::Next,
@@ -127,9 +137,11 @@ impl<T: ToSchema + 'static> Paged<T> {
         id: impl Fn(&Row) -> String,
         mut wire: impl FnMut(Row) -> T,
     ) -> Self {
-        let first = page.rows.first().map(&id).unwrap_or_default();
+        // A page of no rows still tells where the list begins.
+        let first =
+            page.rows.first().or(page.next.as_ref().filter(|_| request.per_page == 0)).map(&id).unwrap_or_default();
         // With fewer than two rows read there is nothing to go on to.
-        let last = if page.rows.len() < 2 && page.next.is_none() {
+        let last = if request.per_page == 0 || page.rows.len() < 2 && page.next.is_none() {
             String::new()
         } else {
             page.next.as_ref().or(page.rows.last()).map(&id).unwrap_or_default()

@@ -1,5 +1,7 @@
 //! The envelope of every answer, contract section 1.3: `{"status", "message", "data"}`.
 
+use std::borrow::Cow;
+
 use salvo::{
     http::header::{CONTENT_TYPE, HeaderValue},
     oapi::{Components, EndpointOutRegister, Operation, RefOr, Schema, ToSchema},
@@ -11,24 +13,24 @@ use serde::Serialize;
 #[derive(Debug)]
 pub struct Reply<T> {
     code: StatusCode,
-    message: &'static str,
+    message: Cow<'static, str>,
     data: T,
 }
 
 impl<T> Reply<T> {
     /// 200.
-    pub const fn ok(message: &'static str, data: T) -> Self {
-        Self { code: StatusCode::OK, message, data }
+    pub fn ok(message: impl Into<Cow<'static, str>>, data: T) -> Self {
+        Self { code: StatusCode::OK, message: message.into(), data }
     }
 
     /// 201.
-    pub const fn created(message: &'static str, data: T) -> Self {
-        Self { code: StatusCode::CREATED, message, data }
+    pub fn created(message: impl Into<Cow<'static, str>>, data: T) -> Self {
+        Self { code: StatusCode::CREATED, message: message.into(), data }
     }
 
     /// 202.
-    pub const fn accepted(message: &'static str, data: T) -> Self {
-        Self { code: StatusCode::ACCEPTED, message, data }
+    pub fn accepted(message: impl Into<Cow<'static, str>>, data: T) -> Self {
+        Self { code: StatusCode::ACCEPTED, message: message.into(), data }
     }
 }
 
@@ -72,7 +74,7 @@ pub fn render<T: Serialize>(res: &mut Response, code: StatusCode, body: &T) {
 #[async_trait]
 impl<T: Serialize + Send + Sync> Writer for Reply<T> {
     async fn write(self, _req: &mut Request, _depot: &mut Depot, res: &mut Response) {
-        render(res, self.code, &Envelope { status: true, message: self.message, data: &self.data });
+        render(res, self.code, &Envelope { status: true, message: &self.message, data: &self.data });
     }
 }
 

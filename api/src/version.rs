@@ -18,11 +18,14 @@ pub struct Version {
 }
 
 impl Version {
+    /// What the newest clients expect.
+    pub const NEWEST: Self = Self { has_text_durations: false, has_old_names: false };
+
     /// The version that the request asks for.
     #[must_use]
     pub fn of(req: &Request) -> Self {
         let Some(text) = req.header::<String>("x-convoy-version").filter(|text| !text.is_empty()) else {
-            return Self { has_text_durations: false, has_old_names: false };
+            return Self::NEWEST;
         };
         let date = NaiveDate::parse_from_str(&text, "%Y-%m-%d").unwrap_or(NaiveDate::MIN);
         let is_before = |year, month| NaiveDate::from_ymd_opt(year, month, 1).is_some_and(|change| date < change);

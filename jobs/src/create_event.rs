@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use posthouse_schema::ids::{EndpointId, EventId, ProjectId, SourceId};
+use posthouse_schema::ids::{EndpointId, EventId, ProjectId, SourceId, SubscriptionId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -58,6 +58,13 @@ pub enum EventTarget {
     },
     /// Every matching subscription of the project.
     Broadcast,
+    /// The endpoint with a URL that was given with the event.
+    Dynamic {
+        /// The URL.
+        url: String,
+        /// The endpoint's subscription, which was found or made when the event was accepted.
+        subscription_id: SubscriptionId,
+    },
     /// Every subscription of the source it came in by.
     Source {
         /// The source.
@@ -92,9 +99,14 @@ mod tests {
     #[test]
     fn every_target_has_its_stored_form() {
         let source_id: SourceId = "01BX5ZZKBKACTAV9WEVGEMMVS0".parse().unwrap();
+        let subscription_id: SubscriptionId = "01BX5ZZKBKACTAV9WEVGEMMVS0".parse().unwrap();
         for (target, stored) in [
             (EventTarget::Fanout { owner_id: "acme".into() }, r#"{"kind":"fanout","owner_id":"acme"}"#),
             (EventTarget::Broadcast, r#"{"kind":"broadcast"}"#),
+            (
+                EventTarget::Dynamic { url: "https://a.example/b".into(), subscription_id },
+                r#"{"kind":"dynamic","url":"https://a.example/b","subscription_id":"01BX5ZZKBKACTAV9WEVGEMMVS0"}"#,
+            ),
             (EventTarget::Source { source_id }, r#"{"kind":"source","source_id":"01BX5ZZKBKACTAV9WEVGEMMVS0"}"#),
         ] {
             assert_eq!(serde_json::to_string(&target).unwrap(), stored);

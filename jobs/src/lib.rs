@@ -7,6 +7,8 @@ mod deliver_event;
 mod housekeeping;
 mod job;
 pub mod queue;
+mod replay_event;
+mod run_batch;
 mod send_email;
 
 pub use create_event::{CreateEvent, EventTarget};
@@ -14,8 +16,17 @@ pub use deliver_event::DeliverEvent;
 pub use housekeeping::{PurgeExpired, SweepDeliveries};
 pub use job::Job;
 pub use queue::{BackendSettings, JobBackend, QueueError, Queues, Reschedule};
+pub use replay_event::ReplayEvent;
+pub use run_batch::RunBatch;
 pub use send_email::SendEmail;
 
 /// The name of every queue of the product, in the order in which operators see them.
-pub const QUEUES: [&str; 5] =
-    [CreateEvent::QUEUE, DeliverEvent::QUEUE, SendEmail::QUEUE, PurgeExpired::QUEUE, SweepDeliveries::QUEUE];
+pub const QUEUES: [&str; 7] = [
+    CreateEvent::QUEUE,
+    DeliverEvent::QUEUE,
+    SendEmail::QUEUE,
+    PurgeExpired::QUEUE,
+    SweepDeliveries::QUEUE,
+    ReplayEvent::QUEUE,
+    RunBatch::QUEUE,
+];

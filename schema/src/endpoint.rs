@@ -268,6 +268,28 @@ impl Endpoint {
     }
 }
 
+/// Endpoints of one owner that a query can name.
+const OF_OWNER_MAX: i64 = 10_000;
+
+/// The live endpoints of this owner.
+///
+/// # Errors
+/// The database fails.
+pub async fn ids_of_owner(
+    conn: &mut AsyncPgConnection,
+    project: ProjectId,
+    owner: &str,
+) -> QueryResult<Vec<EndpointId>> {
+    endpoints::table
+        .filter(endpoints::project_id.eq(project))
+        .filter(endpoints::owner_id.eq(owner).and(endpoints::owner_id.ne("")))
+        .filter(endpoints::deleted_at.is_null())
+        .select(endpoints::id)
+        .limit(OF_OWNER_MAX)
+        .load(conn)
+        .await
+}
+
 /// The secrets of these endpoints, the oldest first.
 ///
 /// # Errors

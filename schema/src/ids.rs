@@ -49,6 +49,12 @@ macro_rules! id {
                 self.0.0
             }
 
+            /// The id with these bits, for ids that are stored without their kind.
+            #[must_use]
+            pub const fn from_bits(bits: u128) -> Self {
+                Self(Ulid(bits))
+            }
+
             /// The smallest id of this instant: a lower bound for queries by time.
             #[must_use]
             pub fn first_at(at: DateTime<Utc>) -> Self {
@@ -140,19 +146,43 @@ id!(/// One event on its way to one endpoint; carries its event's time.
 id!(/// One HTTP request of a delivery.
     DeliveryAttemptId);
 
+id!(/// One replay of an event, or of all events that a query matched.
+    ReplayId);
+id!(/// Work on everything that a query matched.
+    BatchRunId);
+
 impl EventDeliveryId {
     /// The id of this subscription's delivery of this event: the same whenever it is computed, so that a job which runs
     /// twice creates one row. The time is the event's, the other 80 bits come from SHA-256 over both ids.
     #[must_use]
     pub fn derive(event: EventId, subscription: SubscriptionId) -> Self {
-        let digest =
-            Sha256::new().chain_update(event.0.0.to_be_bytes()).chain_update(subscription.0.0.to_be_bytes()).finalize();
-        let mut random = [0_u8; 16];
-        for (to, from) in random.iter_mut().skip(6).zip(digest.iter()) {
-            *to = *from;
-        }
-        Self(Ulid::from_parts(event.0.timestamp_ms(), u128::from_be_bytes(random)))
+        Self(hashed(event.0, &[subscription.0]))
     }
+
+    /// The id of what this replay of the event delivers to this subscription: another one for each replay, and the same
+    /// however often the replay's job runs. The time is the event's.
+    #[must_use]
+    pub fn derive_replayed(event: EventId, subscription: SubscriptionId, replay: ReplayId) -> Self {
+        Self(hashed(event.0, &[subscription.0, replay.0]))
+    }
+}
+
+impl From<BatchRunId> for ReplayId {
+    /// A run over many events is one replay of each.
+    fn from(run: BatchRunId) -> Self {
+        Self(run.0)
+    }
+}
+
+/// An id with the time of `event` whose other 80 bits come from SHA-256 over it and `others`.
+fn hashed(event: Ulid, others: &[Ulid]) -> Ulid {
+    let start = Sha256::new().chain_update(event.0.to_be_bytes());
+    let digest = others.iter().fold(start, |hash, id| hash.chain_update(id.0.to_be_bytes())).finalize();
+    let mut random = [0_u8; 16];
+    for (to, from) in random.iter_mut().skip(6).zip(digest.iter()) {
+        *to = *from;
+    }
+    Ulid::from_parts(event.timestamp_ms(), u128::from_be_bytes(random))
 }
 
 fn millis(at: DateTime<Utc>) -> u64 {
@@ -206,6 +236,17 @@ mod tests {
         let id = EventDeliveryId::derive(event, one);
         assert_eq!(id, EventDeliveryId::derive(event, one));
         assert_ne!(id, EventDeliveryId::derive(event, two));
+        assert_eq!(id.created_at(), event.created_at());
+    }
+
+    #[test]
+    fn a_replay_s_deliveries_are_its_own() {
+        let (event, subscription) = (EventId::generate(), SubscriptionId::generate());
+        let (one, two) = (ReplayId::generate(), ReplayId::generate());
+        let id = EventDeliveryId::derive_replayed(event, subscription, one);
+        assert_eq!(id, EventDeliveryId::derive_replayed(event, subscription, one));
+        assert_ne!(id, EventDeliveryId::derive_replayed(event, subscription, two));
+        assert_ne!(id, EventDeliveryId::derive(event, subscription));
         assert_eq!(id.created_at(), event.created_at());
     }
 

@@ -94,21 +94,43 @@ fn insert<'b>(batch: &'b [AcceptedEvent], matched_by: &[(ProjectId, i64)]) -> St
         .bind::<Array<Text>, _>(column(&events, |e| e.status))
         .bind::<Array<Nullable<Text>>, _>(column(&events, |e| e.failure_reason.as_deref()))
         .bind::<Array<Timestamptz>, _>(column(&events, |e| e.acknowledged_at));
+    bind_deliveries(statement, &deliveries)
+}
+
+fn bind_deliveries<'b>(statement: Statement<'b>, deliveries: &[&'b NewEventDelivery]) -> Statement<'b> {
     statement
-        .bind::<Array<Uuid>, _>(column(&deliveries, |d| d.project_id))
-        .bind::<Array<Uuid>, _>(column(&deliveries, |d| d.id))
-        .bind::<Array<Uuid>, _>(column(&deliveries, |d| d.event_id))
-        .bind::<Array<Uuid>, _>(column(&deliveries, |d| d.endpoint_id))
-        .bind::<Array<Uuid>, _>(column(&deliveries, |d| d.subscription_id))
-        .bind::<Array<Text>, _>(column(&deliveries, |d| d.event_type.as_str()))
-        .bind::<Array<Text>, _>(column(&deliveries, |d| d.status))
-        .bind::<Array<Text>, _>(column(&deliveries, |d| d.delivery_mode))
-        .bind::<Array<Text>, _>(column(&deliveries, |d| d.strategy))
-        .bind::<Array<Integer>, _>(column(&deliveries, |d| d.retry_interval_seconds))
-        .bind::<Array<Integer>, _>(column(&deliveries, |d| d.retry_limit))
-        .bind::<Array<Timestamptz>, _>(column(&deliveries, |d| d.next_send_time))
-        .bind::<Array<Text>, _>(column(&deliveries, |d| d.description.as_str()))
-        .bind::<Array<Timestamptz>, _>(column(&deliveries, |d| d.acknowledged_at))
+        .bind::<Array<Uuid>, _>(column(deliveries, |d| d.project_id))
+        .bind::<Array<Uuid>, _>(column(deliveries, |d| d.id))
+        .bind::<Array<Uuid>, _>(column(deliveries, |d| d.event_id))
+        .bind::<Array<Uuid>, _>(column(deliveries, |d| d.endpoint_id))
+        .bind::<Array<Uuid>, _>(column(deliveries, |d| d.subscription_id))
+        .bind::<Array<Text>, _>(column(deliveries, |d| d.event_type.as_str()))
+        .bind::<Array<Text>, _>(column(deliveries, |d| d.status))
+        .bind::<Array<Text>, _>(column(deliveries, |d| d.delivery_mode))
+        .bind::<Array<Text>, _>(column(deliveries, |d| d.strategy))
+        .bind::<Array<Integer>, _>(column(deliveries, |d| d.retry_interval_seconds))
+        .bind::<Array<Integer>, _>(column(deliveries, |d| d.retry_limit))
+        .bind::<Array<Timestamptz>, _>(column(deliveries, |d| d.next_send_time))
+        .bind::<Array<Text>, _>(column(deliveries, |d| d.description.as_str()))
+        .bind::<Array<Timestamptz>, _>(column(deliveries, |d| d.acknowledged_at))
+}
+
+/// Writes the deliveries of replays and notes on their events whom they reached, unless a project of `matched_by` has
+/// another routing version by now: then nothing is written, and the answer names those projects.
+///
+/// # Errors
+/// The database fails; nothing is written.
+pub async fn store_replays(
+    conn: &mut AsyncPgConnection,
+    deliveries: &[NewEventDelivery],
+    matched_by: &[(ProjectId, i64)],
+) -> QueryResult<Vec<ProjectId>> {
+    let statement = Statement::new(include_str!("sql/store_replays.sql"))
+        .bind::<Array<Uuid>, _>(matched_by.iter().map(|(project, _)| *project).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(matched_by.iter().map(|(_, version)| *version).collect::<Vec<_>>());
+    let deliveries: Vec<&NewEventDelivery> = deliveries.iter().collect();
+    let stale: Vec<StaleProject> = bind_deliveries(statement, &deliveries).load(conn).await?;
+    Ok(stale.into_iter().map(|row| row.project_id).collect())
 }
 
 fn column<'r, R, V>(rows: &[&'r R], value: impl Fn(&'r R) -> V) -> Vec<V> {

@@ -5,8 +5,11 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod batch_run;
+pub mod deadline;
 pub mod delivery_attempt;
 pub mod delivery_target;
+pub mod dynamic_endpoint;
 pub mod endpoint;
 pub mod endpoint_owner;
 pub mod event;

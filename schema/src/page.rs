@@ -24,7 +24,7 @@ pub enum Direction {
 /// A page that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest<Id> {
-    /// Rows of a page, at least 1.
+    /// Rows of a page; of none, only whether there are any is told.
     pub per_page: u32,
     /// Which way the list is sorted.
     pub sort: Sort,

@@ -65,6 +65,8 @@ pub struct Wanted {
     pub owner_ids: Vec<String>,
     /// Routes from these sources.
     pub source_ids: Vec<SourceId>,
+    /// Routes by these subscriptions.
+    pub subscription_ids: Vec<SubscriptionId>,
     /// Every route of the project.
     pub is_everything: bool,
 }
@@ -90,7 +92,8 @@ pub async fn routes(conn: &mut AsyncPgConnection, project: ProjectId, wanted: &W
             subscriptions::endpoint_id
                 .eq_any(&wanted.endpoint_ids)
                 .or(endpoints::owner_id.eq_any(&wanted.owner_ids))
-                .or(subscriptions::source_id.eq_any(&wanted.source_ids)),
+                .or(subscriptions::source_id.eq_any(&wanted.source_ids))
+                .or(subscriptions::id.eq_any(&wanted.subscription_ids)),
         );
     }
     let rows: Vec<(SubscriptionPart, EndpointPart)> = query.load(conn).await?;

@@ -5,13 +5,13 @@ use diesel::{
     AsChangeset, ExpressionMethods, HasQuery, Identifiable, Insertable, OptionalExtension, PgTextExpressionMethods,
     QueryDsl, QueryResult,
 };
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use crate::{
     endpoint::escape_like,
     ids::{EndpointId, ProjectId, SourceId, SubscriptionId},
     page::{Page, PageRequest},
-    tables::subscriptions,
+    tables::{endpoints, subscriptions},
     text_array::TextArray,
     words::DeliveryMode,
 };
@@ -151,6 +151,45 @@ impl Subscription {
             .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
             .get_result(conn)
             .await
+    }
+
+    /// Makes the subscription to everything that an endpoint without any gets with the first event for it. `false`: it has
+    /// one, or is gone. Of several at the same instant one makes it.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn insert_for_lonely(
+        conn: &mut AsyncPgConnection,
+        project: ProjectId,
+        endpoint_id: EndpointId,
+    ) -> QueryResult<bool> {
+        conn.transaction::<_, diesel::result::Error, _>(async |conn| {
+            let name: Option<String> = endpoints::table
+                .find((project, endpoint_id))
+                .filter(endpoints::deleted_at.is_null())
+                .select(endpoints::name)
+                .for_no_key_update()
+                .first(conn)
+                .await
+                .optional()?;
+            let Some(name) = name else { return Ok(false) };
+            if Self::exists_for(conn, project, endpoint_id).await? {
+                return Ok(false);
+            }
+            let values = SubscriptionValues {
+                name: format!("{name}-subscription"),
+                endpoint_id,
+                source_id: None,
+                event_types: TextArray(vec!["*".into()]),
+                delivery_mode: DeliveryMode::AtLeastOnce,
+                alert_config: None,
+                retry_config: None,
+                rate_limit_config: None,
+            };
+            Self::insert(conn, project, &values).await?;
+            Ok(true)
+        })
+        .await
     }
 
     /// Writes what a caller can set. `None`: there is no such subscription.

@@ -17,6 +17,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    batch_runs (project_id, id) {
+        project_id -> Uuid,
+        id -> Uuid,
+        kind -> Text,
+        filter -> Jsonb,
+        status -> Text,
+        reached -> Nullable<Uuid>,
+        done -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     delivery_attempts (project_id, id) {
         project_id -> Uuid,
         id -> Uuid,
@@ -290,6 +304,7 @@ diesel::table! {
 
 diesel::joinable!(api_keys -> projects (project_id));
 diesel::joinable!(api_keys -> users (user_id));
+diesel::joinable!(batch_runs -> projects (project_id));
 diesel::joinable!(endpoints -> projects (project_id));
 diesel::joinable!(organisation_members -> organisations (organisation_id));
 diesel::joinable!(organisation_members -> users (user_id));
@@ -300,6 +315,7 @@ diesel::joinable!(subscriptions -> projects (project_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
+    batch_runs,
     delivery_attempts,
     endpoint_secrets,
     endpoints,

@@ -167,6 +167,26 @@ SourceKind {
     DbChangeStream = "db_change_stream",
 });
 
+words!(/// What is done with everything that a query matches.
+BatchKind {
+    /// Failed and discarded deliveries get another attempt.
+    Retry = "retry",
+    /// Events are matched and delivered again.
+    Replay = "replay",
+});
+
+words!(/// How far such a run has come.
+BatchStatus {
+    /// Its job waits.
+    Pending = "pending",
+    /// Some of it is done.
+    Processing = "processing",
+    /// All of it is done.
+    Completed = "completed",
+    /// It could not be begun.
+    Failed = "failed",
+});
+
 words!(/// What the holder of a key or a membership may do.
 Role {
     /// Everything in the instance.

@@ -3,7 +3,14 @@
 
 use std::sync::Arc;
 
-use posthouse_schema::{endpoint_owner, ids::EndpointId, portal_link::PortalLink, project::Project};
+use posthouse_schema::{
+    endpoint_owner,
+    event::{Event, EventTargets},
+    ids::EndpointId,
+    portal_link::PortalLink,
+    project::Project,
+    words::TargetKind,
+};
 use salvo::prelude::*;
 
 use super::{Need, authorized, portal_holder, portal_link};
@@ -98,13 +105,27 @@ impl Access {
         }
     }
 
-    /// Lets through what belongs to no endpoint out of reach: acting on it touches nobody else.
+    /// Lets through an event that can be replayed without touching anybody else. It is matched again, by the subscriptions
+    /// of now: so what counts beside the endpoints that it went to is whom it is for.
     ///
     /// # Errors
     /// 401.
-    pub fn admit_all(&self, endpoints: &[Option<EndpointId>]) -> Result<(), ApiError> {
-        self.admit_any(endpoints)?;
-        endpoints.iter().flatten().try_for_each(|id| self.admit(*id))
+    pub fn admit_replay(&self, event: &Event) -> Result<(), ApiError> {
+        let Some(targets) = self.replayable() else { return Ok(()) };
+        event.endpoint_ids.iter().flatten().try_for_each(|id| self.admit(*id))?;
+        let is_own = match event.target_kind {
+            TargetKind::Single => event.target.parse().is_ok_and(|id| targets.endpoint_ids.contains(&id)),
+            TargetKind::Fanout => !targets.owner_id.is_empty() && event.target == targets.owner_id,
+            TargetKind::Broadcast | TargetKind::Dynamic | TargetKind::Source => false,
+        };
+        if is_own { Ok(()) } else { Err(ApiError::OutOfReach) }
+    }
+
+    /// Whom events must be for that the caller may replay; `None`: anybody.
+    pub fn replayable(&self) -> Option<EventTargets> {
+        self.0
+            .as_ref()
+            .map(|reach| EventTargets { endpoint_ids: reach.endpoints.clone(), owner_id: reach.link.owner_id.clone() })
     }
 
     /// The endpoints that a query may touch, of those that the caller asks for or, where it names none, of all. An empty

@@ -3,15 +3,45 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use posthouse_schema::{delivery_attempt::DeliveryAttempt, event::Event, event_delivery::EventDelivery, json::Headers};
+use posthouse_schema::{
+    delivery_attempt::DeliveryAttempt, event::Event, event_delivery::EventDelivery, json::Headers,
+    words::DeliveryStatus,
+};
 use salvo::{http::StatusCode, oapi::ToSchema};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{endpoints::wire::EndpointWire, events::wire::raw};
+use crate::{
+    endpoints::wire::{EndpointWire, zero_time},
+    events::wire::raw,
+    sources::metadata::SourceMetadata,
+};
 
 /// Longest wait between attempts, in seconds.
 const RETRY_SECONDS_MAX: i64 = 7_200;
+
+/// Which deliveries to send again although they succeeded.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ForceResendBody {
+    /// Their ids, at most 1,000.
+    pub ids: Vec<String>,
+}
+
+/// A count.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CountWire {
+    /// How many.
+    pub num: i64,
+}
+
+/// Deliveries by status.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StatusTotalsWire {
+    /// How many are in each status.
+    pub totals: BTreeMap<String, i64>,
+    /// Always `live`: counted now.
+    pub source: String,
+}
 
 /// One event on its way to one endpoint.
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,10 +79,16 @@ pub struct DeliveryWire {
     pub endpoint_metadata: EndpointWire,
     /// Enough of the event to recognise it.
     pub event_metadata: EventMetadata,
+    /// Enough of the source to recognise it.
+    pub source_metadata: SourceMetadata,
+    /// Always empty: there are no devices.
+    pub device_metadata: DeviceMetadata,
     /// `Scheduled`, `Processing`, `Retry`, `Success`, `Failure` or `Discarded`.
     pub status: String,
     /// What is sent, and when.
     pub metadata: DeliveryMetadata,
+    /// Always null: there are no devices.
+    pub cli_metadata: Option<serde_json::Value>,
     /// Why it is in its state.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
@@ -66,7 +102,7 @@ pub struct DeliveryWire {
     pub deleted_at: Option<DateTime<Utc>>,
 }
 
-/// Enough of an event to recognise it.
+/// An event as its deliveries show it, in the whole shape of an event: only these three fields say something.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventMetadata {
     /// The event.
@@ -75,6 +111,41 @@ pub struct EventMetadata {
     pub event_type: String,
     /// When it was accepted.
     pub created_at: DateTime<Utc>,
+    /// Always null.
+    pub endpoints: Option<Vec<String>>,
+    /// Always null.
+    pub headers: Option<BTreeMap<String, Vec<String>>>,
+    /// Always empty.
+    pub url_query_params: String,
+    /// Always empty.
+    pub url_path: String,
+    /// Always empty.
+    pub idempotency_key: String,
+    /// Always false.
+    pub is_duplicate_event: bool,
+    /// Always empty.
+    pub status: String,
+    /// Always null.
+    pub acknowledged_at: Option<DateTime<Utc>>,
+    /// Always year 1.
+    pub updated_at: DateTime<Utc>,
+    /// Always null.
+    pub deleted_at: Option<DateTime<Utc>>,
+}
+
+/// Always empty: there are no devices.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeviceMetadata {
+    /// Always empty.
+    pub uid: String,
+    /// Always year 1.
+    pub last_seen_at: DateTime<Utc>,
+    /// Always year 1.
+    pub created_at: DateTime<Utc>,
+    /// Always year 1.
+    pub updated_at: DateTime<Utc>,
+    /// Always null.
+    pub deleted_at: Option<DateTime<Utc>>,
 }
 
 /// What a delivery sends, and when.
@@ -154,9 +225,14 @@ pub struct AttemptWire {
 }
 
 impl DeliveryWire {
-    /// The delivery with what its event and its endpoint add; either may be gone.
+    /// The delivery with what its event, its endpoint and its source add; each may be gone.
     #[must_use]
-    pub fn new(row: EventDelivery, event: Option<&Event>, endpoint: Option<EndpointWire>) -> Self {
+    pub fn new(
+        row: EventDelivery,
+        event: Option<&Event>,
+        endpoint: Option<EndpointWire>,
+        source: SourceMetadata,
+    ) -> Self {
         let created_at = row.id.created_at();
         let endpoint_id = row.endpoint_id.to_string();
         let project_id = row.project_id.to_string();
@@ -166,38 +242,71 @@ impl DeliveryWire {
             device_id: String::new(),
             subscription_id: row.subscription_id.to_string(),
             headers: event.map(|event| event.headers.0.clone()).unwrap_or_default(),
-            target_url: row.target_url,
+            target_url: row.target_url.clone(),
             url_query_params: event.map(|event| event.url_query_params.clone()).unwrap_or_default(),
             idempotency_key: event.map(|event| event.idempotency_key.clone()).unwrap_or_default(),
             latency: String::new(),
             latency_seconds: row.latency_seconds.unwrap_or(0.0),
-            event_metadata: EventMetadata {
-                uid: row.event_id.to_string(),
-                event_type: row.event_type.clone(),
-                created_at,
-            },
-            event_type: row.event_type,
+            event_metadata: EventMetadata::of(&row),
+            source_metadata: source,
+            device_metadata: DeviceMetadata::none(),
+            event_type: row.event_type.clone(),
             delivery_mode: row.delivery_mode.to_string(),
             endpoint_metadata: endpoint.unwrap_or_else(|| EndpointWire::gone(endpoint_id.clone(), project_id.clone())),
             endpoint_id,
             project_id,
             status: row.status.to_string(),
-            metadata: DeliveryMetadata {
-                data: event.and_then(|event| raw(&event.payload)),
-                raw: event.map(|event| String::from_utf8_lossy(&event.payload).into_owned()).unwrap_or_default(),
-                strategy: row.strategy.to_string(),
-                next_send_time: row.next_send_time,
-                num_trials: row.attempt_count,
-                interval_seconds: row.retry_interval_seconds,
-                retry_limit: row.retry_limit,
-                max_retry_seconds: RETRY_SECONDS_MAX,
-            },
+            metadata: DeliveryMetadata::new(&row, event),
+            cli_metadata: None,
             description: row.description,
             acknowledged_at: row.acknowledged_at,
             created_at,
             updated_at: row.updated_at,
             deleted_at: None,
         }
+    }
+}
+
+impl DeliveryMetadata {
+    fn new(row: &EventDelivery, event: Option<&Event>) -> Self {
+        let was_never_sent = row.status == DeliveryStatus::Discarded && row.attempt_count == 0;
+        Self {
+            data: event.and_then(|event| raw(&event.payload)),
+            raw: event.map(|event| String::from_utf8_lossy(&event.payload).into_owned()).unwrap_or_default(),
+            strategy: row.strategy.to_string(),
+            next_send_time: row.next_send_time,
+            num_trials: row.attempt_count,
+            interval_seconds: row.retry_interval_seconds,
+            retry_limit: row.retry_limit,
+            max_retry_seconds: if was_never_sent { 0 } else { RETRY_SECONDS_MAX },
+        }
+    }
+}
+
+impl EventMetadata {
+    fn of(row: &EventDelivery) -> Self {
+        Self {
+            uid: row.event_id.to_string(),
+            event_type: row.event_type.clone(),
+            created_at: row.id.created_at(),
+            endpoints: None,
+            headers: None,
+            url_query_params: String::new(),
+            url_path: String::new(),
+            idempotency_key: String::new(),
+            is_duplicate_event: false,
+            status: String::new(),
+            acknowledged_at: None,
+            updated_at: zero_time(),
+            deleted_at: None,
+        }
+    }
+}
+
+impl DeviceMetadata {
+    fn none() -> Self {
+        let never = zero_time();
+        Self { uid: String::new(), last_seen_at: never, created_at: never, updated_at: never, deleted_at: None }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Endpoints: make, read, list, change, delete, pause, activate, roll the secret.
 
-mod input;
+pub(crate) mod input;
+mod rates;
+pub use self::rates::period_failure_rates;
 pub mod wire;
 
 use posthouse_schema::{
@@ -27,7 +29,8 @@ const EXPIRATION_SECONDS_MAX: i64 = 31_536_000;
 
 /// The routes below a project.
 pub fn router() -> Router {
-    Router::with_path("endpoints").get(list_endpoints).post(create_endpoint).push(
+    let rates = Router::with_path("period-failure-rates").get(rates::period_failure_rates);
+    Router::with_path("endpoints").get(list_endpoints).post(create_endpoint).push(rates).push(
         Router::with_path("{endpoint_id}")
             .get(get_endpoint)
             .put(update_endpoint)

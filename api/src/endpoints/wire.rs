@@ -9,7 +9,7 @@ use salvo::oapi::ToSchema;
 use serde::{Deserialize, Serialize};
 
 /// What an endpoint is made or changed with.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct EndpointBody {
     /// Where webhooks go: http or https.
     #[serde(alias = "URL", alias = "Url")]

@@ -5,14 +5,14 @@ use posthouse_schema::event;
 use salvo::prelude::*;
 
 use super::{
-    accept::{Content, NO_DATA, NO_EVENT_TYPE, enqueue, is_blank, missing},
-    wire::{BroadcastEventBody, FanoutEventBody},
+    accept::{Content, NO_DATA, NO_EVENT_TYPE, Wishes, enqueue, is_blank, missing},
+    wire::{BroadcastEventBody, EventIdWire, FanoutEventBody},
 };
 use crate::{
     auth::{Need, authorized},
     body::{bounded, read_json},
     error::ApiResult,
-    reply::{NoData, Reply},
+    reply::Reply,
 };
 
 const NO_OWNER: &str = "owner_id:please provide an owner id";
@@ -21,7 +21,7 @@ const NO_OWNER: &str = "owner_id:please provide an owner id";
 ///
 /// Every endpoint with this `owner_id` that subscribes to the event's type gets it. An owner without endpoints is no error.
 #[endpoint(tags("Events"), operation_id = "CreateEndpointFanoutEvent", request_body = FanoutEventBody)]
-pub async fn fanout_event(req: &mut Request, depot: &mut Depot, res: &mut Response) -> ApiResult<NoData> {
+pub async fn fanout_event(req: &mut Request, depot: &mut Depot, res: &mut Response) -> ApiResult<Option<EventIdWire>> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let body: FanoutEventBody = read_json(req, &app).await?;
     missing([
@@ -31,24 +31,25 @@ pub async fn fanout_event(req: &mut Request, depot: &mut Depot, res: &mut Respon
     ])?;
     let owner_id = body.owner_id.unwrap_or_default();
     bounded("owner_id", &owner_id)?;
+    let wishes = Wishes::read(req, body.return_id, body.ack.as_deref())?;
     let content = Content {
         event_type: body.event_type,
         data: body.data,
         custom_headers: body.custom_headers,
         idempotency_key: body.idempotency_key,
     };
-    let job = content.accept(&project, EventTarget::Fanout { owner_id })?;
+    let job = content.or_key_of(req)?.checked(&project)?.job(EventTarget::Fanout { owner_id });
     // Only for the wording: whether it is a duplicate is settled when it is stored.
     let key = &job.idempotency_key;
     let is_known = !key.is_empty() && event::owner_of_key(&mut *app.conn().await?, project.id, key).await?.is_some();
-    enqueue(&app, &job, res).await?;
+    let data = enqueue(&app, &job, wishes, res).await?;
     Ok(Reply::created(
         if is_known {
             "Duplicate event received, but will not be sent"
         } else {
             "Endpoint fanout event queued successfully"
         },
-        NoData,
+        data,
     ))
 }
 
@@ -56,16 +57,22 @@ pub async fn fanout_event(req: &mut Request, depot: &mut Depot, res: &mut Respon
 ///
 /// Every endpoint of the project with a subscription to the event's type gets it, once.
 #[endpoint(tags("Events"), operation_id = "CreateBroadcastEvent", request_body = BroadcastEventBody)]
-pub async fn broadcast_event(req: &mut Request, depot: &mut Depot, res: &mut Response) -> ApiResult<NoData> {
+pub async fn broadcast_event(
+    req: &mut Request,
+    depot: &mut Depot,
+    res: &mut Response,
+) -> ApiResult<Option<EventIdWire>> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let body: BroadcastEventBody = read_json(req, &app).await?;
     missing([is_blank(body.event_type.as_ref()).then_some(NO_EVENT_TYPE), body.data.is_none().then_some(NO_DATA)])?;
+    let wishes = Wishes::read(req, body.return_id, body.ack.as_deref())?;
     let content = Content {
         event_type: body.event_type,
         data: body.data,
         custom_headers: body.custom_headers,
         idempotency_key: body.idempotency_key,
     };
-    enqueue(&app, &content.accept(&project, EventTarget::Broadcast)?, res).await?;
-    Ok(Reply::created("Broadcast event created successfully", NoData))
+    let job = content.or_key_of(req)?.checked(&project)?.job(EventTarget::Broadcast);
+    let data = enqueue(&app, &job, wishes, res).await?;
+    Ok(Reply::created("Broadcast event created successfully", data))
 }

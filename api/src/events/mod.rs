@@ -1,21 +1,32 @@
-//! Events: accept, read, list.
+//! Events: accept, read, list, replay.
 
 mod accept;
+mod batch;
 mod create;
+mod dynamic;
 mod fanout;
+mod filter;
 mod headers;
+mod replay;
+pub mod source_names;
 pub mod wire;
 
 use posthouse_schema::{
-    event::{self, Event, EventFilter},
+    event::{self, Event},
     ids::EventId,
 };
 use salvo::prelude::*;
 
-pub use self::create::create_event;
 use self::{
+    batch::event_batch,
+    dynamic::dynamic_event,
     fanout::{broadcast_event, fanout_event},
+    source_names::SourceNames,
     wire::EventWire,
+};
+pub use self::{
+    create::create_event,
+    replay::{batch_replay, count_batch_replay, replay_event},
 };
 use crate::{
     auth::{Need, scoped},
@@ -31,14 +42,18 @@ pub fn router() -> Router {
         .get(list_events)
         .post(create_event)
         .push(Router::with_path("fanout").post(fanout_event))
+        .push(Router::with_path("batch").post(event_batch))
         .push(Router::with_path("broadcast").post(broadcast_event))
-        .push(Router::with_path("{event_id}").get(get_event))
+        .push(Router::with_path("dynamic").post(dynamic_event))
+        .push(Router::with_path("batchreplay").post(batch_replay))
+        .push(Router::with_path("countbatchreplayevents").get(count_batch_replay))
+        .push(Router::with_path("{event_id}").get(get_event).push(Router::with_path("replay").put(replay_event)))
 }
 
 /// Lists events
 ///
-/// Query: `sourceId` and `endpointId` (repeatable), `idempotencyKey`, `startDate` and `endDate` (the last seven days where
-/// they are missing), `sort`, and the page.
+/// Query: `sourceId` and `endpointId` (repeatable), `ownerId`, `idempotencyKey`, `brokerMessageId`, `startDate` and
+/// `endDate` (the last seven days where they are missing), `sort`, and the page.
 #[endpoint(tags("Events"), operation_id = "GetEventsPaged")]
 pub async fn list_events(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<EventWire>> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
@@ -47,17 +62,16 @@ pub async fn list_events(req: &mut Request, depot: &mut Depot) -> ApiResult<Page
             return Err(ApiError::invalid(format!("{unsupported}: this version does not search events")));
         }
     }
-    let (from, to) = query::window(req, chrono::Utc::now())?;
-    let filter = EventFilter {
-        source_ids: query::ids(req, "sourceId")?,
-        endpoint_ids: access.endpoints(query::ids(req, "endpointId")?)?,
-        idempotency_key: query::one(req, "idempotencyKey"),
-        from: Some(from),
-        to: Some(to),
-    };
     let page = query::page::<EventId>(req)?;
-    let rows = event::list(&mut *app.conn().await?, project.id, &filter, &page).await?;
-    let show = |row: Event| redaction::event(&access, row.into());
+    let mut conn = app.conn().await?;
+    let filter = filter::read(req, &mut conn, project.id, &access).await?;
+    let rows = event::list(&mut conn, project.id, &filter, &page).await?;
+    let names = SourceNames::of(&mut conn, project.id, &rows.rows).await?;
+    drop(conn);
+    let show = |row: Event| {
+        let source = row.source_id;
+        redaction::event(&access, EventWire::new(row, names.name(source)))
+    };
     Ok(Reply::ok("App events fetched successfully", Paged::new(&page, rows, |row| row.id.to_string(), show)))
 }
 
@@ -67,7 +81,11 @@ pub async fn get_event(req: &mut Request, depot: &mut Depot) -> ApiResult<EventW
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let not_found = || ApiError::NotFound("event not found");
     let id: EventId = req.param::<String>("event_id").and_then(|id| id.parse().ok()).ok_or_else(not_found)?;
-    let row = Event::find(&mut *app.conn().await?, project.id, id).await?.ok_or_else(not_found)?;
+    let mut conn = app.conn().await?;
+    let row = Event::find(&mut conn, project.id, id).await?.ok_or_else(not_found)?;
     access.admit_any(&row.endpoint_ids)?;
-    Ok(Reply::ok("Endpoint event fetched successfully", redaction::event(&access, row.into())))
+    let names = SourceNames::of(&mut conn, project.id, [&row]).await?;
+    let source = row.source_id;
+    let wire = redaction::event(&access, EventWire::new(row, names.name(source)));
+    Ok(Reply::ok("Endpoint event fetched successfully", wire))
 }

@@ -1,12 +1,14 @@
 //! Events on the wire, contract sections 2.3 and 2.4.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use posthouse_schema::event::Event;
 use salvo::oapi::ToSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+use crate::sources::metadata::SourceMetadata;
 
 /// An event for one endpoint.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -24,6 +26,10 @@ pub struct CreateEventBody {
     pub custom_headers: Option<BTreeMap<String, String>>,
     /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
     pub idempotency_key: Option<String>,
+    /// Whether the answer's `data` names the event.
+    pub return_id: Option<bool>,
+    /// When to answer: `queue` (the default), when the event is safe in the queue, or `postgres`, when it is stored.
+    pub ack: Option<String>,
 }
 
 /// An event for all endpoints of an owner.
@@ -40,6 +46,10 @@ pub struct FanoutEventBody {
     pub custom_headers: Option<BTreeMap<String, String>>,
     /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
     pub idempotency_key: Option<String>,
+    /// Whether the answer's `data` names the event.
+    pub return_id: Option<bool>,
+    /// When to answer: `queue` (the default), when the event is safe in the queue, or `postgres`, when it is stored.
+    pub ack: Option<String>,
 }
 
 /// An event for everyone who subscribed.
@@ -54,6 +64,86 @@ pub struct BroadcastEventBody {
     pub custom_headers: Option<BTreeMap<String, String>>,
     /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
     pub idempotency_key: Option<String>,
+    /// Whether the answer's `data` names the event.
+    pub return_id: Option<bool>,
+    /// When to answer: `queue` (the default), when the event is safe in the queue, or `postgres`, when it is stored.
+    pub ack: Option<String>,
+}
+
+/// An event for a URL.
+#[derive(Deserialize, ToSchema)]
+pub struct DynamicEventBody {
+    /// Where the event goes: http or https.
+    pub url: Option<String>,
+    /// Signs the requests to a new endpoint; made for you where it is missing.
+    pub secret: Option<String>,
+    /// Event types that the endpoint's subscription has from now on.
+    pub event_types: Option<Vec<String>>,
+    /// Dotted name, such as `invoice.paid`.
+    pub event_type: Option<String>,
+    /// Any JSON; delivered byte for byte.
+    #[salvo(schema(value_type = serde_json::Value))]
+    pub data: Option<Box<RawValue>>,
+    /// Headers to add to the deliveries.
+    pub custom_headers: Option<BTreeMap<String, String>>,
+    /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
+    pub idempotency_key: Option<String>,
+    /// Whether the answer's `data` names the event.
+    pub return_id: Option<bool>,
+    /// When to answer: `queue` (the default), when the event is safe in the queue, or `postgres`, when it is stored.
+    pub ack: Option<String>,
+}
+
+/// Many events.
+#[derive(Deserialize, ToSchema)]
+pub struct EventBatchBody {
+    /// Up to 1,000 events.
+    #[salvo(schema(value_type = Vec<BatchEvent>))]
+    pub events: Vec<Box<RawValue>>,
+    /// When to answer: `queue` (the default), when the events are safe in the queue, or `postgres`, when they are stored.
+    pub ack: Option<String>,
+}
+
+/// One of many events. Exactly one of `endpoint_id`, `owner_id`, `url` and `broadcast` says whom it is for.
+#[derive(Deserialize, ToSchema)]
+pub struct BatchEvent {
+    /// The endpoint that the event is for.
+    pub endpoint_id: Option<String>,
+    /// Whose endpoints the event is for.
+    pub owner_id: Option<String>,
+    /// The URL that the event is for.
+    pub url: Option<String>,
+    /// Whether the event is for everyone who subscribed.
+    pub broadcast: Option<bool>,
+    /// Signs the requests to an endpoint that is made for `url`.
+    pub secret: Option<String>,
+    /// Event types that the subscription of `url` has from now on.
+    pub event_types: Option<Vec<String>>,
+    /// Dotted name, such as `invoice.paid`.
+    pub event_type: Option<String>,
+    /// Any JSON; delivered byte for byte.
+    #[salvo(schema(value_type = serde_json::Value))]
+    pub data: Option<Box<RawValue>>,
+    /// Headers to add to the deliveries.
+    pub custom_headers: Option<BTreeMap<String, String>>,
+    /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
+    pub idempotency_key: Option<String>,
+}
+
+/// What became of one of many events.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BatchItemWire {
+    /// The event; null where it was refused.
+    pub uid: Option<String>,
+    /// Why it was refused; null where it was not.
+    pub error: Option<String>,
+}
+
+/// An event of its own, as its answer names it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventIdWire {
+    /// The event.
+    pub uid: String,
 }
 
 /// An event.
@@ -72,6 +162,8 @@ pub struct EventWire {
     pub endpoints: Vec<String>,
     /// Headers that its deliveries carry.
     pub headers: BTreeMap<String, Vec<String>>,
+    /// Enough of the source to recognise it.
+    pub source_metadata: SourceMetadata,
     /// Query of the ingested request.
     pub url_query_params: String,
     /// Path of the ingested request.
@@ -106,15 +198,25 @@ pub fn raw(payload: &[u8]) -> Option<Box<RawValue>> {
     std::str::from_utf8(payload).ok().and_then(|text| RawValue::from_string(text.to_string()).ok())
 }
 
-impl From<Event> for EventWire {
-    fn from(row: Event) -> Self {
+impl EventWire {
+    /// The event with the name of its source.
+    #[must_use]
+    pub fn new(row: Event, source_name: Option<&str>) -> Self {
+        let source_id = row.source_id.map(|id| id.to_string());
+        let mut seen = HashSet::new();
+        let endpoints = row.endpoint_ids.iter().flatten().filter(|id| seen.insert(**id));
         Self {
             uid: row.id.to_string(),
             event_type: row.event_type,
-            source_id: row.source_id.map(|id| id.to_string()),
             project_id: row.project_id.to_string(),
-            endpoints: row.endpoint_ids.iter().flatten().map(ToString::to_string).collect(),
+            // A replay adds those that it reached.
+            endpoints: endpoints.map(ToString::to_string).collect(),
             headers: row.headers.0,
+            source_metadata: SourceMetadata::new(
+                source_id.clone().unwrap_or_default(),
+                source_name.unwrap_or_default().into(),
+            ),
+            source_id,
             url_query_params: row.url_query_params,
             url_path: row.url_path,
             idempotency_key: row.idempotency_key,

@@ -29,7 +29,8 @@ pub fn router() -> Router {
 }
 
 fn endpoints() -> Router {
-    Router::with_path("endpoints").get(endpoints::list_endpoints).post(endpoints::create_endpoint).push(
+    let rates = Router::with_path("period-failure-rates").get(endpoints::period_failure_rates);
+    Router::with_path("endpoints").get(endpoints::list_endpoints).post(endpoints::create_endpoint).push(rates).push(
         Router::with_path("{endpoint_id}")
             .get(endpoints::get_endpoint)
             .put(endpoints::update_endpoint)
@@ -43,7 +44,13 @@ fn events() -> Router {
     Router::with_path("events")
         .get(events::list_events)
         .post(events::create_event)
-        .push(Router::with_path("{event_id}").get(events::get_event))
+        .push(Router::with_path("batchreplay").post(events::batch_replay))
+        .push(Router::with_path("countbatchreplayevents").get(events::count_batch_replay))
+        .push(
+            Router::with_path("{event_id}")
+                .get(events::get_event)
+                .push(Router::with_path("replay").put(events::replay_event)),
+        )
 }
 
 fn deliveries() -> Router {
@@ -52,7 +59,16 @@ fn deliveries() -> Router {
         .push(Router::with_path("{attempt_id}").get(deliveries::get_attempt));
     Router::with_path("eventdeliveries")
         .get(deliveries::list_deliveries)
-        .push(Router::with_path("{delivery_id}").get(deliveries::get_delivery).push(attempts))
+        .push(Router::with_path("batchretry").post(deliveries::batch_retry))
+        .push(Router::with_path("countbatchretryevents").get(deliveries::count_batch_retry))
+        .push(Router::with_path("forceresend").post(deliveries::force_resend))
+        .push(Router::with_path("statustotals").get(deliveries::status_totals))
+        .push(
+            Router::with_path("{delivery_id}")
+                .get(deliveries::get_delivery)
+                .push(Router::with_path("resend").put(deliveries::resend_delivery))
+                .push(attempts),
+        )
 }
 
 fn subscriptions() -> Router {

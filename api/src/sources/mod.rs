@@ -1,6 +1,7 @@
 //! Sources: make, read, list, change, delete. Ingest follows what is stored here.
 
 mod input;
+pub mod metadata;
 mod wire;
 
 use posthouse_schema::{

@@ -98,7 +98,7 @@ async fn what_is_wrong_with_an_endpoint_or_a_query_is_named() {
     for (rest, part) in [
         ("events?startDate=yesterday", "startDate"),
         ("events?startDate=2026-02-01T00:00:00&endDate=2026-01-01T00:00:00", "cannot be greater"),
-        ("events?perPage=0", "perPage"),
+        ("events?perPage=-1", "perPage"),
         ("events?perPage=1001", "perPage"),
         ("events?endpointId=x", "endpointId"),
         ("eventdeliveries?status=Lost", "status"),

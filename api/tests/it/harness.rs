@@ -8,18 +8,22 @@ use posthouse_api::{
     board, router,
 };
 use posthouse_jobs::{
-    CreateEvent, Job as _,
+    CreateEvent, Job,
     queue::{JobState, testing::TestQueues},
 };
 use posthouse_schema::{
     api_key::{ApiKey, Owner},
-    ids::OrganisationId,
+    event::NewEvent,
+    event_delivery::NewEventDelivery,
+    ids::{EventDeliveryId, EventId, OrganisationId, SubscriptionId},
+    json::Headers,
+    ledger::{self, AcceptedEvent, Stored},
     organisation,
     project::{NewProject, Project},
     project_config::ProjectConfig,
     testing::TestDatabase,
     user,
-    words::{ProjectKind, Role},
+    words::{DeliveryMode, DeliveryStatus, EventStatus, ProjectKind, RetryStrategy, Role, TargetKind},
 };
 use posthouse_service::probes::Checks;
 use salvo::{
@@ -165,7 +169,12 @@ impl Api {
 
     /// The payloads that wait in the queue of new events.
     pub async fn queued_events(&self) -> Vec<CreateEvent> {
-        let page = self.queues.view(CreateEvent::QUEUE).page(JobState::Ready, 0, 100).await.unwrap();
+        self.queued().await
+    }
+
+    /// The payloads that wait in the queue of this job.
+    pub async fn queued<J: Job>(&self) -> Vec<J> {
+        let page = self.queues.view(J::QUEUE).page(JobState::Ready, 0, 100).await.unwrap();
         page.iter().map(|job| serde_json::from_slice(&job.payload).unwrap()).collect()
     }
 
@@ -179,6 +188,64 @@ impl Api {
             }
         }
         jobs
+    }
+
+    /// Stores an event as a worker would, with one delivery in this state, and returns the ids of both.
+    pub async fn stored(&self, endpoint: &str, key: &str, status: DeliveryStatus) -> (EventId, EventDeliveryId) {
+        let event_id = EventId::generate();
+        (event_id, self.stored_as(event_id, endpoint, key, status).await)
+    }
+
+    /// The same, for an event that has its id already.
+    pub async fn stored_as(
+        &self,
+        event_id: EventId,
+        endpoint: &str,
+        key: &str,
+        status: DeliveryStatus,
+    ) -> EventDeliveryId {
+        let (project_id, endpoint_id) = (self.project.parse().unwrap(), endpoint.parse().unwrap());
+        let subscription_id = SubscriptionId::generate();
+        let event = NewEvent {
+            project_id,
+            id: event_id,
+            event_type: "order.paid".into(),
+            target_kind: TargetKind::Single,
+            target: endpoint.into(),
+            source_id: None,
+            headers: Headers([("X-A".to_string(), vec!["1".to_string()])].into()),
+            payload: br#"{"a": 1}"#.to_vec(),
+            idempotency_key: key.into(),
+            is_duplicate: false,
+            url_query_params: String::new(),
+            url_path: String::new(),
+            endpoint_ids: vec![Some(endpoint_id)],
+            status: EventStatus::Success,
+            failure_reason: None,
+            acknowledged_at: event_id.created_at(),
+        };
+        let delivery = NewEventDelivery {
+            project_id,
+            id: EventDeliveryId::derive(event_id, subscription_id),
+            event_id,
+            endpoint_id,
+            subscription_id,
+            event_type: "order.paid".into(),
+            status,
+            delivery_mode: DeliveryMode::AtLeastOnce,
+            strategy: RetryStrategy::Linear,
+            retry_interval_seconds: 1,
+            retry_limit: 2,
+            next_send_time: event_id.created_at(),
+            description: String::new(),
+            acknowledged_at: event_id.created_at(),
+        };
+        let id = delivery.id;
+        let accepted = vec![AcceptedEvent { event, deliveries: vec![delivery] }];
+        let mut conn = self.database.pool().get().await.unwrap();
+        let stored = ledger::store_events(&mut conn, accepted, &[]).await.unwrap();
+        assert!(matches!(stored, Stored::Done(_)));
+        id
     }
 
     pub async fn close(self) {

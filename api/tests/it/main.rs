@@ -2,13 +2,16 @@
 #![allow(clippy::indexing_slicing, reason = "a field that is missing in an answer fails the test")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod accepting;
 mod bad_input;
 mod board;
+mod deliveries;
 mod harness;
 mod openapi;
 mod portal;
 mod portal_links;
 mod portal_walk;
+mod replays;
 mod resources;
 mod targets;
 mod tenancy;

@@ -182,6 +182,35 @@ async fn credentials_in_headers_are_hidden_from_portals_alone() {
 }
 
 #[tokio::test]
+async fn a_replay_reaches_nobody_else() {
+    let api = Api::start().await;
+    let tenant = Tenant::make(&api, (&api.project, &api.key), "ada").await;
+    let token = text(&link(&api, json!({})).await.data()["token"]);
+    let replay = format!("events/{}/replay", tenant.id("event_id"));
+    let count = async || api.portal("GET", "events/countbatchreplayevents", &token, None).await.data()["num"].clone();
+    let one = api.portal("PUT", &replay, &token, Some(json!("{}"))).await;
+    assert_eq!((one.status, count().await, api.queued_jobs().await.len()), (200, json!(1), 1), "{}", one.body);
+    for (kind, target, is_hers) in [
+        ("fanout", "ada", true),
+        ("fanout", "bob", false),
+        ("fanout", "", false),
+        ("broadcast", "", false),
+        ("dynamic", "https://example.com", false),
+        ("single", "01HZZZZZZZZZZZZZZZZZZZZZZZ", false),
+    ] {
+        // It went to her endpoint alone, and would be matched again by everybody's subscriptions.
+        api.database.run(&format!("UPDATE events SET target_kind = '{kind}', target = '{target}'")).await;
+        let replayed = api.portal("PUT", &replay, &token, Some(json!("{}"))).await;
+        let expected = if is_hers { (200, json!(1)) } else { (401, json!(0)) };
+        assert_eq!((replayed.status, count().await), expected, "{kind} {target}");
+    }
+    let queued = api.queued_jobs().await.len();
+    let all = api.portal("POST", "events/batchreplay", &token, None).await;
+    assert_eq!((all.status, all.message(), api.queued_jobs().await.len()), (200, "0 successful, 0 failed", queued));
+    api.close().await;
+}
+
+#[tokio::test]
 async fn who_only_views_a_project_does_not_see_what_opens_a_link() {
     let api = Api::start().await;
     let made = link(&api, json!({"can_manage_endpoint": true})).await;

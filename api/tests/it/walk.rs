@@ -91,12 +91,13 @@ impl Tenant {
         let (delivery, attempt) = (EventDeliveryId::derive(event, subscription), DeliveryAttemptId::generate());
         let bits = |id: &str| format!("{:032x}", id.parse::<EventId>().unwrap().to_bits());
         let (project, endpoint) = (bits(&self.project), bits(self.id("endpoint_id")));
+        let endpoint_text = self.id("endpoint_id");
         let (event_bits, delivery_bits, attempt_bits, subscription_bits) =
             (event.to_bits(), delivery.to_bits(), attempt.to_bits(), subscription.to_bits());
         for statement in [
             format!(
                 "INSERT INTO events (project_id, id, event_type, target_kind, target, headers, payload, idempotency_key, is_duplicate, url_query_params, url_path, endpoint_ids, status, acknowledged_at)
-                 VALUES ('{project}', '{event_bits:032x}', 'order.paid', 'single', '{endpoint}', '{{\"Authorization\": [\"{MARK}\"]}}', '{{\"is\": \"{MARK}\"}}', '', false, '', '', '{{{endpoint}}}', 'Success', now())"
+                 VALUES ('{project}', '{event_bits:032x}', 'order.paid', 'single', '{endpoint_text}', '{{\"Authorization\": [\"{MARK}\"]}}', '{{\"is\": \"{MARK}\"}}', '', false, '', '', '{{{endpoint}}}', 'Success', now())"
             ),
             format!(
                 "INSERT INTO event_deliveries (project_id, id, event_id, endpoint_id, subscription_id, event_type, status, delivery_mode, strategy, retry_interval_seconds, retry_limit, attempt_count, next_send_time, acknowledged_at, description)
@@ -173,6 +174,15 @@ fn body(operation: &str, tenant: &Tenant) -> Option<Value> {
         "CreateBroadcastEvent" => json!({"event_type": "order.paid", "data": {}}),
         "CreatePortalLink" => json!({"name": "mine", "owner_id": "mallory", "endpoints": [endpoint()]}),
         "UpdatePortalLink" => json!({"name": "renamed", "owner_id": "mallory"}),
+        "CreateDynamicEvent" => {
+            json!({"url": "https://example.com/mallory", "event_type": "order.paid", "data": {}})
+        }
+        "CreateEventBatch" => {
+            json!({"events": [{"endpoint_id": endpoint(), "event_type": "order.paid", "data": {}}]})
+        }
+        "ForceResendEventDeliveries" => json!({"ids": [tenant.id("delivery_id")]}),
+        "ReplayEndpointEvent" | "ResendEventDelivery" | "BatchRetryEventDelivery" => json!("{}"),
+        "BatchReplayEvents" => json!(null),
         "PauseEndpoint" | "ActivateEndpoint" | "RevokePortalLink" => json!("{}"),
         "GetProjects"
         | "GetProject"
@@ -188,6 +198,10 @@ fn body(operation: &str, tenant: &Tenant) -> Option<Value> {
         | "DeleteSource"
         | "GetEventsPaged"
         | "GetEndpointEvent"
+        | "GetEndpointsPeriodFailureRates"
+        | "CountAffectedEvents"
+        | "CountBatchRetryEvents"
+        | "GetEventDeliveriesStatusTotals"
         | "GetEventDeliveriesPaged"
         | "GetEventDelivery"
         | "GetDeliveryAttempts"

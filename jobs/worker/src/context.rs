@@ -2,18 +2,25 @@
 
 use std::sync::Arc;
 
-use posthouse_jobs::{CreateEvent, Queues};
+use posthouse_jobs::{CreateEvent, Queues, ReplayEvent};
 use posthouse_schema::pool::Pool;
 use posthouse_service::metrics::Metrics;
 
 use crate::{
     batch::{BatchLimits, Batcher, isolate},
-    delivery::{create, engine::Engine, gate::Gates, metrics::DeliveryMetrics, send::Sender, snapshot::Snapshots},
+    delivery::{
+        create, engine::Engine, gate::Gates, metrics::DeliveryMetrics, replay, send::Sender, snapshot::Snapshots,
+    },
     error::WorkerError,
     mail::Mailer,
 };
 
 const CREATE_LIMITS: BatchLimits = BatchLimits { items_max: 500, batches_max: 2 };
+/// Fewer: a batch holds the payloads of its events.
+const REPLAY_LIMITS: BatchLimits = BatchLimits { items_max: 50, batches_max: 2 };
+
+/// Works on jobs in batches; one that cannot be done fails alone.
+type Batched<J> = Batcher<J, Result<(), Arc<WorkerError>>, Arc<WorkerError>>;
 
 /// A worker's shared state.
 pub struct Context {
@@ -24,7 +31,9 @@ pub struct Context {
     /// Sends deliveries.
     pub engine: Engine,
     /// Stores events.
-    pub creator: Batcher<CreateEvent, Result<(), Arc<WorkerError>>, Arc<WorkerError>>,
+    pub creator: Batched<CreateEvent>,
+    /// Delivers stored events again.
+    pub replayer: Batched<ReplayEvent>,
     /// Sends mail; `None` where no server is set.
     pub mailer: Option<Mailer>,
 }
@@ -42,9 +51,9 @@ impl Context {
         let snapshots = Snapshots::default();
         let metrics = DeliveryMetrics::new(metrics);
         let engine = Engine::new(pool.clone(), queues.clone(), snapshots.clone(), sending, metrics);
-        let (create_pool, create_queues) = (pool.clone(), queues.clone());
+        let shared = (pool.clone(), queues.clone(), snapshots.clone());
         let creator = Batcher::new(CREATE_LIMITS, move |jobs: Vec<CreateEvent>| {
-            let (pool, queues, snapshots) = (create_pool.clone(), create_queues.clone(), snapshots.clone());
+            let (pool, queues, snapshots) = shared.clone();
             async move {
                 let work = |jobs: Vec<CreateEvent>| {
                     let (pool, queues, snapshots) = (pool.clone(), queues.clone(), snapshots.clone());
@@ -53,6 +62,17 @@ impl Context {
                 isolate(jobs, WorkerError::is_content, work).await
             }
         });
-        Self { pool, queues, engine, creator, mailer }
+        let shared = (pool.clone(), queues.clone(), snapshots);
+        let replayer = Batcher::new(REPLAY_LIMITS, move |jobs: Vec<ReplayEvent>| {
+            let (pool, queues, snapshots) = shared.clone();
+            async move {
+                let work = |jobs: Vec<ReplayEvent>| {
+                    let (pool, queues, snapshots) = (pool.clone(), queues.clone(), snapshots.clone());
+                    async move { replay::replay_events(&pool, &queues, &snapshots, &jobs).await }
+                };
+                isolate(jobs, WorkerError::is_content, work).await
+            }
+        });
+        Self { pool, queues, engine, creator, replayer, mailer }
     }
 }

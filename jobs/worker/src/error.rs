@@ -15,6 +15,9 @@ pub enum WorkerError {
     /// The queue did not take a job.
     #[error("the queue refused")]
     Queue(#[from] QueueError),
+    /// A batch run's filter cannot be read.
+    #[error("the filter of a batch cannot be read: {0}")]
+    Filter(String),
     /// A mail could not be made or sent.
     #[error("the mail could not be sent: {0}")]
     Mail(String),

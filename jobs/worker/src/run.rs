@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, future::BoxFuture};
 use posthouse_jobs::{
-    BackendSettings, CreateEvent, DeliverEvent, PurgeExpired, QUEUES, Queues, SendEmail, SweepDeliveries,
+    BackendSettings, CreateEvent, DeliverEvent, PurgeExpired, QUEUES, Queues, ReplayEvent, RunBatch, SendEmail,
+    SweepDeliveries,
     backing::{Backing, Purpose},
     queue::{Places, Share, run_worker},
 };
@@ -27,6 +28,9 @@ use crate::{
 /// Events that wait for the database at once; they are written in batches.
 const CREATIONS_MAX: usize = 1_000;
 const MAILS_MAX: usize = 8;
+/// Replays at once; what they read is as large as their events.
+const REPLAYS_MAX: usize = 100;
+const BATCHES_MAX: usize = 4;
 
 /// Runs a worker until `shutdown`, and then until its running jobs are done or handed back.
 ///
@@ -87,7 +91,11 @@ fn all(
     limits: Limits,
     shutdown: &CancellationToken,
 ) -> Vec<BoxFuture<'static, ()>> {
-    let Limits { deliveries_max, drain, shares: [creating, delivering, mailing, purging, sweeping] } = limits;
+    let Limits {
+        deliveries_max,
+        drain,
+        shares: [creating, delivering, mailing, purging, sweeping, replaying, batching],
+    } = limits;
     let settings = |concurrency: usize, share| BackendSettings {
         concurrency,
         batch: concurrency.min(500),
@@ -130,10 +138,26 @@ fn all(
         )
         .boxed(),
         run_worker::<SweepDeliveries, _, _, _>(
-            queues,
+            queues.clone(),
             settings(1, sweeping),
-            context,
+            Arc::clone(&context),
             handlers::sweep_deliveries,
+            shutdown.clone(),
+        )
+        .boxed(),
+        run_worker::<ReplayEvent, _, _, _>(
+            queues.clone(),
+            settings(REPLAYS_MAX, replaying),
+            Arc::clone(&context),
+            handlers::replay_event,
+            shutdown.clone(),
+        )
+        .boxed(),
+        run_worker::<RunBatch, _, _, _>(
+            queues,
+            settings(BATCHES_MAX, batching),
+            context,
+            handlers::run_batch,
             shutdown,
         )
         .boxed(),
@@ -148,8 +172,15 @@ mod tests {
 
     #[test]
     fn every_queue_of_the_product_has_a_worker() {
-        let served =
-            [CreateEvent::QUEUE, DeliverEvent::QUEUE, SendEmail::QUEUE, PurgeExpired::QUEUE, SweepDeliveries::QUEUE];
+        let served = [
+            CreateEvent::QUEUE,
+            DeliverEvent::QUEUE,
+            SendEmail::QUEUE,
+            PurgeExpired::QUEUE,
+            SweepDeliveries::QUEUE,
+            ReplayEvent::QUEUE,
+            RunBatch::QUEUE,
+        ];
         assert_eq!(served, posthouse_jobs::QUEUES);
     }
 }

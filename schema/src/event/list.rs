@@ -1,42 +1,63 @@
-//! Pages of a project's events: keyset on the id, which is a time, so that a date range is an id range.
+//! Pages and sums of a project's events: keyset on the id, which is a time, so that a date range is an id range.
 
 use chrono::{DateTime, Utc};
-use diesel::{BoolExpressionMethods, ExpressionMethods, HasQuery, PgArrayExpressionMethods, QueryDsl, QueryResult};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, HasQuery, NullableExpressionMethods, PgArrayExpressionMethods,
+    PgJsonbExpressionMethods, QueryDsl, QueryResult, SelectableHelper,
+    dsl::sql,
+    pg::Pg,
+    result::Error,
+    sql_types::{Bool, Text},
+};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use serde::{Deserialize, Serialize};
 
 use super::Event;
 use crate::{
+    deadline,
     ids::{EndpointId, EventId, ProjectId, SourceId},
     page::{Page, PageRequest},
-    tables::events,
+    tables::{events, idempotency_keys},
+    words::TargetKind,
 };
 
-/// Which events to list; an empty filter lets everything of the project through.
-#[derive(Debug, Clone, Default)]
+/// Carries the id that a broker gave the message which became the event.
+pub const BROKER_MESSAGE_HEADER: &str = "x-broker-message-id";
+
+/// Which events are meant; an empty filter lets everything of the project through.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct EventFilter {
     /// Only events of these sources.
     pub source_ids: Vec<SourceId>,
-    /// Only events matched to one of these endpoints.
-    pub endpoint_ids: Vec<EndpointId>,
+    /// Only events matched to one of these endpoints; `Some` of none lets nothing through.
+    pub endpoint_ids: Option<Vec<EndpointId>>,
     /// Only events with this key.
     pub idempotency_key: Option<String>,
+    /// Only the event of this message of a broker.
+    pub broker_message_id: Option<String>,
     /// Accepted at this instant or later.
     pub from: Option<DateTime<Utc>>,
     /// Accepted at this instant or earlier.
     pub to: Option<DateTime<Utc>>,
+    /// Only events for these alone.
+    pub targets: Option<EventTargets>,
 }
 
-/// A page of the project's events.
-///
-/// # Errors
-/// The database fails.
-pub async fn list(
-    conn: &mut AsyncPgConnection,
-    project: ProjectId,
-    filter: &EventFilter,
-    page: &PageRequest<EventId>,
-) -> QueryResult<Page<Event>> {
-    let mut query = Event::query().filter(events::project_id.eq(project)).into_boxed();
+/// Whom events are for, where that is nobody else: endpoints by their ids, or an owner.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventTargets {
+    /// Events for one of these endpoints.
+    pub endpoint_ids: Vec<EndpointId>,
+    /// Events for all endpoints of this owner; empty for no such events.
+    pub owner_id: String,
+}
+
+type Filtered<'f> = diesel::helper_types::IntoBoxed<'f, events::table, Pg>;
+
+/// The events of the project that the filter lets through.
+fn filtered<'f>(project: ProjectId, filter: &EventFilter) -> Filtered<'f> {
+    let mut query = events::table.filter(events::project_id.eq(project)).into_boxed();
     if let Some(from) = filter.from {
         query = query.filter(events::id.ge(EventId::first_at(from)));
     }
@@ -47,20 +68,128 @@ pub async fn list(
         let wanted: Vec<Option<SourceId>> = filter.source_ids.iter().copied().map(Some).collect();
         query = query.filter(events::source_id.eq_any(wanted));
     }
-    if !filter.endpoint_ids.is_empty() {
-        let wanted: Vec<Option<EndpointId>> = filter.endpoint_ids.iter().copied().map(Some).collect();
+    if let Some(endpoints) = &filter.endpoint_ids {
+        let wanted: Vec<Option<EndpointId>> = endpoints.iter().copied().map(Some).collect();
         query = query.filter(events::endpoint_ids.overlaps_with(wanted));
     }
-    if let Some(key) = &filter.idempotency_key {
-        query = query.filter(events::idempotency_key.eq(key.clone()).and(events::idempotency_key.ne("")));
+    if let Some(targets) = &filter.targets {
+        let ids: Vec<String> = targets.endpoint_ids.iter().map(ToString::to_string).collect();
+        let single = events::target_kind.eq(TargetKind::Single).and(events::target.eq_any(ids));
+        let of_owner = events::target.eq(targets.owner_id.clone()).and(events::target.ne(""));
+        query = query.filter(single.or(events::target_kind.eq(TargetKind::Fanout).and(of_owner)));
     }
-    query = match (page.reads_ascending(), page.cursor) {
+    if let Some(key) = &filter.idempotency_key {
+        // The original is found through its key, the duplicates through the index that has only them.
+        let owner = idempotency_keys::table
+            .filter(idempotency_keys::project_id.eq(project))
+            .filter(idempotency_keys::idempotency_key.eq(key.clone()))
+            .select(idempotency_keys::event_id)
+            .single_value();
+        let is_duplicate = events::is_duplicate.eq(true).and(events::idempotency_key.eq(key.clone()));
+        query = query.filter(events::id.eq(owner.assume_not_null()).or(is_duplicate));
+    }
+    if let Some(message) = &filter.broker_message_id {
+        query = query
+            .filter(events::headers.has_key(BROKER_MESSAGE_HEADER))
+            .filter(sql::<Bool>("headers -> 'x-broker-message-id' ->> 0 = ").bind::<Text, _>(message.clone()));
+    }
+    query
+}
+
+/// A page of the project's events.
+///
+/// # Errors
+/// The database fails, or takes longer than [`deadline::QUERY_MAX`].
+pub async fn list(
+    conn: &mut AsyncPgConnection,
+    project: ProjectId,
+    filter: &EventFilter,
+    page: &PageRequest<EventId>,
+) -> QueryResult<Page<Event>> {
+    let query = filtered(project, filter);
+    let query = match (page.reads_ascending(), page.cursor) {
         (true, Some(cursor)) => query.filter(events::id.ge(cursor)).order(events::id.asc()),
         (true, None) => query.order(events::id.asc()),
         (false, Some(cursor)) => query.filter(events::id.le(cursor)).order(events::id.desc()),
         (false, None) => query.order(events::id.desc()),
     };
-    Ok(page.page(query.limit(page.rows_to_read()).load(conn).await?))
+    let query = query.select(Event::as_select()).limit(page.rows_to_read());
+    let rows = conn
+        .transaction::<_, Error, _>(async |conn| {
+            deadline::set(conn).await?;
+            query.load(conn).await
+        })
+        .await?;
+    Ok(page.page(rows))
+}
+
+/// How many events a replay of what the filter lets through would take: duplicates have nothing to deliver.
+///
+/// # Errors
+/// The database fails, or takes longer than [`deadline::QUERY_MAX`].
+pub async fn count_replayable(
+    conn: &mut AsyncPgConnection,
+    project: ProjectId,
+    filter: &EventFilter,
+) -> QueryResult<i64> {
+    let query = filtered(project, filter).filter(events::is_duplicate.eq(false)).count();
+    conn.transaction::<_, Error, _>(async |conn| {
+        deadline::set(conn).await?;
+        query.get_result(conn).await
+    })
+    .await
+}
+
+/// Up to `limit` events after `after` that such a replay takes, the oldest first.
+///
+/// # Errors
+/// The database fails.
+pub async fn list_replayable(
+    conn: &mut AsyncPgConnection,
+    project: ProjectId,
+    filter: &EventFilter,
+    after: Option<EventId>,
+    limit: i64,
+) -> QueryResult<Vec<EventId>> {
+    let mut query = filtered(project, filter).filter(events::is_duplicate.eq(false));
+    if let Some(after) = after {
+        query = query.filter(events::id.gt(after));
+    }
+    query.order(events::id.asc()).limit(limit).select(events::id).load(conn).await
+}
+
+/// Up to `limit` ids of events that the filter lets through, the newest first.
+///
+/// # Errors
+/// The database fails, or takes longer than [`deadline::QUERY_MAX`].
+pub async fn list_ids(
+    conn: &mut AsyncPgConnection,
+    project: ProjectId,
+    filter: &EventFilter,
+    limit: i64,
+) -> QueryResult<Vec<EventId>> {
+    let query = filtered(project, filter).order(events::id.desc()).limit(limit).select(events::id);
+    conn.transaction::<_, Error, _>(async |conn| {
+        deadline::set(conn).await?;
+        query.load(conn).await
+    })
+    .await
+}
+
+/// Whether every one of these events is stored.
+///
+/// # Errors
+/// The database fails.
+pub async fn are_stored(conn: &mut AsyncPgConnection, project: ProjectId, ids: &[EventId]) -> QueryResult<bool> {
+    let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else { return Ok(true) };
+    let stored: i64 = events::table
+        .filter(events::project_id.eq(project))
+        .filter(events::id.eq_any(ids))
+        .filter(events::id.between(*first, *last))
+        .count()
+        .get_result(conn)
+        .await?;
+    Ok(usize::try_from(stored).is_ok_and(|stored| stored == ids.len()))
 }
 
 /// The events with these ids.

@@ -12,7 +12,10 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 pub use self::{
     idempotency::{claim_keys, owner_of_key},
-    list::{EventFilter, find_many, list},
+    list::{
+        BROKER_MESSAGE_HEADER, EventFilter, EventTargets, are_stored, count_replayable, find_many, list, list_ids,
+        list_replayable,
+    },
 };
 use crate::{
     ids::{EndpointId, EventId, ProjectId, SourceId},

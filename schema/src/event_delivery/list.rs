@@ -1,22 +1,31 @@
-//! Pages of a project's deliveries: keyset on the id, which carries the event's time.
+//! Pages and sums of a project's deliveries: keyset on the id, which carries the event's time.
 
 use chrono::{DateTime, Utc};
-use diesel::{ExpressionMethods, HasQuery, QueryDsl, QueryResult};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel::{
+    AggregateExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, SelectableHelper,
+    dsl::{count, sql},
+    pg::Pg,
+    result::Error,
+    sql_types::Bool,
+};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use serde::{Deserialize, Serialize};
 
 use super::EventDelivery;
 use crate::{
+    deadline,
     ids::{EndpointId, EventDeliveryId, EventId, ProjectId, SubscriptionId},
     page::{Page, PageRequest},
     tables::event_deliveries,
     words::DeliveryStatus,
 };
 
-/// Which deliveries to list; an empty filter lets everything of the project through.
-#[derive(Debug, Clone, Default)]
+/// Which deliveries are meant; an empty filter lets everything of the project through.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct DeliveryFilter {
-    /// Only those of this event.
-    pub event_id: Option<EventId>,
+    /// Only those of these events; `Some` of none lets nothing through.
+    pub event_ids: Option<Vec<EventId>>,
     /// Only those to these endpoints.
     pub endpoint_ids: Vec<EndpointId>,
     /// Only those of this subscription.
@@ -31,28 +40,28 @@ pub struct DeliveryFilter {
     pub to: Option<DateTime<Utc>>,
 }
 
-/// A page of the project's deliveries.
-///
-/// # Errors
-/// The database fails.
-pub async fn list(
-    conn: &mut AsyncPgConnection,
-    project: ProjectId,
-    filter: &DeliveryFilter,
-    page: &PageRequest<EventDeliveryId>,
-) -> QueryResult<Page<EventDelivery>> {
-    let mut query = EventDelivery::query().filter(event_deliveries::project_id.eq(project)).into_boxed();
+pub(super) type Filtered<'f> = diesel::helper_types::IntoBoxed<'f, event_deliveries::table, Pg>;
+
+/// States in which a delivery rests although it did not succeed, as the partial index of these has them.
+const FAILED: (&[DeliveryStatus], &str) =
+    (&[DeliveryStatus::Failure, DeliveryStatus::Discarded], "status IN ('Failure', 'Discarded')");
+/// States in which an attempt will follow, as the index of what is due has them.
+const UNFINISHED: (&[DeliveryStatus], &str) = (
+    &[DeliveryStatus::Scheduled, DeliveryStatus::Processing, DeliveryStatus::Retry],
+    "status IN ('Scheduled', 'Processing', 'Retry')",
+);
+
+/// The deliveries of the project that the filter lets through.
+pub(super) fn filtered<'f>(project: ProjectId, filter: &DeliveryFilter) -> Filtered<'f> {
+    let mut query = event_deliveries::table.filter(event_deliveries::project_id.eq(project)).into_boxed();
     if let Some(from) = filter.from {
         query = query.filter(event_deliveries::id.ge(EventDeliveryId::first_at(from)));
     }
     if let Some(to) = filter.to {
         query = query.filter(event_deliveries::id.le(EventDeliveryId::last_at(to)));
     }
-    if let Some(event) = filter.event_id {
-        // A delivery carries its event's time, so this reads only what was accepted in the same millisecond.
-        let (first, last) =
-            (EventDeliveryId::first_at(event.created_at()), EventDeliveryId::last_at(event.created_at()));
-        query = query.filter(event_deliveries::id.between(first, last)).filter(event_deliveries::event_id.eq(event));
+    if let Some(events) = &filter.event_ids {
+        query = of_events(query, events);
     }
     if !filter.endpoint_ids.is_empty() {
         query = query.filter(event_deliveries::endpoint_id.eq_any(filter.endpoint_ids.clone()));
@@ -65,12 +74,86 @@ pub async fn list(
     }
     if !filter.statuses.is_empty() {
         query = query.filter(event_deliveries::status.eq_any(filter.statuses.clone()));
+        // The planner believes a partial index only where it sees the states themselves.
+        for (states, literal) in [FAILED, UNFINISHED] {
+            if filter.statuses.iter().all(|status| states.contains(status)) {
+                query = query.filter(sql::<Bool>(literal));
+            }
+        }
     }
-    query = match (page.reads_ascending(), page.cursor) {
+    query
+}
+
+/// A delivery carries its event's time, so this reads only what was accepted between the first and the last of them.
+fn of_events<'f>(query: Filtered<'f>, events: &[EventId]) -> Filtered<'f> {
+    let (first, last) = (events.iter().min(), events.iter().max());
+    let query = query.filter(event_deliveries::event_id.eq_any(events.to_vec()));
+    match (first, last) {
+        (Some(first), Some(last)) => query.filter(
+            event_deliveries::id
+                .between(EventDeliveryId::first_at(first.created_at()), EventDeliveryId::last_at(last.created_at())),
+        ),
+        _ => query,
+    }
+}
+
+/// A page of the project's deliveries.
+///
+/// # Errors
+/// The database fails, or takes longer than [`deadline::QUERY_MAX`].
+pub async fn list(
+    conn: &mut AsyncPgConnection,
+    project: ProjectId,
+    filter: &DeliveryFilter,
+    page: &PageRequest<EventDeliveryId>,
+) -> QueryResult<Page<EventDelivery>> {
+    let query = filtered(project, filter);
+    let query = match (page.reads_ascending(), page.cursor) {
         (true, Some(cursor)) => query.filter(event_deliveries::id.ge(cursor)).order(event_deliveries::id.asc()),
         (true, None) => query.order(event_deliveries::id.asc()),
         (false, Some(cursor)) => query.filter(event_deliveries::id.le(cursor)).order(event_deliveries::id.desc()),
         (false, None) => query.order(event_deliveries::id.desc()),
     };
-    Ok(page.page(query.limit(page.rows_to_read()).load(conn).await?))
+    let query = query.select(EventDelivery::as_select()).limit(page.rows_to_read());
+    let rows = conn
+        .transaction::<_, Error, _>(async |conn| {
+            deadline::set(conn).await?;
+            query.load(conn).await
+        })
+        .await?;
+    Ok(page.page(rows))
+}
+
+/// How many deliveries the filter lets through, state by state.
+///
+/// # Errors
+/// The database fails, or takes longer than [`deadline::QUERY_MAX`].
+pub async fn status_totals(
+    conn: &mut AsyncPgConnection,
+    project: ProjectId,
+    filter: &DeliveryFilter,
+) -> QueryResult<Vec<(DeliveryStatus, i64)>> {
+    let of = |status: DeliveryStatus| count(event_deliveries::id).aggregate_filter(event_deliveries::status.eq(status));
+    let query = filtered(project, filter).select((
+        of(DeliveryStatus::Scheduled),
+        of(DeliveryStatus::Processing),
+        of(DeliveryStatus::Retry),
+        of(DeliveryStatus::Success),
+        of(DeliveryStatus::Failure),
+        of(DeliveryStatus::Discarded),
+    ));
+    let (scheduled, processing, retry, success, failure, discarded) = conn
+        .transaction::<(i64, i64, i64, i64, i64, i64), Error, _>(async |conn| {
+            deadline::set(conn).await?;
+            query.get_result(conn).await
+        })
+        .await?;
+    Ok(vec![
+        (DeliveryStatus::Scheduled, scheduled),
+        (DeliveryStatus::Processing, processing),
+        (DeliveryStatus::Retry, retry),
+        (DeliveryStatus::Success, success),
+        (DeliveryStatus::Failure, failure),
+        (DeliveryStatus::Discarded, discarded),
+    ])
 }

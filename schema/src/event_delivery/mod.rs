@@ -4,6 +4,8 @@
 mod list;
 mod outcome;
 mod outgoing;
+mod rates;
+mod resend;
 mod stranded;
 
 use chrono::{DateTime, Utc};
@@ -11,9 +13,11 @@ use diesel::{ExpressionMethods, HasQuery, Identifiable, OptionalExtension, Query
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 pub use self::{
-    list::{DeliveryFilter, list},
+    list::{DeliveryFilter, list, status_totals},
     outcome::{Outcome, claim_at_most_once, end, unclaim},
     outgoing::{OutgoingDelivery, load_outgoing},
+    rates::{EndpointTotals, endpoint_totals},
+    resend::{find_many, list_failed, resend},
     stranded::{StrandedDelivery, list_stranded_all_projects},
 };
 use crate::{

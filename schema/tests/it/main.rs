@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod delivery_rows;
+mod dynamic_endpoints;
 mod event_rows;
 mod fixture;
 mod leases;
 mod migrations;
+mod operations;
 mod partitions;
 mod plans;

@@ -1,7 +1,10 @@
 //! Accepted events become rows: a batch is matched, written with its deliveries, and only then are the deliveries
 //! enqueued. Whatever is interrupted is done again without a second effect.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use posthouse_jobs::{CreateEvent, DeliverEvent, EventTarget, Queues};
 use posthouse_schema::{
@@ -14,6 +17,7 @@ use posthouse_schema::{
     pool::{Pool, PooledConnection},
     project_config::ProjectConfig,
     routing::Route,
+    subscription::Subscription,
     words::{DeliveryStatus, EndpointStatus, EventStatus, TargetKind},
 };
 
@@ -38,6 +42,7 @@ pub async fn create_events(
     let mut read_since = HashSet::new();
     let stored = loop {
         let (accepted, matched_by) = matched(&mut conn, snapshots, jobs).await?;
+        let accepted = accepted.into_iter().flatten().collect();
         let matched_by: Vec<_> = matched_by.into_iter().filter(|(project, _)| !read_since.contains(project)).collect();
         match ledger::store_events(&mut conn, accepted, &matched_by).await? {
             Stored::Done(stored) => break stored,
@@ -53,26 +58,53 @@ pub async fn create_events(
     Ok(())
 }
 
-/// The events with their deliveries, and the routing version of each project by which they were matched.
-async fn matched(
+/// Each event with its deliveries, `None` where its project is gone, and the routing version of each project by which they
+/// were matched.
+pub(super) async fn matched(
     conn: &mut PooledConnection,
     snapshots: &Snapshots,
     jobs: &[CreateEvent],
-) -> Result<(Vec<AcceptedEvent>, Vec<(ProjectId, i64)>), QueryError> {
-    let projects = snapshots.of(conn, &jobs.iter().map(|job| (job.project_id, 0)).collect()).await?;
-    let mut routes = HashMap::new();
-    for (project, snapshot) in &projects {
-        let targets = jobs.iter().filter(|job| job.project_id == *project).map(|job| &job.target);
-        routes.insert(*project, snapshot.routes(conn, *project, targets).await?);
-    }
-    let accepted = jobs.iter().filter_map(|job| {
+) -> Result<(Vec<Option<AcceptedEvent>>, Vec<(ProjectId, i64)>), QueryError> {
+    let (projects, routes) = loop {
+        let projects = snapshots.of(conn, &jobs.iter().map(|job| (job.project_id, 0)).collect()).await?;
+        let mut routes = HashMap::new();
+        for (project, snapshot) in &projects {
+            let targets = jobs.iter().filter(|job| job.project_id == *project).map(|job| &job.target);
+            routes.insert(*project, snapshot.routes(conn, *project, targets).await?);
+        }
+        let changed = subscribe_lonely(conn, &routes).await?;
+        if changed.is_empty() {
+            break (projects, routes);
+        }
+        snapshots.forget(&changed);
+    };
+    let accepted = jobs.iter().map(|job| {
         let routes = routes.get(&job.project_id)?.get(&job.target)?;
         Some(accept(job, &projects.get(&job.project_id)?.config, routes))
     });
     Ok((accepted.collect(), projects.iter().map(|(project, snapshot)| (*project, snapshot.version)).collect()))
 }
 
-fn due(row: &NewEventDelivery) -> Option<DeliverEvent> {
+/// Gives endpoints that are sent an event and have no subscription one to everything; returns their projects.
+async fn subscribe_lonely(
+    conn: &mut PooledConnection,
+    routes: &HashMap<ProjectId, HashMap<EventTarget, Arc<[Route]>>>,
+) -> Result<Vec<ProjectId>, QueryError> {
+    let mut changed = Vec::new();
+    for (project, routes) in routes {
+        for (target, _) in routes.iter().filter(|(_, routes)| routes.is_empty()) {
+            if let EventTarget::Single { endpoint_id } = target
+                && Subscription::insert_for_lonely(conn, *project, *endpoint_id).await?
+            {
+                changed.push(*project);
+            }
+        }
+    }
+    Ok(changed)
+}
+
+/// The job of a delivery that is to be sent.
+pub(super) fn due(row: &NewEventDelivery) -> Option<DeliverEvent> {
     (row.status == DeliveryStatus::Scheduled).then_some(DeliverEvent {
         project_id: row.project_id,
         event_delivery_id: row.id,
@@ -91,6 +123,7 @@ fn event_row(job: &CreateEvent, matched: &[&Route]) -> NewEvent {
         EventTarget::Single { endpoint_id } => (TargetKind::Single, endpoint_id.to_string()),
         EventTarget::Fanout { owner_id } => (TargetKind::Fanout, owner_id.clone()),
         EventTarget::Source { source_id } => (TargetKind::Source, source_id.to_string()),
+        EventTarget::Dynamic { url, .. } => (TargetKind::Dynamic, url.clone()),
         EventTarget::Broadcast => (TargetKind::Broadcast, String::new()),
     };
     let is_for_nobody = matched.is_empty();

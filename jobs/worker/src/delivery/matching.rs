@@ -13,9 +13,11 @@ pub const NOBODY: &str = "no subscription matched this event";
 #[must_use]
 pub fn matching<'a>(target: &EventTarget, event_type: &str, routes: &'a [Route]) -> Vec<&'a Route> {
     let mut reached = HashSet::new();
+    // The event names its receiver by the URL; what the subscription is for otherwise does not matter.
+    let is_dynamic = matches!(target, EventTarget::Dynamic { .. });
     routes
         .iter()
-        .filter(|route| is_meant(target, route) && route.wants(event_type))
+        .filter(|route| is_meant(target, route) && (is_dynamic || route.wants(event_type)))
         .filter(|route| *target != EventTarget::Broadcast || reached.insert(route.endpoint_id))
         .collect()
 }
@@ -27,6 +29,7 @@ pub fn is_meant(target: &EventTarget, route: &Route) -> bool {
         EventTarget::Single { endpoint_id } => route.endpoint_id == *endpoint_id,
         EventTarget::Fanout { owner_id } => !owner_id.is_empty() && route.owner_id == *owner_id,
         EventTarget::Broadcast => true,
+        EventTarget::Dynamic { subscription_id, .. } => route.subscription_id == *subscription_id,
         EventTarget::Source { source_id } => route.source_id == Some(*source_id),
     }
 }
@@ -83,6 +86,13 @@ mod tests {
             route(EndpointId::generate(), "", &["a"]),
         ];
         assert_eq!(matching(&EventTarget::Broadcast, "a", &routes), [&routes[1], &routes[3]]);
+    }
+
+    #[test]
+    fn a_dynamic_event_takes_its_subscription_whatever_the_type() {
+        let routes = [route(EndpointId::generate(), "", &["b"]), route(EndpointId::generate(), "", &["*"])];
+        let target = EventTarget::Dynamic { url: String::new(), subscription_id: routes[0].subscription_id };
+        assert_eq!(matching(&target, "a", &routes), [&routes[0]]);
     }
 
     #[test]

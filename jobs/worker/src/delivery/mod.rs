@@ -11,6 +11,7 @@ pub mod load;
 pub mod matching;
 pub mod metrics;
 pub mod outcome;
+pub mod replay;
 pub mod request;
 pub mod send;
 pub mod sign;

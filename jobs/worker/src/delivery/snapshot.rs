@@ -103,6 +103,7 @@ fn wanted(targets: &HashSet<EventTarget>) -> Wanted {
             EventTarget::Single { endpoint_id } => wanted.endpoint_ids.push(*endpoint_id),
             EventTarget::Fanout { owner_id } => wanted.owner_ids.push(owner_id.clone()),
             EventTarget::Source { source_id } => wanted.source_ids.push(*source_id),
+            EventTarget::Dynamic { subscription_id, .. } => wanted.subscription_ids.push(*subscription_id),
             EventTarget::Broadcast => wanted.is_everything = true,
         }
     }

@@ -3,10 +3,12 @@
 mod create_event;
 mod deliver_event;
 mod purge_expired;
+mod replay_event;
+mod run_batch;
 mod send_email;
 mod sweep_deliveries;
 
 pub use self::{
-    create_event::create_event, deliver_event::deliver_event, purge_expired::purge_expired, send_email::send_email,
-    sweep_deliveries::sweep_deliveries,
+    create_event::create_event, deliver_event::deliver_event, purge_expired::purge_expired, replay_event::replay_event,
+    run_batch::run_batch, send_email::send_email, sweep_deliveries::sweep_deliveries,
 };

@@ -5,16 +5,21 @@ use std::{sync::Arc, time::Duration};
 
 use apalis::prelude::{BoxDynError, Data};
 use chrono::Utc;
-use posthouse_jobs::{DeliverEvent, SweepDeliveries};
-use posthouse_schema::event_delivery::{self, StrandedDelivery};
+use posthouse_jobs::{DeliverEvent, RunBatch, SweepDeliveries};
+use posthouse_schema::{
+    batch_run,
+    event_delivery::{self, StrandedDelivery},
+};
 
 use crate::context::Context;
 
 /// How long a delivery may be overdue before its job counts as lost: longer than a job waits in a healthy deployment.
 const GRACE: Duration = Duration::from_secs(30);
 const PAGE_ROWS: u32 = 1_000;
+/// Batch runs that one sweep takes up again; the next sees the rest.
+const RUNS_MAX: i64 = 1_000;
 
-/// Enqueues every unfinished delivery that is overdue.
+/// Enqueues every unfinished delivery that is overdue, and every batch run that stands still.
 ///
 /// # Errors
 /// The database or the queue fails; the job runs again from the start.
@@ -42,6 +47,11 @@ pub async fn sweep_deliveries(job: SweepDeliveries, context: Data<Arc<Context>>)
             break;
         }
     }
+    let mut conn = context.pool.get().await?;
+    let stranded = batch_run::list_stranded_all_projects(&mut conn, before, RUNS_MAX).await?;
+    drop(conn);
+    let runs = stranded.into_iter().map(|(project_id, batch_run_id)| RunBatch { project_id, batch_run_id });
+    context.queues.push_all(&runs.collect::<Vec<_>>()).await?;
     if seen > 0 {
         tracing::info!(tick = %job.tick, overdue = seen, enqueued, "Overdue deliveries were swept.");
     }

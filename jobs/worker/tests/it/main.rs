@@ -7,4 +7,6 @@ mod housekeeping;
 mod mailing;
 mod receiver;
 mod refusing;
+mod replaying;
+mod resolving;
 mod world;

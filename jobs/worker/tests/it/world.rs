@@ -10,7 +10,7 @@ use chrono::Utc;
 use diesel_async::RunQueryDsl as _;
 use posthouse_egress::{AddressRule, Rules};
 use posthouse_jobs::{
-    BackendSettings, CreateEvent, DeliverEvent, EventTarget, Job, SendEmail,
+    BackendSettings, CreateEvent, DeliverEvent, EventTarget, Job, ReplayEvent, RunBatch, SendEmail,
     queue::{run_worker, testing::TestQueues},
 };
 use posthouse_schema::{
@@ -110,6 +110,15 @@ impl World {
             deliver,
             stop.clone(),
         ));
+        let (replay, batch) = (handlers::replay_event, handlers::run_batch);
+        self.workers.spawn(run_worker::<ReplayEvent, _, _, _>(
+            queues.clone(),
+            settings(),
+            context(),
+            replay,
+            stop.clone(),
+        ));
+        self.workers.spawn(run_worker::<RunBatch, _, _, _>(queues.clone(), settings(), context(), batch, stop.clone()));
         self.workers.spawn(run_worker::<SendEmail, _, _, _>(queues, settings(), context(), mail, stop.clone()));
     }
 
@@ -154,6 +163,21 @@ impl World {
         subscription.endpoint_id = endpoint.id;
         Subscription::insert(&mut conn, self.project, &subscription).await.unwrap();
         endpoint.id
+    }
+
+    /// One more subscription of the endpoint.
+    pub async fn subscribe(&self, endpoint_id: EndpointId, event_type: &str) {
+        let values = SubscriptionValues {
+            name: "more".into(),
+            endpoint_id,
+            source_id: None,
+            event_types: TextArray(vec![event_type.into()]),
+            delivery_mode: DeliveryMode::AtLeastOnce,
+            alert_config: None,
+            retry_config: None,
+            rate_limit_config: None,
+        };
+        Subscription::insert(&mut *self.conn().await, self.project, &values).await.unwrap();
     }
 
     /// An event for this endpoint, as the API would have accepted it.

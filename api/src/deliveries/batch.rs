@@ -1,0 +1,72 @@
+//! What a query matches, all of it: tried again in the background, or counted.
+
+use posthouse_jobs::RunBatch;
+use posthouse_schema::{
+    batch_run::{self, BatchRun},
+    event_delivery,
+    words::{BatchKind, BatchStatus, DeliveryStatus},
+};
+use salvo::prelude::*;
+
+use super::{
+    filter,
+    wire::{CountWire, StatusTotalsWire},
+};
+use crate::{
+    auth::{Need, scoped},
+    error::{ApiError, ApiResult},
+    reply::{NoData, Reply},
+};
+
+/// Sends all deliveries again that failed or were discarded
+///
+/// Takes the filters of the list in its query, and looks at everything that they match, whatever the number. It is done in
+/// the background; one such run can be active in a project. Deliveries that succeeded or will be tried by themselves, and
+/// those to endpoints that do not receive, stay as they are.
+#[endpoint(tags("Event Deliveries"), operation_id = "BatchRetryEventDelivery")]
+pub async fn batch_retry(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
+    let (app, project, access) = scoped(req, depot, Need::Manage).await?;
+    let mut conn = app.conn().await?;
+    let mut filter = filter::read(req, &mut conn, project.id, &access).await?;
+    // What comes later was not asked for.
+    let now = chrono::Utc::now();
+    filter.to = Some(filter.to.map_or(now, |to| to.min(now)));
+    let filter = serde_json::to_value(&filter).map_err(|error| ApiError::Internal(error.into()))?;
+    let batch_run_id = BatchRun::insert(&mut conn, project.id, BatchKind::Retry, &filter)
+        .await?
+        .ok_or_else(|| ApiError::invalid("an active batch retry already exists"))?;
+    if let Err(error) = app.queues.push(&RunBatch { project_id: project.id, batch_run_id }).await {
+        batch_run::end(&mut conn, (project.id, batch_run_id), BatchStatus::Failed).await?;
+        return Err(ApiError::queue(error));
+    }
+    Ok(Reply::ok("Batch retry processing", NoData))
+}
+
+/// Counts what a batch retry would send again
+#[endpoint(tags("Event Deliveries"), operation_id = "CountBatchRetryEvents")]
+pub async fn count_batch_retry(req: &mut Request, depot: &mut Depot) -> ApiResult<CountWire> {
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
+    let mut conn = app.conn().await?;
+    let mut filter = filter::read(req, &mut conn, project.id, &access).await?;
+    let failed = [DeliveryStatus::Failure, DeliveryStatus::Discarded];
+    if filter.statuses.is_empty() {
+        filter.statuses = failed.to_vec();
+    }
+    let totals = event_delivery::status_totals(&mut conn, project.id, &filter).await?;
+    let num = totals.iter().filter(|(status, _)| failed.contains(status)).map(|(_, number)| number).sum();
+    Ok(Reply::ok("event deliveries count successful", CountWire { num }))
+}
+
+/// Counts deliveries by status
+#[endpoint(tags("Event Deliveries"), operation_id = "GetEventDeliveriesStatusTotals")]
+pub async fn status_totals(req: &mut Request, depot: &mut Depot) -> ApiResult<StatusTotalsWire> {
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
+    let mut conn = app.conn().await?;
+    let filter = filter::read(req, &mut conn, project.id, &access).await?;
+    let totals = event_delivery::status_totals(&mut conn, project.id, &filter).await?;
+    let totals = totals.into_iter().map(|(status, number)| (status.to_string(), number)).collect();
+    Ok(Reply::ok(
+        "event delivery status totals fetched successfully",
+        StatusTotalsWire { totals, source: "live".into() },
+    ))
+}

@@ -1,0 +1,122 @@
+//! Stored events are matched again, by what holds now, and delivered again. The deliveries' ids derive from event,
+//! subscription and replay: a replay's job may run twice, and each replay delivers anew.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use posthouse_jobs::{CreateEvent, DeliverEvent, EventTarget, Queues, ReplayEvent};
+use posthouse_schema::{
+    dynamic_endpoint,
+    event::{self, Event},
+    event_delivery::NewEventDelivery,
+    ids::{EventDeliveryId, EventId, ProjectId},
+    ledger,
+    pool::{Pool, PooledConnection},
+    words::TargetKind,
+};
+use serde_json::value::RawValue;
+
+use super::{
+    create::{due, matched},
+    snapshot::Snapshots,
+};
+use crate::error::WorkerError;
+
+/// Writes the deliveries of the replays and enqueues them. Events that are gone, and duplicates, are passed over.
+///
+/// # Errors
+/// The database or the queue fails; nothing is half-written, and the jobs can be run again.
+pub async fn replay_events(
+    pool: &Pool,
+    queues: &Queues,
+    snapshots: &Snapshots,
+    jobs: &[ReplayEvent],
+) -> Result<(), WorkerError> {
+    let mut conn = pool.get().await?;
+    let events = load(&mut conn, jobs).await?;
+    let mut replays = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let Some(event) = events.get(&(job.project_id, job.event_id)).filter(|event| !event.is_duplicate) else {
+            continue;
+        };
+        let target = target(&mut conn, event).await?;
+        replays.extend(target.and_then(|target| as_accepted(event, target, job)).map(|accepted| (job, accepted)));
+    }
+    let (jobs, accepted): (Vec<&ReplayEvent>, Vec<CreateEvent>) = replays.into_iter().unzip();
+    // As in creating: what was read since is as new as the replay.
+    let mut read_since: HashSet<ProjectId> = HashSet::new();
+    let deliveries = loop {
+        let (accepted, matched_by) = matched(&mut conn, snapshots, &accepted).await?;
+        let matched_by: Vec<_> = matched_by.into_iter().filter(|(project, _)| !read_since.contains(project)).collect();
+        let deliveries: Vec<NewEventDelivery> = jobs
+            .iter()
+            .zip(accepted)
+            .flat_map(|(job, accepted)| {
+                accepted
+                    .map_or_else(Vec::new, |accepted| accepted.deliveries)
+                    .into_iter()
+                    .map(|row| of_replay(job, row))
+            })
+            .collect();
+        let stale = ledger::store_replays(&mut conn, &deliveries, &matched_by).await?;
+        if stale.is_empty() {
+            break deliveries;
+        }
+        snapshots.forget(&stale);
+        read_since.extend(stale);
+    };
+    drop(conn);
+    queues.push_all(&deliveries.iter().filter_map(due).collect::<Vec<DeliverEvent>>()).await?;
+    Ok(())
+}
+
+fn of_replay(job: &ReplayEvent, row: NewEventDelivery) -> NewEventDelivery {
+    NewEventDelivery { id: EventDeliveryId::derive_replayed(row.event_id, row.subscription_id, job.replay_id), ..row }
+}
+
+async fn load(
+    conn: &mut PooledConnection,
+    jobs: &[ReplayEvent],
+) -> Result<HashMap<(ProjectId, EventId), Event>, WorkerError> {
+    let mut wanted: BTreeMap<ProjectId, Vec<EventId>> = BTreeMap::new();
+    for job in jobs {
+        wanted.entry(job.project_id).or_default().push(job.event_id);
+    }
+    let mut found = HashMap::new();
+    for (project, ids) in wanted {
+        let events = event::find_many(conn, project, &ids).await?;
+        found.extend(events.into_iter().map(|event| ((project, event.id), event)));
+    }
+    Ok(found)
+}
+
+/// The stored event as it was accepted, but now.
+fn as_accepted(event: &Event, target: EventTarget, job: &ReplayEvent) -> Option<CreateEvent> {
+    let data = std::str::from_utf8(&event.payload).ok()?.to_owned();
+    Some(CreateEvent {
+        project_id: event.project_id,
+        event_id: event.id,
+        target,
+        event_type: event.event_type.clone(),
+        data: RawValue::from_string(data).ok()?,
+        headers: event.headers.0.clone(),
+        idempotency_key: event.idempotency_key.clone(),
+        source_id: event.source_id,
+        url_query_params: event.url_query_params.clone(),
+        url_path: event.url_path.clone(),
+        accepted_at: job.requested_at,
+    })
+}
+
+/// Whom the event is for; `None` when it is nobody any more.
+async fn target(conn: &mut PooledConnection, event: &Event) -> Result<Option<EventTarget>, WorkerError> {
+    Ok(match event.target_kind {
+        TargetKind::Single => event.target.parse().ok().map(|endpoint_id| EventTarget::Single { endpoint_id }),
+        TargetKind::Fanout => Some(EventTarget::Fanout { owner_id: event.target.clone() }),
+        TargetKind::Broadcast => Some(EventTarget::Broadcast),
+        TargetKind::Source => event.target.parse().ok().map(|source_id| EventTarget::Source { source_id }),
+        TargetKind::Dynamic => {
+            let found = dynamic_endpoint::find(conn, event.project_id, &event.target).await?;
+            found.map(|subscription_id| EventTarget::Dynamic { url: event.target.clone(), subscription_id })
+        }
+    })
+}

@@ -1,0 +1,26 @@
+-- Work on everything that a query matches, in slices: a run goes on after the last row that it looked at.
+CREATE TABLE batch_runs (
+    project_id uuid NOT NULL REFERENCES projects,
+    id uuid NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('retry', 'replay')),
+    filter jsonb NOT NULL,
+    status text NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'processing', 'completed', 'failed')),
+    -- The last delivery or event that was looked at.
+    reached uuid,
+    done bigint NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (project_id, id)
+);
+-- One retry at a time in a project: two would give the same deliveries two attempts.
+CREATE UNIQUE INDEX batch_runs_retry ON batch_runs (project_id) WHERE kind = 'retry' AND status IN ('pending', 'processing');
+CREATE INDEX batch_runs_unfinished ON batch_runs (updated_at) WHERE status IN ('pending', 'processing');
+
+-- Every condition below leaves out what the hot path writes most: it costs events of the API and deliveries that succeed
+-- nothing but the test of the condition. The first columns are such that no look-up by key can mistake them for its index.
+CREATE INDEX event_deliveries_failed ON event_deliveries (project_id, id) WHERE status IN ('Failure', 'Discarded');
+CREATE INDEX events_source ON events (source_id, id) WHERE source_id IS NOT NULL;
+CREATE INDEX events_duplicate ON events (idempotency_key) WHERE is_duplicate;
+CREATE INDEX events_broker_message ON events ((headers -> 'x-broker-message-id' ->> 0)) WHERE headers ? 'x-broker-message-id';
+
+CREATE INDEX endpoints_url ON endpoints (project_id, url) WHERE deleted_at IS NULL;
