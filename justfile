@@ -65,9 +65,10 @@ deps:
     only posthouse-schema
     only posthouse-jobs posthouse-schema posthouse-service
     only posthouse-egress posthouse-service
+    only posthouse-oauth2
     only posthouse-ingest posthouse-jobs posthouse-schema posthouse-service
-    only posthouse-worker posthouse-jobs posthouse-schema posthouse-egress posthouse-service
-    only posthouse-api posthouse-jobs posthouse-schema posthouse-egress posthouse-service salvo
+    only posthouse-worker posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-service
+    only posthouse-api posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-service salvo
     echo "The crate graph is as designed."
 
 # Licences, banned crates and sources; known vulnerabilities when their database can be reached

@@ -16,6 +16,7 @@ use crate::{
     cache::Cache,
     error::ApiError,
     metrics::RequestMetrics,
+    outbound::Outbound,
 };
 
 /// How long a configuration may be remembered: what changes elsewhere is seen here within this time.
@@ -30,6 +31,8 @@ pub struct ApiSettings {
     pub body_bytes_max: usize,
     /// Where people reach this service, without a slash at its end; empty makes links relative.
     pub public_url: String,
+    /// How requests of the API itself leave.
+    pub outbound: Outbound,
 }
 
 /// What every request shares.

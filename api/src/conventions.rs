@@ -44,14 +44,19 @@ pub async fn end_unread(req: &mut Request, depot: &mut Depot, res: &mut Response
     }
 }
 
-/// 415, with an empty body, for anything but JSON; before credentials are looked at.
+/// 415, with an empty body, for anything but JSON, and forms where files are taken; before credentials are looked at.
 #[handler]
 pub async fn content_type(req: &mut Request, res: &mut Response, ctrl: &mut FlowCtrl) {
     let is_json = req
         .headers()
         .get(CONTENT_TYPE)
         .is_none_or(|value| value.as_bytes().to_ascii_lowercase().starts_with(b"application/json"));
-    if !is_json {
+    let is_file = req.uri().path().trim_end_matches('/').ends_with("/onboard")
+        && req
+            .headers()
+            .get(CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().to_ascii_lowercase().starts_with(b"multipart/form-data"));
+    if !is_json && !is_file {
         res.status_code(StatusCode::UNSUPPORTED_MEDIA_TYPE);
         res.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         ctrl.skip_rest();

@@ -9,6 +9,9 @@ use posthouse_service::{logs, settings, shutdown};
 async fn main() -> ExitCode {
     let config: Config = settings::read();
     logs::init("api", &config.process);
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("TLS was set up before.");
+    }
     match serve::serve(config, shutdown::on_signals()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

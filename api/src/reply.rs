@@ -28,6 +28,11 @@ impl<T> Reply<T> {
         Self { code: StatusCode::CREATED, message: message.into(), data }
     }
 
+    /// 400 with data that says what is wrong; everything else that is refused is an [`crate::error::ApiError`].
+    pub fn refused(message: impl Into<Cow<'static, str>>, data: T) -> Self {
+        Self { code: StatusCode::BAD_REQUEST, message: message.into(), data }
+    }
+
     /// 202.
     pub fn accepted(message: impl Into<Cow<'static, str>>, data: T) -> Self {
         Self { code: StatusCode::ACCEPTED, message: message.into(), data }
@@ -74,7 +79,7 @@ pub fn render<T: Serialize>(res: &mut Response, code: StatusCode, body: &T) {
 #[async_trait]
 impl<T: Serialize + Send + Sync> Writer for Reply<T> {
     async fn write(self, _req: &mut Request, _depot: &mut Depot, res: &mut Response) {
-        render(res, self.code, &Envelope { status: true, message: &self.message, data: &self.data });
+        render(res, self.code, &Envelope { status: self.code.is_success(), message: &self.message, data: &self.data });
     }
 }
 

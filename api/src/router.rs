@@ -14,8 +14,8 @@ use salvo::{
 };
 
 use crate::{
-    app::App, auth, conventions, deliveries, endpoints, events, health, known_paths::KnownPaths, metrics, portal,
-    portal_links, projects, sources, subscriptions,
+    app::App, auth, conventions, deliveries, endpoints, event_types, events, health, known_paths::KnownPaths,
+    meta_events, metrics, onboard, portal, portal_links, projects, sources, subscriptions,
 };
 
 /// What this API is for, on the first page of its description.
@@ -41,6 +41,9 @@ fn described_api() -> Router {
         .push(endpoints::router())
         .push(subscriptions::router())
         .push(sources::router())
+        .push(event_types::router())
+        .push(onboard::router())
+        .push(meta_events::router())
         .push(events::router())
         .push(deliveries::router())
         .push(portal_links::router());

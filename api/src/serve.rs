@@ -11,6 +11,7 @@ use crate::{
     app::{ApiSettings, App},
     board,
     config::Config,
+    outbound::{Outbound, Way},
     router,
 };
 
@@ -21,9 +22,14 @@ use crate::{
 pub async fn serve(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let backing = Backing::connect(&config.database, &config.redis, Purpose::General).await?;
     let checks = Arc::new(backing.checks());
+    let way = match config.egress_url {
+        Some(url) => Way::Egress(url),
+        None => Way::Direct(Arc::new(posthouse_egress::Rules::with_allowed(config.allow))),
+    };
     let settings = ApiSettings {
         body_bytes_max: config.body_bytes_max,
         public_url: config.public_url.map(|url| url.as_str().trim_end_matches('/').to_string()).unwrap_or_default(),
+        outbound: Outbound::new(way)?,
     };
     let app = App::new(backing.pool, backing.queues, checks, settings);
     let acceptor = TcpListener::new(config.listen)

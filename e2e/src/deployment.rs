@@ -147,7 +147,10 @@ pub fn spec(shared: &Shared, name: &str, api: SocketAddr, board: SocketAddr, egr
     let listen_flag = if kind == "egress" { "--probe-listen" } else { "--listen" };
     let mut arguments = vec![listen_flag.into(), probe.to_string()];
     match kind {
-        "api" => arguments.extend(["--board-listen".into(), board.to_string()]),
+        "api" => {
+            arguments.extend(["--board-listen".into(), board.to_string()]);
+            arguments.extend(["--egress-url".into(), format!("http://{egress}")]);
+        }
         "worker" => arguments.extend(["--egress-url".into(), format!("http://{egress}")]),
         "ingest" => arguments.extend(["--poll-interval".into(), "1s".into()]),
         "egress" => {

@@ -4,8 +4,10 @@
 pub mod backing;
 mod create_event;
 mod deliver_event;
+mod deliver_meta_event;
 mod housekeeping;
 mod job;
+mod onboard_batch;
 pub mod queue;
 mod replay_event;
 mod run_batch;
@@ -13,15 +15,17 @@ mod send_email;
 
 pub use create_event::{CreateEvent, EventTarget};
 pub use deliver_event::DeliverEvent;
+pub use deliver_meta_event::{Announcement, DeliverMetaEvent};
 pub use housekeeping::{PurgeExpired, SweepDeliveries};
 pub use job::Job;
+pub use onboard_batch::{OnboardBatch, OnboardRow};
 pub use queue::{BackendSettings, JobBackend, QueueError, Queues, Reschedule};
 pub use replay_event::ReplayEvent;
 pub use run_batch::RunBatch;
 pub use send_email::SendEmail;
 
 /// The name of every queue of the product, in the order in which operators see them.
-pub const QUEUES: [&str; 7] = [
+pub const QUEUES: [&str; 9] = [
     CreateEvent::QUEUE,
     DeliverEvent::QUEUE,
     SendEmail::QUEUE,
@@ -29,4 +33,6 @@ pub const QUEUES: [&str; 7] = [
     SweepDeliveries::QUEUE,
     ReplayEvent::QUEUE,
     RunBatch::QUEUE,
+    OnboardBatch::QUEUE,
+    DeliverMetaEvent::QUEUE,
 ];

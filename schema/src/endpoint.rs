@@ -1,13 +1,12 @@
 //! Endpoints: the URLs to which a project's events are delivered, with the secrets that sign for them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{
-    AsChangeset, BoolExpressionMethods, ExpressionMethods, HasQuery, Identifiable, Insertable, IntoSql,
-    OptionalExtension, PgTextExpressionMethods, QueryDsl, QueryResult,
-    dsl::now,
-    sql_types::{Nullable, Timestamptz},
+    AsChangeset, BoolExpressionMethods, ExpressionMethods, HasQuery, Identifiable, Insertable, OptionalExtension,
+    PgTextExpressionMethods, QueryDsl, QueryResult,
 };
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use rand::RngExt as _;
 
 use crate::{
     ids::{EndpointId, EndpointSecretId, ProjectId},
@@ -15,6 +14,9 @@ use crate::{
     tables::{endpoint_secrets, endpoints, subscriptions},
     words::EndpointStatus,
 };
+
+/// How long a secret is shown after it has stopped signing.
+const SHOWN_AFTER_END: TimeDelta = TimeDelta::hours(1);
 
 /// A live row of `endpoints`; deleted rows cannot be read through this type.
 #[derive(Debug, Clone, HasQuery, Identifiable)]
@@ -40,7 +42,7 @@ pub struct Endpoint {
     pub content_type: String,
     /// Longest wait for the whole answer; 0 means the default.
     pub http_timeout_seconds: i32,
-    /// Requests per duration; 0 for no limit.
+    /// Requests per duration; 0 or less for no limit.
     pub rate_limit: i32,
     /// The duration.
     pub rate_limit_duration_seconds: i32,
@@ -290,7 +292,8 @@ pub async fn ids_of_owner(
         .await
 }
 
-/// The secrets of these endpoints, the oldest first.
+/// The secrets of these endpoints, the oldest first, with those that ended within the last hour: whoever has just rolled a
+/// secret sees both.
 ///
 /// # Errors
 /// The database fails.
@@ -299,14 +302,11 @@ pub async fn secrets_of(
     project: ProjectId,
     ids: &[EndpointId],
 ) -> QueryResult<Vec<EndpointSecret>> {
+    let shown_until = Utc::now() - SHOWN_AFTER_END;
     EndpointSecret::query()
         .filter(endpoint_secrets::project_id.eq(project))
         .filter(endpoint_secrets::endpoint_id.eq_any(ids))
-        .filter(
-            endpoint_secrets::expires_at
-                .is_null()
-                .or(endpoint_secrets::expires_at.gt(now.into_sql::<Nullable<Timestamptz>>())),
-        )
+        .filter(endpoint_secrets::expires_at.is_null().or(endpoint_secrets::expires_at.gt(shown_until)))
         .order((endpoint_secrets::endpoint_id, endpoint_secrets::id))
         .load(conn)
         .await
@@ -353,6 +353,18 @@ async fn insert_secret(
         .execute(conn)
         .await?;
     Ok(())
+}
+
+const SECRET_CHARS: usize = 25;
+const SECRET_ALPHABET: &[u8; 64] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
+
+/// A new random secret, in the form that clients know.
+#[must_use]
+pub fn random_secret() -> String {
+    let mut random = rand::rng();
+    let mut char =
+        || SECRET_ALPHABET.get(random.random_range(0..SECRET_ALPHABET.len())).copied().map_or('0', char::from);
+    (0..SECRET_CHARS).map(|_| char()).collect()
 }
 
 /// `%` and `_` of a search mean themselves.

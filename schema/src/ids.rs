@@ -139,10 +139,14 @@ id!(/// A subscription of an endpoint.
     SubscriptionId);
 id!(/// A subscription's filter for one event type.
     FilterId);
+id!(/// A type of event in a project's catalogue.
+    EventTypeId);
 id!(/// An event; its time is the moment of acceptance.
     EventId);
 id!(/// One event on its way to one endpoint; carries its event's time.
     EventDeliveryId);
+id!(/// An event about a project itself.
+    MetaEventId);
 id!(/// One HTTP request of a delivery.
     DeliveryAttemptId);
 

@@ -85,7 +85,7 @@ pub async fn make_ahead(
 }
 
 /// Drops every partition of a day before `first_kept`, deletes older rows of the default partitions, and forgets the
-/// idempotency keys of the events that went. Returns the partitions dropped.
+/// idempotency keys of the events that went, and meta events of those days. Returns the partitions dropped.
 ///
 /// # Errors
 /// The database fails, or a lock could not be had within a second; what was dropped stays dropped.
@@ -99,6 +99,7 @@ pub async fn drop_before(conn: &mut AsyncPgConnection, first_kept: NaiveDate) ->
         delete_in_batches(conn, &format!("{}_default", table.name()), "id", first_kept).await?;
     }
     delete_in_batches(conn, "idempotency_keys", "event_id", first_kept).await?;
+    delete_in_batches(conn, "meta_events", "id", first_kept).await?;
     Ok(dropped)
 }
 

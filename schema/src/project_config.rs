@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::ProjectId,
     tables::{projects, routing_versions},
-    words::RetryStrategy,
+    words::{MetaEventKind, RetryStrategy},
 };
 
 /// The header that carries the request id, unless a project chooses its own.
@@ -140,15 +140,25 @@ pub enum SignatureEncoding {
 pub struct MetaEventConfig {
     /// Whether they are sent.
     pub is_enabled: bool,
-    /// Always `http`.
+    /// `http`, or empty where nothing was set.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Which ones.
-    pub event_type: Vec<String>,
+    /// Which ones, as words of [`MetaEventKind`].
+    pub event_type: Option<Vec<String>>,
     /// Where to.
     pub url: String,
     /// What signs them.
     pub secret: String,
+    /// Always null; clients of the contract read it.
+    pub pub_sub: Option<serde_json::Value>,
+}
+
+impl MetaEventConfig {
+    /// Whether events of this kind are sent.
+    #[must_use]
+    pub fn wants(&self, kind: MetaEventKind) -> bool {
+        self.is_enabled && self.event_type.iter().flatten().any(|name| name == kind.as_str())
+    }
 }
 
 impl Default for ProjectConfig {
@@ -192,9 +202,10 @@ impl Default for MetaEventConfig {
         Self {
             is_enabled: false,
             kind: "http".into(),
-            event_type: Vec::new(),
+            event_type: Some(Vec::new()),
             url: String::new(),
             secret: String::new(),
+            pub_sub: None,
         }
     }
 }

@@ -113,6 +113,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    event_types (project_id, id) {
+        project_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        category -> Text,
+        description -> Text,
+        json_schema -> Nullable<Jsonb>,
+        deprecated_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     events (project_id, id) {
         project_id -> Uuid,
         id -> Uuid,
@@ -148,6 +162,23 @@ diesel::table! {
         holder -> Text,
         fencing_token -> Int8,
         expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    meta_events (project_id, id) {
+        project_id -> Uuid,
+        id -> Uuid,
+        event_type -> Text,
+        payload -> Bytea,
+        status -> Text,
+        strategy -> Text,
+        retry_interval_seconds -> Int4,
+        retry_limit -> Int4,
+        attempt_count -> Int4,
+        next_send_time -> Timestamptz,
+        attempt -> Nullable<Jsonb>,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -306,6 +337,8 @@ diesel::joinable!(api_keys -> projects (project_id));
 diesel::joinable!(api_keys -> users (user_id));
 diesel::joinable!(batch_runs -> projects (project_id));
 diesel::joinable!(endpoints -> projects (project_id));
+diesel::joinable!(event_types -> projects (project_id));
+diesel::joinable!(meta_events -> projects (project_id));
 diesel::joinable!(organisation_members -> organisations (organisation_id));
 diesel::joinable!(organisation_members -> users (user_id));
 diesel::joinable!(portal_links -> projects (project_id));
@@ -320,9 +353,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     endpoint_secrets,
     endpoints,
     event_deliveries,
+    event_types,
     events,
     idempotency_keys,
     leases,
+    meta_events,
     organisation_members,
     organisations,
     portal_keys,

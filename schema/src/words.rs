@@ -187,6 +187,20 @@ BatchStatus {
     Failed = "failed",
 });
 
+words!(/// What can happen to a project itself.
+MetaEventKind {
+    /// An endpoint was made.
+    EndpointCreated = "endpoint.created",
+    /// An endpoint was changed.
+    EndpointUpdated = "endpoint.updated",
+    /// An endpoint was deleted.
+    EndpointDeleted = "endpoint.deleted",
+    /// A delivery was accepted by its endpoint.
+    DeliverySuccess = "eventdelivery.success",
+    /// A delivery was given up.
+    DeliveryFailed = "eventdelivery.failed",
+});
+
 words!(/// What the holder of a key or a membership may do.
 Role {
     /// Everything in the instance.

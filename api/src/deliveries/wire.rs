@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Longest wait between attempts, in seconds.
-const RETRY_SECONDS_MAX: i64 = 7_200;
+pub const RETRY_SECONDS_MAX: i64 = 7_200;
 
 /// Which deliveries to send again although they succeeded.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -339,7 +339,7 @@ impl From<DeliveryAttempt> for AttemptWire {
 }
 
 /// Names as people write them, several values joined by a space.
-fn joined(headers: &Headers) -> BTreeMap<String, String> {
+pub fn joined(headers: &Headers) -> BTreeMap<String, String> {
     headers.0.iter().map(|(name, values)| (title_case(name), values.join(" "))).collect()
 }
 
@@ -351,7 +351,8 @@ fn title_case(name: &str) -> String {
     name.split('-').map(word).collect::<Vec<_>>().join("-")
 }
 
-fn status_text(code: i32) -> String {
+/// A status code with its reason, such as `200 OK`.
+pub fn status_text(code: i32) -> String {
     let reason = u16::try_from(code)
         .ok()
         .and_then(|code| StatusCode::from_u16(code).ok())

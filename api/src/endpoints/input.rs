@@ -1,14 +1,13 @@
 //! From what a caller wrote to what is stored: every field is checked, and the message names it.
 
 use posthouse_schema::{
-    endpoint::{Endpoint, EndpointValues},
+    endpoint::{Endpoint, EndpointValues, random_secret},
     project::Project,
     words::ProjectKind,
 };
-use rand::RngExt as _;
 use url::Url;
 
-use super::wire::{EndpointBody, Seconds};
+use super::wire::{CREDENTIALS, EndpointBody, KEY_OF_PORTALS, REDACTED, Seconds};
 use crate::{
     body::{bounded, required},
     error::ApiError,
@@ -16,8 +15,8 @@ use crate::{
 };
 
 const CONTENT_TYPES: [&str; 2] = ["application/json", "application/x-www-form-urlencoded"];
-const SECRET_CHARS: usize = 25;
-const SECRET_ALPHABET: &[u8; 64] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
+/// Bytes of an endpoint's credentials.
+const AUTHENTICATION_BYTES_MAX: usize = 16_384;
 const TIMEOUT_SECONDS_MAX: i64 = 120;
 
 /// The values of a new endpoint, or of a changed one where `old` is given.
@@ -49,15 +48,14 @@ pub fn values(
             None => old.map_or(0, |old| old.http_timeout_seconds),
             given => seconds("http_timeout", given, version, TIMEOUT_SECONDS_MAX)?,
         },
-        rate_limit: i32::try_from(body.rate_limit.unwrap_or(0).max(0))
-            .map_err(|_| ApiError::invalid("rate_limit: the number is too large"))?,
+        rate_limit: rate_limit(body.rate_limit.unwrap_or(0), old.is_none())?,
         rate_limit_duration_seconds: seconds(
             "rate_limit_duration",
             body.rate_limit_duration,
             version,
             i64::from(i32::MAX),
         )?,
-        authentication: authentication(body.authentication)?,
+        authentication: authentication(body.authentication, old.and_then(|old| old.authentication.as_ref()))?,
         support_email: email(kept(body.support_email, old.map(|old| &old.support_email)))?,
         slack_webhook_url: kept(body.slack_webhook_url, old.map(|old| &old.slack_webhook_url)),
         teams_webhook_url: kept(body.teams_webhook_url, old.map(|old| &old.teams_webhook_url)),
@@ -73,7 +71,11 @@ pub fn values(
     Ok(values)
 }
 
-fn url(text: &str, project: &Project) -> Result<String, ApiError> {
+/// An endpoint's URL as it was given, if webhooks of the project can go there.
+///
+/// # Errors
+/// 400 saying what is wrong with it.
+pub fn url(text: &str, project: &Project) -> Result<String, ApiError> {
     let url = Url::parse(text).map_err(|_| ApiError::invalid("endpoint url must include a valid host"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(ApiError::invalid("invalid endpoint scheme"));
@@ -88,6 +90,15 @@ fn url(text: &str, project: &Project) -> Result<String, ApiError> {
         return Err(ApiError::invalid("only https endpoints allowed"));
     }
     Ok(text.to_string())
+}
+
+/// Clients make endpoints with -1, which means no limit as 0 does; a change to it was always refused.
+fn rate_limit(given: i64, is_new: bool) -> Result<i32, ApiError> {
+    let number = if is_new { given.max(-1) } else { given };
+    i32::try_from(number)
+        .ok()
+        .filter(|number| is_new || *number >= 0)
+        .ok_or_else(|| ApiError::invalid(format!("rate_limit: a number between 0 and {} is expected", i32::MAX)))
 }
 
 fn content_type(given: Option<String>) -> Result<String, ApiError> {
@@ -114,10 +125,23 @@ fn seconds(field: &'static str, given: Option<Seconds>, version: Version, max: i
         .ok_or_else(|| ApiError::invalid(format!("{field}: a number between 0 and {max} is expected")))
 }
 
-fn authentication(given: Option<serde_json::Value>) -> Result<Option<serde_json::Value>, ApiError> {
-    let Some(value) = given.filter(|value| value.as_object().is_some_and(|fields| !fields.is_empty())) else {
+/// A password that reads as redacted means the one of `old`.
+fn authentication(
+    given: Option<serde_json::Value>,
+    old: Option<&serde_json::Value>,
+) -> Result<Option<serde_json::Value>, ApiError> {
+    let Some(mut value) = given.filter(|value| value.as_object().is_some_and(|fields| !fields.is_empty())) else {
         return Ok(None);
     };
+    if value.to_string().contains("\\u0000") {
+        return Err(ApiError::invalid("authentication: the NUL character is not accepted"));
+    }
+    if value.to_string().len() > AUTHENTICATION_BYTES_MAX {
+        return Err(ApiError::invalid(format!(
+            "authentication: at most {AUTHENTICATION_BYTES_MAX} bytes are accepted"
+        )));
+    }
+    keep_redacted(&mut value, old);
     let text = |object: &str, field: &str| {
         value
             .get(object)
@@ -144,10 +168,28 @@ fn authentication(given: Option<serde_json::Value>) -> Result<Option<serde_json:
                 ));
             }
         }
-        Some("oauth2") => return Err(ApiError::invalid("authentication.type: this version does not support oauth2")),
-        _ => return Err(ApiError::invalid("authentication.type: one of api_key, basic_auth is expected")),
+        Some("oauth2") => {
+            let settings = value.get("oauth2").unwrap_or(&serde_json::Value::Null);
+            posthouse_oauth2::Settings::read(settings)
+                .map_err(|error| ApiError::invalid(format!("authentication.oauth2.{error}")))?;
+        }
+        _ => return Err(ApiError::invalid("authentication.type: one of api_key, basic_auth, oauth2 is expected")),
     }
     Ok(Some(value))
+}
+
+/// What reads as redacted means what is stored; a token's secrets only where they go to the same URL as before.
+fn keep_redacted(new: &mut serde_json::Value, old: Option<&serde_json::Value>) {
+    let Some(old) = old else { return };
+    let is_same_url = new.pointer("/oauth2/url") == old.pointer("/oauth2/url");
+    let places = CREDENTIALS.into_iter().chain([KEY_OF_PORTALS]);
+    for place in places.filter(|place| is_same_url || !place.starts_with("/oauth2")) {
+        if let (Some(new), Some(old)) = (new.pointer_mut(place), old.pointer(place))
+            && new == REDACTED
+        {
+            *new = old.clone();
+        }
+    }
 }
 
 fn email(text: String) -> Result<String, ApiError> {
@@ -176,11 +218,6 @@ fn host_is_local(text: &str, user: &str) -> bool {
 pub fn secret(given: Option<String>) -> Result<String, ApiError> {
     match given.filter(|text| !text.is_empty()) {
         Some(text) => bounded("secret", &text).map(|()| text),
-        None => {
-            let mut random = rand::rng();
-            let mut char =
-                || SECRET_ALPHABET.get(random.random_range(0..SECRET_ALPHABET.len())).copied().map_or('0', char::from);
-            Ok((0..SECRET_CHARS).map(|_| char()).collect())
-        }
+        None => Ok(random_secret()),
     }
 }

@@ -1,14 +1,16 @@
 //! Endpoints: make, read, list, change, delete, pause, activate, roll the secret.
 
-pub(crate) mod input;
+pub mod input;
+mod oauth2;
 mod rates;
-pub use self::rates::period_failure_rates;
 pub mod wire;
+
+pub use self::rates::period_failure_rates;
 
 use posthouse_schema::{
     endpoint::{self, Endpoint, EndpointFilter},
     ids::EndpointId,
-    words::EndpointStatus,
+    words::{EndpointStatus, MetaEventKind},
 };
 use salvo::prelude::*;
 use serde_json::Value;
@@ -19,6 +21,7 @@ use crate::{
     auth::{Access, Need, scoped},
     body::{parse, read, read_json},
     error::{ApiError, ApiResult},
+    meta_events::announce,
     query::{self, Paged},
     reply::{NoData, Reply},
     version::Version,
@@ -30,7 +33,8 @@ const EXPIRATION_SECONDS_MAX: i64 = 31_536_000;
 /// The routes below a project.
 pub fn router() -> Router {
     let rates = Router::with_path("period-failure-rates").get(rates::period_failure_rates);
-    Router::with_path("endpoints").get(list_endpoints).post(create_endpoint).push(rates).push(
+    let all = Router::with_path("endpoints").get(list_endpoints).post(create_endpoint).push(rates);
+    all.push(Router::with_path("oauth2/test").post(oauth2::test_oauth2)).push(
         Router::with_path("{endpoint_id}")
             .get(get_endpoint)
             .put(update_endpoint)
@@ -53,7 +57,9 @@ pub async fn create_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<
     let secret = input::secret(body.secret.take())?;
     let values = input::values(body, &project, version, None)?;
     let row = Endpoint::insert(&mut *app.conn().await?, project.id, &values, &secret).await?;
-    Ok(Reply::created("Endpoint created successfully", show(&app, row, &access, version).await?))
+    let made = written(&app, row).await?;
+    announce(&app, &project, MetaEventKind::EndpointCreated, || made.clone().without_secrets()).await;
+    Ok(Reply::created("Endpoint created successfully", wire(made, &access, version)))
 }
 
 /// Lists endpoints
@@ -77,7 +83,7 @@ pub async fn list_endpoints(req: &mut Request, depot: &mut Depot) -> ApiResult<P
         &page,
         rows,
         |row| row.id.to_string(),
-        |row| wire(EndpointWire::new(row, &secrets), &access, version),
+        |row| wire(EndpointWire::read(row, &secrets), &access, version),
     );
     Ok(Reply::ok("Endpoints fetched successfully", paged))
 }
@@ -110,7 +116,9 @@ pub async fn update_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<
     let old = Endpoint::find(&mut *app.conn().await?, project.id, id).await?.ok_or_else(unknown)?;
     let values = input::values(body, &project, version, Some(&old))?;
     let row = Endpoint::update(&mut *app.conn().await?, project.id, id, &values).await?.ok_or_else(unknown)?;
-    Ok(Reply::accepted("Endpoint updated successfully", show(&app, row, &access, version).await?))
+    let changed = written(&app, row).await?;
+    announce(&app, &project, MetaEventKind::EndpointUpdated, || changed.clone().without_secrets()).await;
+    Ok(Reply::accepted("Endpoint updated successfully", wire(changed, &access, version)))
 }
 
 /// Deletes an endpoint and its subscriptions
@@ -119,10 +127,19 @@ pub async fn delete_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<
     let (app, project, access) = scoped(req, depot, Need::ManageEndpoints).await?;
     let id = id(req).ok_or_else(unknown)?;
     access.admit(id)?;
+    let old = if project.config.meta_event.wants(MetaEventKind::EndpointDeleted) {
+        Endpoint::find(&mut *app.conn().await?, project.id, id).await?
+    } else {
+        None
+    };
     if !Endpoint::delete(&mut *app.conn().await?, project.id, id).await? {
         return Err(unknown());
     }
     app.endpoints.forget(&(project.id, id));
+    if let Some(old) = old {
+        let last = EndpointWire { deleted_at: Some(chrono::Utc::now()), ..EndpointWire::read(old, &[]) };
+        announce(&app, &project, MetaEventKind::EndpointDeleted, || last.without_secrets()).await;
+    }
     Ok(Reply::ok("Endpoint deleted successfully", NoData))
 }
 
@@ -144,7 +161,7 @@ pub async fn pause_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<V
     let changed = Endpoint::set_status(&mut conn, (project.id, id), &[old.status], to).await?;
     drop(conn);
     let row = changed.ok_or_else(|| ApiError::invalid("the endpoint's status changed meanwhile, try again"))?;
-    Ok(Reply::accepted("Endpoint status updated successfully", show(&app, row, &access, Version::of(req)).await?))
+    Ok(Reply::accepted("endpoint status updated successfully", show(&app, row, &access, Version::of(req)).await?))
 }
 
 /// Activates a paused or disabled endpoint
@@ -161,12 +178,13 @@ pub async fn activate_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResul
         return Err(ApiError::invalid("current endpoint status - active, does not support activation"));
     };
     drop(conn);
-    Ok(Reply::accepted("Endpoint status updated successfully", show(&app, row, &access, Version::of(req)).await?))
+    Ok(Reply::accepted("endpoint status successfully activated", show(&app, row, &access, Version::of(req)).await?))
 }
 
 /// Rolls an endpoint's secret
 ///
-/// The new secret signs at once; the old ones go on signing for `expiration` seconds.
+/// The new secret signs at once; the old ones go on signing for `expiration` seconds, and are shown for an hour longer. The
+/// answer is the same for clients of every version.
 #[endpoint(tags("Endpoints"), operation_id = "ExpireSecret", request_body = ExpireSecretBody)]
 pub async fn expire_secret(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
     let (app, project, access) = scoped(req, depot, Need::ManageEndpoints).await?;
@@ -186,7 +204,7 @@ pub async fn expire_secret(req: &mut Request, depot: &mut Depot) -> ApiResult<Va
     let old_expire_at = chrono::Utc::now() + chrono::TimeDelta::seconds(seconds);
     endpoint::roll_secret(&mut conn, (project.id, id), &secret, old_expire_at).await?;
     drop(conn);
-    Ok(Reply::ok("endpoint secret expired successfully", show(&app, row, &access, Version::of(req)).await?))
+    Ok(Reply::ok("endpoint secret expired successfully", show(&app, row, &access, Version::NEWEST).await?))
 }
 
 fn id(req: &Request) -> Option<EndpointId> {
@@ -199,12 +217,21 @@ fn unknown() -> ApiError {
 
 async fn show(app: &App, row: Endpoint, access: &Access, version: Version) -> Result<Value, ApiError> {
     let secrets = endpoint::secrets_of(&mut *app.conn().await?, row.project_id, &[row.id]).await?;
-    Ok(wire(EndpointWire::new(row, &secrets), access, version))
+    Ok(wire(EndpointWire::read(row, &secrets), access, version))
+}
+
+/// An endpoint that was just made or changed.
+async fn written(app: &App, row: Endpoint) -> Result<EndpointWire, ApiError> {
+    let secrets = endpoint::secrets_of(&mut *app.conn().await?, row.project_id, &[row.id]).await?;
+    Ok(EndpointWire::new(row, &secrets))
 }
 
 fn wire(mut endpoint: EndpointWire, access: &Access, version: Version) -> Value {
     if !access.sees_secrets() {
         endpoint.hide_secrets();
+    }
+    if access.is_portal() {
+        endpoint.hide_credentials();
     }
     let mut value = serde_json::to_value(endpoint).unwrap_or_default();
     version.adapt(&mut value);

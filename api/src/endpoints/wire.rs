@@ -41,8 +41,9 @@ pub struct EndpointBody {
     pub rate_limit_duration: Option<Seconds>,
     /// `application/json` or `application/x-www-form-urlencoded`.
     pub content_type: Option<String>,
-    /// How requests authenticate: `{"type": "api_key", "api_key": {"header_name", "header_value"}}` or
-    /// `{"type": "basic_auth", "basic_auth": {"username", "password"}}`.
+    /// How requests authenticate: `{"type": "api_key", "api_key": {"header_name", "header_value"}}`,
+    /// `{"type": "basic_auth", "basic_auth": {"username", "password"}}` or `{"type": "oauth2", "oauth2": {…}}` with the
+    /// fields that `endpoints/oauth2/test` takes. A credential that reads `[REDACTED]` stays as it is.
     pub authentication: Option<serde_json::Value>,
     /// Not supported by this version.
     pub mtls_client_cert: Option<serde_json::Value>,
@@ -100,7 +101,7 @@ pub struct EndpointWire {
     pub status: String,
     /// Seconds to wait for the whole answer.
     pub http_timeout: i32,
-    /// How requests authenticate; passwords are redacted.
+    /// How requests authenticate; passwords read `[REDACTED]`.
     pub authentication: Option<serde_json::Value>,
     /// Requests per duration.
     pub rate_limit: i32,
@@ -141,7 +142,7 @@ pub struct SecretWire {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
-    /// Always null.
+    /// When it stopped signing; such secrets are shown for an hour.
     pub deleted_at: Option<DateTime<Utc>>,
 }
 
@@ -156,10 +157,35 @@ impl EndpointWire {
         Self { secrets: Some(own), authentication: row.authentication.clone().map(redact), ..Self::bare(row) }
     }
 
+    /// As [`Self::new`], for whoever reads: no authentication is an empty object then, and null only where it was written.
+    #[must_use]
+    pub fn read(row: Endpoint, secrets: &[EndpointSecret]) -> Self {
+        let mut wire = Self::new(row, secrets);
+        wire.authentication.get_or_insert_with(|| serde_json::json!({}));
+        wire
+    }
+
+    /// The endpoint as meta events tell of it: whoever receives them need not be who may sign.
+    #[must_use]
+    pub fn without_secrets(mut self) -> Self {
+        self.hide_credentials();
+        for secret in self.secrets.iter_mut().flatten() {
+            secret.value = REDACTED.into();
+        }
+        self
+    }
+
     /// Says that there are secrets, and not which.
     pub fn hide_secrets(&mut self) {
         for secret in self.secrets.iter_mut().flatten() {
             secret.value = "***".into();
+        }
+    }
+
+    /// Hides what this endpoint's requests prove themselves with.
+    pub fn hide_credentials(&mut self) {
+        if let Some(authentication) = &mut self.authentication {
+            hide(authentication, &[KEY_OF_PORTALS]);
         }
     }
 
@@ -256,7 +282,7 @@ impl SecretWire {
             expires_at: row.expires_at,
             created_at: row.created_at,
             updated_at: row.updated_at,
-            deleted_at: None,
+            deleted_at: row.expires_at.filter(|expiry| *expiry <= Utc::now()),
         }
     }
 }
@@ -270,12 +296,34 @@ pub fn zero_time() -> DateTime<Utc> {
         .unwrap_or_default()
 }
 
-/// Credentials are shown to nobody.
+/// What can sign in elsewhere is shown to nobody. The value of an API key is, as clients of the contract read it back.
 fn redact(mut authentication: serde_json::Value) -> serde_json::Value {
-    for (object, field) in [("basic_auth", "password"), ("api_key", "header_value")] {
-        if let Some(value) = authentication.get_mut(object).and_then(|object| object.get_mut(field)) {
-            *value = "[REDACTED]".into();
-        }
-    }
+    hide(&mut authentication, &CREDENTIALS);
     authentication
 }
+
+/// Where an endpoint's authentication holds what is shown to nobody.
+pub const CREDENTIALS: [&str; 8] = [
+    "/basic_auth/password",
+    "/oauth2/client_secret",
+    "/oauth2/signing_key/d",
+    "/oauth2/signing_key/p",
+    "/oauth2/signing_key/q",
+    "/oauth2/signing_key/dp",
+    "/oauth2/signing_key/dq",
+    "/oauth2/signing_key/qi",
+];
+
+fn hide(authentication: &mut serde_json::Value, places: &[&str]) {
+    for place in places {
+        if let Some(value) = authentication.pointer_mut(place) {
+            *value = REDACTED.into();
+        }
+    }
+}
+
+/// What is hidden from portals and meta events besides.
+pub const KEY_OF_PORTALS: &str = "/api_key/header_value";
+
+/// Stands for a credential. Where it is written back, the stored one is kept.
+pub const REDACTED: &str = "[REDACTED]";

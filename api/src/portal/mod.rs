@@ -10,7 +10,7 @@ use self::{
     instance::{get_configuration, get_features, get_sign_in},
     link::get_own_link,
 };
-use crate::{auth, deliveries, endpoints, events, subscriptions};
+use crate::{auth, deliveries, endpoints, event_types, events, subscriptions};
 
 /// All routes, described in a document of their own: their operations are those of the API.
 pub fn router() -> Router {
@@ -26,6 +26,7 @@ pub fn router() -> Router {
         .push(events())
         .push(deliveries())
         .push(subscriptions())
+        .push(event_types())
 }
 
 fn endpoints() -> Router {
@@ -81,4 +82,13 @@ fn subscriptions() -> Router {
                 .put(subscriptions::update_subscription)
                 .delete(subscriptions::delete_subscription),
         )
+}
+
+/// The catalogue can be read. Changing it is the project's: those routes are there, and refuse.
+fn event_types() -> Router {
+    Router::with_path("event-types").get(event_types::list_event_types).post(event_types::create_event_type).push(
+        Router::with_path("{event_type_id}")
+            .put(event_types::update_event_type)
+            .push(Router::with_path("deprecate").post(event_types::deprecate_event_type)),
+    )
 }

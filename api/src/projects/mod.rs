@@ -1,5 +1,6 @@
 //! Projects: make, read, list, change, delete.
 
+mod meta_event;
 mod settings;
 mod wire;
 

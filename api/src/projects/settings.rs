@@ -2,8 +2,9 @@
 
 use posthouse_schema::project_config::{ProjectConfig, SignatureVersion};
 use salvo::http::HeaderName;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::meta_event;
 use crate::error::ApiError;
 
 const ATTEMPTS_MAX: i32 = 100;
@@ -24,9 +25,18 @@ pub fn patched(old: &ProjectConfig, patch: Option<Value>) -> Result<ProjectConfi
     }
     complete_versions(&mut patch);
     let mut merged = serde_json::to_value(old).map_err(|error| ApiError::Internal(error.into()))?;
+    let has_meta_event = patch.get("meta_event").is_some_and(Value::is_object);
+    if has_meta_event && let Some(meta_event) = merged.get_mut("meta_event") {
+        // Unlike the others it is given as a whole.
+        *meta_event =
+            json!({"is_enabled": false, "type": "", "event_type": null, "url": "", "secret": "", "pub_sub": null});
+    }
     merge(&mut merged, patch);
-    let config: ProjectConfig =
+    let mut config: ProjectConfig =
         serde_json::from_value(merged).map_err(|error| ApiError::invalid(format!("config: {error}")))?;
+    if has_meta_event {
+        config.meta_event = meta_event::completed(config.meta_event, &old.meta_event)?;
+    }
     check(&config)?;
     Ok(config)
 }
@@ -76,7 +86,6 @@ fn check(config: &ProjectConfig) -> Result<(), ApiError> {
             config.signature.versions.is_empty() || config.signature.versions.len() > VERSIONS_MAX,
             format!("config.signature.versions: between 1 and {VERSIONS_MAX} are expected"),
         ),
-        (config.meta_event.is_enabled, "config.meta_event.is_enabled: this version does not send meta events".into()),
         (
             serde_json::to_string(config).is_ok_and(|text| text.contains("\\u0000")),
             "config: the NUL character is not accepted".into(),
@@ -87,8 +96,6 @@ fn check(config: &ProjectConfig) -> Result<(), ApiError> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -133,7 +133,7 @@ fn no_input_is_answered_with_a_5xx() {
         failure_persistence: None,
         ..ProptestConfig::default()
     });
-    let strategy = ("[ -~\u{0}\u{e4}]{0,80}", "[a-zA-Z0-9%&=+.:_-]{0,60}", 0..6_usize);
+    let strategy = ("[ -~\u{0}\u{e4}]{0,80}", "[a-zA-Z0-9%&=+.:_-]{0,60}", 0..11_usize);
     let result = runner.run(&strategy, |(body, query, route)| {
         let routes = [
             "endpoints",
@@ -142,6 +142,11 @@ fn no_input_is_answered_with_a_5xx() {
             "events",
             "eventdeliveries",
             "eventdeliveries/x/deliveryattempts",
+            "event-types",
+            "event-types/import",
+            "onboard",
+            "meta-events",
+            "endpoints/oauth2/test",
         ];
         let (path, key) = (api.path(routes[route]), Some(api.key.as_str()));
         let got = runtime.block_on(api.send("GET", &format!("{path}?{query}"), key, &[], None));
@@ -149,7 +154,8 @@ fn no_input_is_answered_with_a_5xx() {
         let posted = runtime.block_on(api.send("POST", &path, key, &[], Some(body.clone())));
         prop_assert!(posted.status < 500, "POST {} {:?}: {}", path, body, posted.body);
         let named =
-            json!({"name": body, "url": body, "endpoint_id": body, "event_type": body, "data": body, "type": body})
+            json!({"name": body, "url": body, "endpoint_id": body, "event_type": body, "data": body, "type": body,
+                "spec": body, "json_schema": {"title": body}, "items": [{"name": body, "url": body}], "oauth2": {"url": body}})
                 .to_string();
         let posted = runtime.block_on(api.send("POST", &path, key, &[], Some(named.clone())));
         prop_assert!(posted.status < 500, "POST {} {:?}: {}", path, named, posted.body);

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use posthouse_api::{
     app::{ApiSettings, App},
-    board, router,
+    board,
+    outbound::{Outbound, Way},
+    router,
 };
+use posthouse_egress::{AddressRule, Rules};
 use posthouse_jobs::{
     CreateEvent, Job,
     queue::{JobState, testing::TestQueues},
@@ -76,7 +79,12 @@ impl Api {
         organisation::set_member(&mut conn, organisation, user, Role::OrganisationAdmin).await.unwrap();
         let (_, personal) =
             ApiKey::insert(&mut conn, Owner::User(user), "mine", Role::OrganisationAdmin, None).await.unwrap();
-        let settings = ApiSettings { body_bytes_max: BODY_BYTES_MAX, public_url: "https://hooks.example.com".into() };
+        // Another test of the process may have been first.
+        let _installed = rustls::crypto::ring::default_provider().install_default();
+        let rules = Rules::with_allowed(vec!["127.0.0.1/32".parse::<AddressRule>().unwrap()]);
+        let outbound = Outbound::new(Way::Direct(Arc::new(rules))).unwrap();
+        let settings =
+            ApiSettings { body_bytes_max: BODY_BYTES_MAX, public_url: "https://hooks.example.com".into(), outbound };
         let app = App::new(database.pool(), queues.queues(), Arc::new(Checks::new()), settings);
         let mut api = Self {
             service: router::service(Arc::clone(&app)),

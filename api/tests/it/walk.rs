@@ -73,6 +73,8 @@ impl Tenant {
         tenant.ids.push(("source_id", source));
         let link = tenant.insert(api, "portal-links", named(json!({"owner_id": owner}))).await;
         tenant.ids.push(("portal_link_id", link));
+        let event_type = tenant.insert(api, "event-types", json!({"name": "order.paid", "description": MARK})).await;
+        tenant.ids.push(("event_type_id", event_type));
         tenant.store_an_event(api).await;
         tenant
     }
@@ -91,10 +93,17 @@ impl Tenant {
         let (delivery, attempt) = (EventDeliveryId::derive(event, subscription), DeliveryAttemptId::generate());
         let bits = |id: &str| format!("{:032x}", id.parse::<EventId>().unwrap().to_bits());
         let (project, endpoint) = (bits(&self.project), bits(self.id("endpoint_id")));
-        let endpoint_text = self.id("endpoint_id");
+        let endpoint_text = self.id("endpoint_id").to_string();
         let (event_bits, delivery_bits, attempt_bits, subscription_bits) =
             (event.to_bits(), delivery.to_bits(), attempt.to_bits(), subscription.to_bits());
+        let meta_event = EventId::generate();
+        self.ids.push(("meta_event_id", meta_event.to_string()));
         for statement in [
+            format!(
+                "INSERT INTO meta_events (project_id, id, event_type, payload, status, strategy, retry_interval_seconds, retry_limit, next_send_time)
+                 VALUES ('{project}', '{:032x}', 'endpoint.created', '{{\"data\": \"{MARK}\"}}', 'Failure', 'linear', 1, 1, now())",
+                meta_event.to_bits()
+            ),
             format!(
                 "INSERT INTO events (project_id, id, event_type, target_kind, target, headers, payload, idempotency_key, is_duplicate, url_query_params, url_path, endpoint_ids, status, acknowledged_at)
                  VALUES ('{project}', '{event_bits:032x}', 'order.paid', 'single', '{endpoint_text}', '{{\"Authorization\": [\"{MARK}\"]}}', '{{\"is\": \"{MARK}\"}}', '', false, '', '', '{{{endpoint}}}', 'Success', now())"
@@ -142,6 +151,8 @@ impl Tenant {
             "/subscriptions",
             "/sources",
             "/portal-links",
+            "/event-types",
+            "/meta-events",
             "/events",
             "/eventdeliveries",
             "/eventdeliveries/{delivery_id}/deliveryattempts",
@@ -180,6 +191,12 @@ fn body(operation: &str, tenant: &Tenant) -> Option<Value> {
         "CreateEventBatch" => {
             json!({"events": [{"endpoint_id": endpoint(), "event_type": "order.paid", "data": {}}]})
         }
+        "CreateEventType" => json!({"name": "mine"}),
+        "UpdateEventType" => json!({"description": "changed"}),
+        "ImportOpenApiSpec" => json!({"spec": r#"{"webhooks": {"order.paid": {"post": {"description": "mine"}}}}"#}),
+        "TestOAuth2Connection" => json!({"oauth2": null}),
+        "BulkOnboard" => json!({"items": [{"name": "mine", "url": "https://example.com/mallory"}]}),
+        "DeprecateEventType" | "ResendMetaEvent" => json!("{}"),
         "ForceResendEventDeliveries" => json!({"ids": [tenant.id("delivery_id")]}),
         "ReplayEndpointEvent" | "ResendEventDelivery" | "BatchRetryEventDelivery" => json!("{}"),
         "BatchReplayEvents" => json!(null),
@@ -202,6 +219,9 @@ fn body(operation: &str, tenant: &Tenant) -> Option<Value> {
         | "CountAffectedEvents"
         | "CountBatchRetryEvents"
         | "GetEventDeliveriesStatusTotals"
+        | "GetEventTypes"
+        | "GetMetaEventsPaged"
+        | "GetMetaEvent"
         | "GetEventDeliveriesPaged"
         | "GetEventDelivery"
         | "GetDeliveryAttempts"

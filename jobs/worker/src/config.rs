@@ -44,8 +44,9 @@ pub struct Config {
     #[arg(long, env = "POSTHOUSE_WORKER_ENDPOINT_REQUESTS_MAX", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub endpoint_requests_max: u16,
     /// Jobs of all queues under way at once. Without it each queue has places of its own: 1000 for events to store,
-    /// --deliveries-max for deliveries, 100 for replays, 8 for mail, 4 for batches, and one each for housekeeping.
-    #[arg(long, env = "POSTHOUSE_WORKER_JOBS_MAX", value_parser = clap::value_parser!(u16).range(7..))]
+    /// --deliveries-max for deliveries, 100 for replays, 8 for mail, 4 for batches, 4 for onboarding, 64 for meta events, and
+    /// one each for housekeeping.
+    #[arg(long, env = "POSTHOUSE_WORKER_JOBS_MAX", value_parser = clap::value_parser!(u16).range(9..))]
     pub jobs_max: Option<u16>,
     /// How the queues share --jobs-max while there is more work than places, such as deliver_event=8,create_event=4. A queue
     /// that is not named weighs 1.

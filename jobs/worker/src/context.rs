@@ -30,6 +30,8 @@ pub struct Context {
     pub queues: Queues,
     /// Sends deliveries.
     pub engine: Engine,
+    /// How requests leave, and how many at once to one receiver.
+    pub sending: (Sender, Gates),
     /// Stores events.
     pub creator: Batched<CreateEvent>,
     /// Delivers stored events again.
@@ -50,7 +52,7 @@ impl Context {
     ) -> Self {
         let snapshots = Snapshots::default();
         let metrics = DeliveryMetrics::new(metrics);
-        let engine = Engine::new(pool.clone(), queues.clone(), snapshots.clone(), sending, metrics);
+        let engine = Engine::new(pool.clone(), queues.clone(), snapshots.clone(), sending.clone(), metrics);
         let shared = (pool.clone(), queues.clone(), snapshots.clone());
         let creator = Batcher::new(CREATE_LIMITS, move |jobs: Vec<CreateEvent>| {
             let (pool, queues, snapshots) = shared.clone();
@@ -73,6 +75,6 @@ impl Context {
                 isolate(jobs, WorkerError::is_content, work).await
             }
         });
-        Self { pool, queues, engine, creator, replayer, mailer }
+        Self { pool, queues, engine, sending, creator, replayer, mailer }
     }
 }

@@ -7,5 +7,6 @@ pub mod delivery;
 pub mod error;
 pub mod handlers;
 pub mod mail;
+pub mod meta_event;
 pub mod run;
 pub mod scheduler;

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, future::BoxFuture};
 use posthouse_jobs::{
-    BackendSettings, CreateEvent, DeliverEvent, PurgeExpired, QUEUES, Queues, ReplayEvent, RunBatch, SendEmail,
-    SweepDeliveries,
+    BackendSettings, CreateEvent, DeliverEvent, DeliverMetaEvent, OnboardBatch, PurgeExpired, QUEUES, Queues,
+    ReplayEvent, RunBatch, SendEmail, SweepDeliveries,
     backing::{Backing, Purpose},
     queue::{Places, Share, run_worker},
 };
@@ -31,6 +31,9 @@ const MAILS_MAX: usize = 8;
 /// Replays at once; what they read is as large as their events.
 const REPLAYS_MAX: usize = 100;
 const BATCHES_MAX: usize = 4;
+/// Batches of one project run one after the other anyway.
+const ONBOARDINGS_MAX: usize = 4;
+const META_EVENTS_MAX: usize = 64;
 
 /// Runs a worker until `shutdown`, and then until its running jobs are done or handed back.
 ///
@@ -94,20 +97,14 @@ fn all(
     let Limits {
         deliveries_max,
         drain,
-        shares: [creating, delivering, mailing, purging, sweeping, replaying, batching],
+        shares: [creating, delivering, mailing, purging, sweeping, replaying, batching, onboarding, announcing],
     } = limits;
-    let settings = |concurrency: usize, share| BackendSettings {
-        concurrency,
-        batch: concurrency.min(500),
-        drain,
-        share,
-        ..BackendSettings::default()
-    };
+    let further = further(context, queues, (drain, [replaying, batching, onboarding, announcing]), shutdown);
     let (context, queues, shutdown) = (Arc::clone(context), queues.clone(), shutdown.clone());
-    vec![
+    let first = vec![
         run_worker::<CreateEvent, _, _, _>(
             queues.clone(),
-            settings(CREATIONS_MAX, creating),
+            settings(CREATIONS_MAX, creating, drain),
             Arc::clone(&context),
             handlers::create_event,
             shutdown.clone(),
@@ -115,7 +112,7 @@ fn all(
         .boxed(),
         run_worker::<DeliverEvent, _, _, _>(
             queues.clone(),
-            settings(deliveries_max, delivering),
+            settings(deliveries_max, delivering, drain),
             Arc::clone(&context),
             handlers::deliver_event,
             shutdown.clone(),
@@ -123,7 +120,7 @@ fn all(
         .boxed(),
         run_worker::<SendEmail, _, _, _>(
             queues.clone(),
-            settings(MAILS_MAX, mailing),
+            settings(MAILS_MAX, mailing, drain),
             Arc::clone(&context),
             handlers::send_email,
             shutdown.clone(),
@@ -131,37 +128,70 @@ fn all(
         .boxed(),
         run_worker::<PurgeExpired, _, _, _>(
             queues.clone(),
-            settings(1, purging),
+            settings(1, purging, drain),
             Arc::clone(&context),
             handlers::purge_expired,
             shutdown.clone(),
         )
         .boxed(),
         run_worker::<SweepDeliveries, _, _, _>(
-            queues.clone(),
-            settings(1, sweeping),
-            Arc::clone(&context),
+            queues,
+            settings(1, sweeping, drain),
+            context,
             handlers::sweep_deliveries,
-            shutdown.clone(),
+            shutdown,
         )
         .boxed(),
+    ];
+    first.into_iter().chain(further).collect()
+}
+
+/// The workers of what is asked for now and then.
+fn further(
+    context: &Arc<Context>,
+    queues: &Queues,
+    (drain, [replaying, batching, onboarding, announcing]): (Duration, [Option<Share>; 4]),
+    shutdown: &CancellationToken,
+) -> Vec<BoxFuture<'static, ()>> {
+    let (context, queues, shutdown) = (Arc::clone(context), queues.clone(), shutdown.clone());
+    vec![
         run_worker::<ReplayEvent, _, _, _>(
             queues.clone(),
-            settings(REPLAYS_MAX, replaying),
+            settings(REPLAYS_MAX, replaying, drain),
             Arc::clone(&context),
             handlers::replay_event,
             shutdown.clone(),
         )
         .boxed(),
         run_worker::<RunBatch, _, _, _>(
-            queues,
-            settings(BATCHES_MAX, batching),
-            context,
+            queues.clone(),
+            settings(BATCHES_MAX, batching, drain),
+            Arc::clone(&context),
             handlers::run_batch,
+            shutdown.clone(),
+        )
+        .boxed(),
+        run_worker::<OnboardBatch, _, _, _>(
+            queues.clone(),
+            settings(ONBOARDINGS_MAX, onboarding, drain),
+            Arc::clone(&context),
+            handlers::onboard_batch,
+            shutdown.clone(),
+        )
+        .boxed(),
+        run_worker::<DeliverMetaEvent, _, _, _>(
+            queues,
+            settings(META_EVENTS_MAX, announcing, drain),
+            context,
+            handlers::deliver_meta_event,
             shutdown,
         )
         .boxed(),
     ]
+}
+
+fn settings(concurrency: usize, share: Option<Share>, drain: Duration) -> BackendSettings {
+    BackendSettings { concurrency, batch: concurrency.min(500), drain, share, ..BackendSettings::default() }
 }
 
 #[cfg(test)]
@@ -180,6 +210,8 @@ mod tests {
             SweepDeliveries::QUEUE,
             ReplayEvent::QUEUE,
             RunBatch::QUEUE,
+            OnboardBatch::QUEUE,
+            DeliverMetaEvent::QUEUE,
         ];
         assert_eq!(served, posthouse_jobs::QUEUES);
     }

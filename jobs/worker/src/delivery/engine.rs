@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use posthouse_jobs::{DeliverEvent, Queues, SendEmail};
+use posthouse_jobs::{DeliverEvent, DeliverMetaEvent, Queues, SendEmail};
 use posthouse_schema::{
     delivery_attempt::DeliveryAttempt,
     delivery_target::{self, DeliveryTarget},
@@ -25,10 +25,12 @@ use super::{
     request::{self, DeliveryRequest},
     send::{Sender, Sent},
     snapshot::Snapshots,
+    token::Tokens,
 };
 use crate::{
     batch::{BatchError, BatchLimits, Batcher, isolate},
     error::WorkerError,
+    meta_event::announcement,
 };
 
 const LOAD_LIMITS: BatchLimits = BatchLimits { items_max: 500, batches_max: 2 };
@@ -58,6 +60,7 @@ pub struct Engine {
     queues: Queues,
     sender: Sender,
     gates: Gates,
+    tokens: Tokens,
     metrics: DeliveryMetrics,
     loader: Batcher<DeliverEvent, Option<Loaded>, SharedError>,
     recorder: Batcher<Record, Result<(), SharedError>, SharedError>,
@@ -86,7 +89,7 @@ impl Engine {
             };
             isolate(records, WorkerError::is_content, work)
         });
-        Self { pool, queues, sender, gates, metrics, loader, recorder }
+        Self { pool, queues, sender, gates, tokens: Tokens::default(), metrics, loader, recorder }
     }
 
     /// Does what the delivery needs now.
@@ -126,12 +129,13 @@ impl Engine {
         };
         let request = match request::build(&delivery, &target, &config, now) {
             Ok(request) => request,
-            Err(error) => return self.give_up(&delivery, &error.to_string()).await,
+            Err(error) => return self.give_up(&delivery, &config, &error.to_string()).await,
         };
         if delivery.delivery_mode == DeliveryMode::AtMostOnce && !self.claim(&delivery, &request).await? {
-            return self.give_up(&delivery, "the worker stopped while sending, and at-most-once does not repeat").await;
+            let reason = "the worker stopped while sending, and at-most-once does not repeat";
+            return self.give_up(&delivery, &config, reason).await;
         }
-        self.send(&delivery, &target, &config, &request, pass).await
+        self.send(&delivery, &target, &config, request, pass).await
     }
 
     async fn send(
@@ -139,13 +143,19 @@ impl Engine {
         delivery: &OutgoingDelivery,
         target: &DeliveryTarget,
         config: &ProjectConfig,
-        request: &DeliveryRequest,
+        mut request: DeliveryRequest,
         mut pass: Pass,
     ) -> Result<Next, BatchError<SharedError>> {
         let requested_at = Utc::now();
         pass.begin();
-        let sent = self.sender.send(request).await;
+        let sent = match self.tokens.authorize(&self.sender, target, &mut request).await {
+            Ok(()) => self.sender.send(&request).await,
+            Err(instead) => instead,
+        };
         pass.learn(&sent);
+        if matches!(&sent, Sent::Answered(answer) if answer.status == 401) {
+            self.tokens.forget(target).await;
+        }
         let now = Utc::now();
         self.metrics.observe(&sent, now - requested_at);
         if let Sent::EgressUnavailable(reason) = &sent {
@@ -154,9 +164,11 @@ impl Engine {
             return Ok(Next::Again(now + EGRESS_WAIT));
         }
         let outcome = outcome(delivery, &sent, now, rand::random());
-        let record = attempt::record(DeliveryAttemptId::generate(), delivery, request, &sent, (requested_at, now));
+        let record = attempt::record(DeliveryAttemptId::generate(), delivery, &request, &sent, (requested_at, now));
         let (status, next_send_time) = (outcome.status, outcome.next_send_time);
+        let announcement = announcement::of_end(config, delivery, &outcome, Some(&record));
         self.recorder.submit((record, outcome)).await?.map_err(BatchError::Failed)?;
+        self.announce(announcement).await;
         if status == DeliveryStatus::Success {
             self.metrics.delivered(now - delivery.acknowledged_at);
         }
@@ -197,12 +209,28 @@ impl Engine {
     }
 
     /// Ends a delivery of which no request can be made, ever.
-    async fn give_up(&self, delivery: &OutgoingDelivery, reason: &str) -> Result<Next, BatchError<SharedError>> {
+    async fn give_up(
+        &self,
+        delivery: &OutgoingDelivery,
+        config: &ProjectConfig,
+        reason: &str,
+    ) -> Result<Next, BatchError<SharedError>> {
         let mut conn = self.pool.get().await.map_err(failed)?;
-        event_delivery::end(&mut conn, (delivery.project_id, delivery.id), DeliveryStatus::Failure, reason)
-            .await
-            .map_err(failed)?;
+        let key = (delivery.project_id, delivery.id);
+        let has_ended = event_delivery::end(&mut conn, key, DeliveryStatus::Failure, reason).await.map_err(failed)?;
+        drop(conn);
+        if has_ended {
+            self.announce(announcement::of_end(config, delivery, &given_up(delivery, reason), None)).await;
+        }
         Ok(Next::Done)
+    }
+
+    /// Tells the project, if it has asked to be told. The delivery has ended by now, whatever becomes of this.
+    async fn announce(&self, announcement: Option<DeliverMetaEvent>) {
+        let Some(job) = announcement else { return };
+        if let Err(error) = self.queues.push(&job).await {
+            tracing::warn!(project.id = %job.project_id, error = %error, "A meta event could not be enqueued, and is lost.");
+        }
     }
 
     /// Disables the endpoint, and tells its owner once.
@@ -229,6 +257,19 @@ impl Engine {
             reason: format!("endpoint-disabled:{}", target.id),
         };
         self.queues.push(&mail).await.map(drop).map_err(failed)
+    }
+}
+
+/// The end of a delivery without an attempt.
+fn given_up(delivery: &OutgoingDelivery, reason: &str) -> Outcome {
+    Outcome {
+        project_id: delivery.project_id,
+        id: delivery.id,
+        status: DeliveryStatus::Failure,
+        attempt_count: delivery.attempt_count,
+        next_send_time: delivery.next_send_time,
+        latency_seconds: None,
+        description: reason.into(),
     }
 }
 

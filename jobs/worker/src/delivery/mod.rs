@@ -16,3 +16,4 @@ pub mod request;
 pub mod send;
 pub mod sign;
 pub mod snapshot;
+pub mod token;

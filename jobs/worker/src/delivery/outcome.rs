@@ -59,7 +59,7 @@ pub fn outcome(delivery: &OutgoingDelivery, sent: &Sent, now: DateTime<Utc>, cha
 
 /// Whether a failure of this class came before the request could reach the endpoint.
 fn never_left(class: &str) -> bool {
-    matches!(class, "dns" | "connect" | "tls")
+    matches!(class, "dns" | "connect" | "tls" | "oauth2")
 }
 
 fn exhausted(ends: impl Fn(DeliveryStatus, String) -> Outcome) -> Outcome {

@@ -20,7 +20,8 @@ use super::{
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 /// No endpoint is waited for longer.
 const TIMEOUT_MAX: Duration = Duration::from_secs(120);
-const USER_AGENT: &str = concat!("Posthouse/", env!("CARGO_PKG_VERSION"));
+/// What we call ourselves.
+pub const USER_AGENT: &str = concat!("Posthouse/", env!("CARGO_PKG_VERSION"));
 /// Headers that belong to the connection or the framing: never taken from an event.
 const RESERVED: [&str; 12] = [
     "connection",
@@ -159,6 +160,8 @@ fn authenticate(headers: &mut HeaderMap, authentication: &serde_json::Value) -> 
                 &format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))),
             )
         }
+        // The token is put in just before it is sent.
+        Some("oauth2") => Ok(()),
         _ => Err(RequestError::Authentication),
     }
 }

@@ -2,6 +2,8 @@
 
 mod create_event;
 mod deliver_event;
+mod deliver_meta_event;
+mod onboard_batch;
 mod purge_expired;
 mod replay_event;
 mod run_batch;
@@ -9,6 +11,7 @@ mod send_email;
 mod sweep_deliveries;
 
 pub use self::{
-    create_event::create_event, deliver_event::deliver_event, purge_expired::purge_expired, replay_event::replay_event,
-    run_batch::run_batch, send_email::send_email, sweep_deliveries::sweep_deliveries,
+    create_event::create_event, deliver_event::deliver_event, deliver_meta_event::deliver_meta_event,
+    onboard_batch::onboard_batch, purge_expired::purge_expired, replay_event::replay_event, run_batch::run_batch,
+    send_email::send_email, sweep_deliveries::sweep_deliveries,
 };

@@ -4,11 +4,12 @@
 use std::{sync::Arc, time::Duration};
 
 use apalis::prelude::{BoxDynError, Data};
-use chrono::Utc;
-use posthouse_jobs::{DeliverEvent, RunBatch, SweepDeliveries};
+use chrono::{DateTime, Utc};
+use posthouse_jobs::{DeliverEvent, DeliverMetaEvent, RunBatch, SweepDeliveries};
 use posthouse_schema::{
     batch_run,
     event_delivery::{self, StrandedDelivery},
+    meta_event,
 };
 
 use crate::context::Context;
@@ -55,5 +56,18 @@ pub async fn sweep_deliveries(job: SweepDeliveries, context: Data<Arc<Context>>)
     if seen > 0 {
         tracing::info!(tick = %job.tick, overdue = seen, enqueued, "Overdue deliveries were swept.");
     }
+    sweep_meta_events(&context, before).await
+}
+
+/// Enqueues meta events that are overdue, the longest overdue first; more than a page wait for the next tick.
+async fn sweep_meta_events(context: &Context, before: DateTime<Utc>) -> Result<(), BoxDynError> {
+    let mut conn = context.pool.get().await?;
+    let stranded = meta_event::list_stranded_all_projects(&mut conn, before, i64::from(PAGE_ROWS)).await?;
+    drop(conn);
+    let jobs: Vec<DeliverMetaEvent> = stranded
+        .into_iter()
+        .map(|(project_id, meta_event_id)| DeliverMetaEvent { project_id, meta_event_id, new: None })
+        .collect();
+    context.queues.push_all(&jobs).await?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use chrono::Utc;
 use diesel_async::RunQueryDsl as _;
 use posthouse_egress::{AddressRule, Rules};
 use posthouse_jobs::{
-    BackendSettings, CreateEvent, DeliverEvent, EventTarget, Job, ReplayEvent, RunBatch, SendEmail,
+    BackendSettings, CreateEvent, DeliverEvent, DeliverMetaEvent, EventTarget, Job, ReplayEvent, RunBatch, SendEmail,
     queue::{run_worker, testing::TestQueues},
 };
 use posthouse_schema::{
@@ -119,6 +119,13 @@ impl World {
             stop.clone(),
         ));
         self.workers.spawn(run_worker::<RunBatch, _, _, _>(queues.clone(), settings(), context(), batch, stop.clone()));
+        self.workers.spawn(run_worker::<DeliverMetaEvent, _, _, _>(
+            queues.clone(),
+            settings(),
+            context(),
+            handlers::deliver_meta_event,
+            stop.clone(),
+        ));
         self.workers.spawn(run_worker::<SendEmail, _, _, _>(queues, settings(), context(), mail, stop.clone()));
     }
 

@@ -1,0 +1,11 @@
+DROP TABLE meta_events;
+UPDATE endpoints SET rate_limit = 0 WHERE rate_limit < 0;
+ALTER TABLE endpoints DROP CONSTRAINT endpoints_rate_limit_check;
+ALTER TABLE endpoints ADD CONSTRAINT endpoints_rate_limit_check CHECK (rate_limit >= 0);
+DROP TRIGGER catalogued_updated ON subscriptions;
+DROP TRIGGER catalogued_inserted ON subscriptions;
+DROP TRIGGER catalogued ON projects;
+DROP FUNCTION catalogue_subscription();
+DROP FUNCTION catalogue_project();
+DROP TABLE event_types;
+DROP FUNCTION new_id();
