@@ -24,7 +24,7 @@ run ROLE *ARGS:
     @shift; exec cargo run --quiet --bin "posthouse-{{ROLE}}" -- "$@"
 
 # Everything that must pass, on services of its own
-test: fmt deps build services lint deny
+test: fmt deps build services python-tools lint deny
     @exec "{{built}}/debug/posthouse-demo" stage -- cargo test --workspace --no-fail-fast
 
 # The checks that need no services
@@ -37,6 +37,24 @@ build:
 # Install PostgreSQL, Redis and Mosquitto where they are missing
 services:
     @"{{built}}/debug/posthouse-demo" services
+
+# The SDK and the fuzzer that the end-to-end tests run, into .tools/python
+python-tools:
+    #!/bin/sh
+    set -eu
+    wanted="{{justfile_directory()}}/e2e/python/requirements.txt"
+    home="{{tools}}/python"
+    if cmp -s "$wanted" "$home/requirements.txt"; then exit 0; fi
+    if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+        echo "Installing python3-venv with apt-get, because Python with its venv module was not found."
+        as=$([ "$(id -u)" = 0 ] || echo sudo)
+        $as apt-get update -qq && $as apt-get install -y -qq --no-install-recommends python3 python3-venv
+    fi
+    echo "Installing the Python packages of $wanted into $home."
+    rm -rf "$home"
+    python3 -m venv "$home"
+    "$home/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"
+    cp "$wanted" "$home/requirements.txt"
 
 # The code is formatted
 fmt:
@@ -66,9 +84,11 @@ deps:
     only posthouse-jobs posthouse-schema posthouse-service
     only posthouse-egress posthouse-service
     only posthouse-oauth2
+    only posthouse-filter
+    only posthouse-transform
     only posthouse-ingest posthouse-jobs posthouse-schema posthouse-service
-    only posthouse-worker posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-service
-    only posthouse-api posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-service salvo
+    only posthouse-worker posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-filter posthouse-transform posthouse-service
+    only posthouse-api posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-filter posthouse-transform posthouse-service salvo
     echo "The crate graph is as designed."
 
 # Licences, banned crates and sources; known vulnerabilities when their database can be reached
@@ -95,6 +115,14 @@ _cargo-deny:
 chaos *ARGS:
     cargo build --release --workspace --bins
     @exec "{{built}}/release/posthouse-demo" chaos "$@"
+
+# Replay recorded requests where their kit lies beside the clone, and compare with docs/compatibility.md
+contract KIT="../shared/api/contract_kit.py" *ARGS: build
+    #!/bin/sh
+    set -eu
+    kit=$1; shift
+    if [ ! -f "$kit" ]; then echo "Note: $kit is not there, so the contract was NOT replayed."; exit 0; fi
+    exec "{{built}}/debug/posthouse-demo" contract -- python3 "$kit" --set open "$@"
 
 # Measure a system of its own and print the table: [--quick] [--case NAME] [--markdown] [--strict]
 bench *ARGS:

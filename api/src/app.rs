@@ -9,12 +9,17 @@ use posthouse_schema::{
     project::Project,
 };
 use posthouse_service::{metrics::Metrics, probes::Checks};
-use salvo::prelude::*;
+use posthouse_transform::Transformer;
+use salvo::{http::HeaderName, prelude::*};
+use secrecy::SecretString;
+use url::Url;
 
 use crate::{
-    auth::{KeyCache, PortalCache},
+    auth::{KeyCache, PortalCache, password::Passwords, session::Sessions},
     cache::Cache,
     error::ApiError,
+    ingest::source::HttpSource,
+    limits::{LimitSettings, Limits},
     metrics::RequestMetrics,
     outbound::Outbound,
 };
@@ -23,16 +28,51 @@ use crate::{
 pub const CACHE_TTL: Duration = Duration::from_secs(5);
 const PROJECTS_MAX: usize = 10_000;
 const ENDPOINTS_MAX: usize = 100_000;
+const SOURCES_MAX: usize = 50_000;
+/// How long an accepted idempotency key is remembered here: longer than it takes until the event is stored.
+const RECENT_KEYS_TTL: Duration = Duration::from_secs(60);
+const RECENT_KEYS_MAX: usize = 100_000;
 
 /// Settings of the API that handlers read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ApiSettings {
     /// Most bytes of a request's body.
     pub body_bytes_max: usize,
-    /// Where people reach this service, without a slash at its end; empty makes links relative.
-    pub public_url: String,
-    /// How requests of the API itself leave.
-    pub outbound: Outbound,
+    /// What the URLs of sources begin with; `None`: the host that the request was sent to.
+    pub public_url: Option<String>,
+    /// Pages of these origins may read answers, such as `https://console.example.com`; `*` for all.
+    pub cors_origins: Vec<String>,
+    /// How many requests are taken.
+    pub limits: LimitSettings,
+    /// Those of accounts.
+    pub accounts: AccountSettings,
+}
+
+/// Settings of accounts.
+#[derive(Debug, Clone)]
+pub struct AccountSettings {
+    /// Whether anybody may make an account.
+    pub is_sign_up_open: bool,
+    /// Where people reach the dashboard: what links in mails begin with.
+    pub public_url: Url,
+    /// What signs access tokens; without it a secret that the instances share in the database.
+    pub access_token_secret: Option<SecretString>,
+    /// The same for refresh tokens.
+    pub refresh_token_secret: Option<SecretString>,
+    /// The header in which a proxy in front names a client's address.
+    pub client_address_header: Option<HeaderName>,
+}
+
+impl Default for AccountSettings {
+    fn default() -> Self {
+        Self {
+            is_sign_up_open: true,
+            public_url: Url::parse("http://127.0.0.1:5005").expect("it is a URL"),
+            access_token_secret: None,
+            refresh_token_secret: None,
+            client_address_header: None,
+        }
+    }
 }
 
 /// What every request shares.
@@ -43,14 +83,28 @@ pub struct App {
     pub queues: Queues,
     /// Settings.
     pub settings: ApiSettings,
+    /// How many requests are taken.
+    pub limits: Limits,
     /// Keys that were checked lately.
     pub keys: KeyCache,
     /// Portal links and their credentials that were checked lately.
     pub portal: PortalCache,
+    /// Sessions that went on lately, and what signs their tokens.
+    pub sessions: Sessions,
+    /// Takes turns at hashing.
+    pub passwords: Passwords,
     /// Projects that were read lately.
     pub projects: Cache<ProjectId, Arc<Project>>,
     /// Endpoints that were there lately, so that an event to one costs no query.
     pub endpoints: Cache<(ProjectId, EndpointId), ()>,
+    /// How requests of the API itself leave.
+    pub outbound: Outbound,
+    /// Runs functions that callers try.
+    pub transformer: Transformer,
+    /// Sources by mask, also that there is none.
+    pub sources: Cache<String, Option<Arc<HttpSource>>>,
+    /// Idempotency keys of events that were accepted here lately.
+    pub recent_keys: Cache<(ProjectId, String), ()>,
     /// Readiness.
     pub checks: Arc<Checks>,
     /// All metrics.
@@ -62,17 +116,33 @@ pub struct App {
 impl App {
     /// Shared state over these services.
     #[must_use]
-    pub fn new(pool: Pool, queues: Queues, checks: Arc<Checks>, settings: ApiSettings) -> Arc<Self> {
+    pub fn new(
+        pool: Pool,
+        queues: Queues,
+        checks: Arc<Checks>,
+        settings: ApiSettings,
+        outbound: Outbound,
+    ) -> Arc<Self> {
         let metrics = Metrics::new("api");
         let requests = RequestMetrics::new(&metrics);
+        let limits = Limits::new(&queues, settings.limits);
+        let accounts = &settings.accounts;
+        let sessions = Sessions::new(accounts.access_token_secret.clone(), accounts.refresh_token_secret.clone());
         Arc::new(Self {
             pool,
             queues,
             settings,
+            limits,
+            sessions,
+            passwords: Passwords::default(),
             keys: KeyCache::default(),
             portal: PortalCache::default(),
             projects: Cache::new(CACHE_TTL, PROJECTS_MAX),
             endpoints: Cache::new(CACHE_TTL, ENDPOINTS_MAX),
+            outbound,
+            transformer: Transformer::new(posthouse_transform::Limits::default()),
+            sources: Cache::new(CACHE_TTL, SOURCES_MAX),
+            recent_keys: Cache::new(RECENT_KEYS_TTL, RECENT_KEYS_MAX),
             checks,
             metrics,
             requests,

@@ -19,14 +19,14 @@ pub async fn read_json<T: DeserializeOwned>(req: &mut Request, app: &App) -> Res
 /// # Errors
 /// 413 beyond the limit; 400 when the client broke off.
 pub async fn read(req: &mut Request, app: &App) -> Result<bytes::Bytes, ApiError> {
-    read_up_to(req, app.settings.body_bytes_max).await
+    read_at_most(req, app.settings.body_bytes_max).await
 }
 
-/// The body's bytes within a limit of its own.
+/// The body's bytes, at most `limit` of them.
 ///
 /// # Errors
-/// As [`read`].
-pub async fn read_up_to(req: &mut Request, limit: usize) -> Result<bytes::Bytes, ApiError> {
+/// 413 beyond the limit, chunked or not; 400 when the client broke off.
+pub async fn read_at_most(req: &mut Request, limit: usize) -> Result<bytes::Bytes, ApiError> {
     let declared = req.header::<u64>("content-length").and_then(|length| usize::try_from(length).ok());
     if declared.is_some_and(|length| length > limit) {
         return Err(ApiError::TooLarge(limit));

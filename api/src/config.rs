@@ -4,7 +4,14 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 use posthouse_service::settings::{DatabaseSettings, ProcessSettings, RedisSettings};
+use salvo::http::HeaderName;
+use secrecy::SecretString;
 use url::Url;
+
+use crate::{
+    app::{AccountSettings, ApiSettings},
+    limits::LimitSettings,
+};
 
 const EXAMPLES: &str = "Examples:
   posthouse-api --listen 0.0.0.0:5005
@@ -27,7 +34,7 @@ pub struct Config {
     /// Address of the REST API, /healthz, /readyz, /metrics and /docs.
     #[arg(long, env = "POSTHOUSE_API_LISTEN", default_value = "127.0.0.1:5005")]
     pub listen: SocketAddr,
-    /// Address of the job board. Its users sign in with the personal key of an organisation's administrator as password.
+    /// Address of the job board. Its users sign in with an instance administrator's personal key as password.
     #[arg(long, env = "POSTHOUSE_BOARD_LISTEN", default_value = "127.0.0.1:5010")]
     pub board_listen: SocketAddr,
     /// Egress proxy through which the API makes its own few requests, such as http://127.0.0.1:4750. Without it the API
@@ -41,7 +48,97 @@ pub struct Config {
     /// Most bytes of a request's body.
     #[arg(long, env = "POSTHOUSE_API_BODY_BYTES_MAX", default_value_t = 1_048_576, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1_024..=104_857_600))]
     pub body_bytes_max: usize,
-    /// Where customers reach this service: the beginning of the URLs of portal links. Without it they are relative.
-    #[arg(long, env = "POSTHOUSE_API_PUBLIC_URL")]
-    pub public_url: Option<url::Url>,
+    /// Where providers, people and browsers reach this API, such as https://hooks.example.com: what the URLs of sources and
+    /// the links in mails begin with. Without it, sources show the host that the request was sent to, and links in mails
+    /// lead to http://127.0.0.1:5005.
+    #[arg(long, env = "POSTHOUSE_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    pub public_url: Option<Url>,
+    /// Origins whose pages may use the API from a browser, separated by commas, such as https://console.example.com; * for
+    /// all. None by default.
+    #[arg(long, env = "POSTHOUSE_API_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',', value_parser = origin)]
+    pub cors_origins: Vec<String>,
+    /// How many requests are taken.
+    #[command(flatten)]
+    pub limits: LimitSettings,
+    /// Whether anybody may make an account with an organisation of their own.
+    #[arg(long, env = "POSTHOUSE_API_SIGN_UP", default_value_t = true, action = clap::ArgAction::Set)]
+    pub sign_up: bool,
+    /// Secret of at least 32 characters that signs access tokens. Without it the instances share one in the database.
+    #[arg(long, env = "POSTHOUSE_API_ACCESS_TOKEN_SECRET", hide_env_values = true, value_parser = token_secret)]
+    pub access_token_secret: Option<SecretString>,
+    /// The same for refresh tokens; another one.
+    #[arg(long, env = "POSTHOUSE_API_REFRESH_TOKEN_SECRET", hide_env_values = true, value_parser = token_secret)]
+    pub refresh_token_secret: Option<SecretString>,
+    /// Header in which a proxy in front names a client's address, such as X-Forwarded-For; its last address counts. Without it
+    /// the peer's address does, by which failed sign-ins are limited.
+    #[arg(long, env = "POSTHOUSE_API_CLIENT_ADDRESS_HEADER")]
+    pub client_address_header: Option<HeaderName>,
+}
+
+impl Config {
+    /// What of it handlers read.
+    #[must_use]
+    pub fn settings(&self) -> ApiSettings {
+        let accounts = AccountSettings::default();
+        ApiSettings {
+            body_bytes_max: self.body_bytes_max,
+            public_url: self.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_string()),
+            cors_origins: self.cors_origins.clone(),
+            limits: self.limits,
+            accounts: AccountSettings {
+                is_sign_up_open: self.sign_up,
+                public_url: self.public_url.clone().unwrap_or(accounts.public_url),
+                access_token_secret: self.access_token_secret.clone(),
+                refresh_token_secret: self.refresh_token_secret.clone(),
+                client_address_header: self.client_address_header.clone(),
+            },
+        }
+    }
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    if text == "*" {
+        return Ok(text.into());
+    }
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    let origin = url.origin();
+    let is_whole = origin.is_tuple() && origin.ascii_serialization() == text.trim_end_matches('/').to_ascii_lowercase();
+    if is_whole {
+        Ok(origin.ascii_serialization())
+    } else {
+        Err("an origin such as https://console.example.com is expected".into())
+    }
+}
+
+const TOKEN_SECRET_CHARS_MIN: usize = 32;
+
+fn token_secret(text: &str) -> Result<SecretString, String> {
+    if text.chars().count() < TOKEN_SECRET_CHARS_MIN {
+        return Err(format!("at least {TOKEN_SECRET_CHARS_MIN} characters are expected"));
+    }
+    Ok(text.into())
+}
+
+fn public_url(text: &str) -> Result<Url, String> {
+    let url: Url = text.parse().map_err(|error: url::ParseError| error.to_string())?;
+    let is_plain = url.host().is_some() && url.query().is_none() && url.fragment().is_none();
+    if matches!(url.scheme(), "http" | "https") && is_plain {
+        Ok(url)
+    } else {
+        Err("an http or https address without a query is expected".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_long_and_links_can_be_made() {
+        assert!(token_secret(&"x".repeat(32)).is_ok() && token_secret(&"x".repeat(31)).is_err());
+        assert!(public_url("https://hooks.example.com/console").is_ok());
+        for text in ["", "hooks.example.com", "ftp://example.com", "mailto:a@example.com", "https://example.com?a=1"] {
+            assert!(public_url(text).is_err(), "{text}");
+        }
+    }
 }

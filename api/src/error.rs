@@ -1,7 +1,7 @@
 //! Why a request failed. The one place where failures meet HTTP: everything below 500 names what the caller can change,
 //! everything above says only that it is our fault, and the cause goes into the log.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use posthouse_schema::{QueryError, deadline, pool::PoolError};
 use salvo::{
@@ -10,7 +10,10 @@ use salvo::{
     prelude::*,
 };
 
-use crate::reply::{ErrorBody, render};
+use crate::{
+    limits,
+    reply::{ErrorBody, render},
+};
 
 /// What a handler answers.
 pub type ApiResult<T> = Result<crate::reply::Reply<T>, ApiError>;
@@ -36,9 +39,23 @@ pub enum ApiError {
     /// 404. Also when the resource belongs to another project.
     #[error("{0}")]
     NotFound(&'static str),
+    /// 404. The text names what the caller called it.
+    #[error("{0}")]
+    Missing(String),
     /// 413.
     #[error("request body too large: at most {0} bytes are accepted")]
     TooLarge(usize),
+    /// 429. Too many requests in this minute.
+    #[error("exceeded rate limit")]
+    TooMany {
+        /// Requests in a minute.
+        limit: u64,
+        /// Seconds until there may be more.
+        seconds: u64,
+    },
+    /// 429. Tried too often; when to come back.
+    #[error("too many attempts, try again later")]
+    TooManyAttempts(Duration),
     /// 503. Something that we need is away; nothing was accepted.
     #[error("{what} is unavailable, try again")]
     Unavailable {
@@ -75,8 +92,9 @@ impl ApiError {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Unauthenticated | Self::BadCredentials | Self::OutOfReach => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
-            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::NotFound(_) | Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooMany { .. } | Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } | Self::Unconfirmed => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooSlow => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -86,10 +104,15 @@ impl ApiError {
     /// Writes the answer.
     pub fn answer(&self, res: &mut Response) {
         match self {
+            Self::TooMany { limit, seconds } => return limits::answer(res, *limit, *seconds, self.to_string()),
             Self::Internal(cause) => tracing::error!(error = format!("{cause:#}"), "A request failed."),
             Self::Unavailable { what, cause } => {
                 tracing::error!(what, error = format!("{cause:#}"), "A request could not be served.");
                 res.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::TooManyAttempts(wait) => {
+                let seconds = HeaderValue::from(wait.as_secs().saturating_add(1));
+                res.headers_mut().insert(RETRY_AFTER, seconds);
             }
             _ => {}
         }
@@ -107,7 +130,9 @@ impl From<QueryError> for ApiError {
             | QueryError::BrokenTransactionManager => Self::Unavailable { what: "the database", cause: error.into() },
             // An administrator's shutdown ends statements with this text and no kind of its own.
             QueryError::DatabaseError(Kind::Unknown, info)
-                if info.message().contains("terminating connection") || info.message().contains("closed") =>
+                if ["terminating connection", "closed", "statement timeout"]
+                    .iter()
+                    .any(|text| info.message().contains(text)) =>
             {
                 Self::Unavailable { what: "the database", cause: error.into() }
             }
@@ -139,6 +164,7 @@ impl EndpointOutRegister for ApiError {
             ("404", "There is no such resource in this project."),
             ("413", "The body is too large."),
             ("415", "The body is not JSON."),
+            ("429", "Too many requests; `Retry-After` says when to go on."),
             ("500", "Our fault; the cause is logged."),
             ("503", "The database or the queue is unavailable; nothing was accepted."),
             ("504", "A list or a search took too long, and was ended."),

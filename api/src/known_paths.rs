@@ -1,24 +1,32 @@
-//! Which methods each path of the API has, so that a wrong method is told from a wrong path.
+//! Which methods each path of the API has, so that a wrong method is told from a wrong path, and `OPTIONS` has an answer.
+
+use std::{collections::BTreeSet, sync::Arc};
 
 use salvo::{
     http::{
-        StatusCode,
+        Method, StatusCode,
         header::{ALLOW, CONTENT_TYPE, HeaderValue},
     },
     oapi::OpenApi,
     prelude::*,
 };
 
-/// The API's paths with their methods, read from its description.
-pub struct KnownPaths(Vec<(Vec<String>, HeaderValue)>);
+/// The API's paths with their methods, read from its description. Cheap to clone.
+#[derive(Clone)]
+pub struct KnownPaths(Arc<[(Vec<String>, HeaderValue)]>);
 
 impl KnownPaths {
     /// The paths of a description.
     #[must_use]
     pub fn of(description: &OpenApi) -> Self {
         let paths = description.paths.iter().filter_map(|(path, item)| {
-            let methods: Vec<_> = item.operations.keys().map(|method| format!("{method:?}").to_uppercase()).collect();
-            let allow = HeaderValue::from_str(&methods.join(", ")).ok()?;
+            let mut methods: BTreeSet<_> =
+                item.operations.keys().map(|method| format!("{method:?}").to_uppercase()).collect();
+            methods.insert("OPTIONS".into());
+            if methods.contains("GET") {
+                methods.insert("HEAD".into());
+            }
+            let allow = HeaderValue::from_str(&methods.into_iter().collect::<Vec<_>>().join(", ")).ok()?;
             Some((segments(path).map(String::from).collect(), allow))
         });
         Self(paths.collect())
@@ -49,5 +57,21 @@ impl KnownPaths {
         res.status_code(StatusCode::METHOD_NOT_ALLOWED);
         res.headers_mut().insert(ALLOW, allow.clone());
         res.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+}
+
+/// Answers `OPTIONS` for the paths there are, whoever asks: which methods a path has is in the API's description.
+pub struct Options(pub KnownPaths);
+
+#[handler]
+impl Options {
+    async fn handle(&self, req: &mut Request, res: &mut Response, ctrl: &mut FlowCtrl) {
+        if *req.method() == Method::OPTIONS
+            && let Some(allow) = self.0.methods(req.uri().path())
+        {
+            res.status_code(StatusCode::NO_CONTENT);
+            res.headers_mut().insert(ALLOW, allow.clone());
+            ctrl.skip_rest();
+        }
     }
 }

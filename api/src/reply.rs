@@ -79,7 +79,8 @@ pub fn render<T: Serialize>(res: &mut Response, code: StatusCode, body: &T) {
 #[async_trait]
 impl<T: Serialize + Send + Sync> Writer for Reply<T> {
     async fn write(self, _req: &mut Request, _depot: &mut Depot, res: &mut Response) {
-        render(res, self.code, &Envelope { status: self.code.is_success(), message: &self.message, data: &self.data });
+        let status = self.code.is_success();
+        render(res, self.code, &Envelope { status, message: &self.message, data: &self.data });
     }
 }
 

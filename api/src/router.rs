@@ -14,8 +14,12 @@ use salvo::{
 };
 
 use crate::{
-    app::App, auth, conventions, deliveries, endpoints, event_types, events, health, known_paths::KnownPaths,
-    meta_events, metrics, onboard, portal, portal_links, projects, sources, subscriptions,
+    app::App,
+    auth, compression, conventions,
+    cors::Cors,
+    deliveries, endpoints, etag, event_types, events, head, health, ingest,
+    known_paths::{KnownPaths, Options},
+    limits, meta_events, metrics, onboard, path_parameters, portal, portal_links, projects, sources, subscriptions, ui,
 };
 
 /// What this API is for, on the first page of its description.
@@ -33,11 +37,12 @@ fn api() -> Router {
 
 fn with_known_paths(routes: Router) -> Router {
     let known = KnownPaths::of(&OpenApi::new("", "").merge_router(&routes));
-    routes.push(Router::with_path("{**rest}").goal(known))
+    Router::new().hoop(Options(known.clone())).push(routes.push(Router::with_path("{**rest}").goal(known)))
 }
 
-fn described_api() -> Router {
-    let project = projects::project_router()
+/// The routes of one project, for each path that leads to it.
+fn project() -> Router {
+    projects::project_router()
         .push(endpoints::router())
         .push(subscriptions::router())
         .push(sources::router())
@@ -46,11 +51,16 @@ fn described_api() -> Router {
         .push(meta_events::router())
         .push(events::router())
         .push(deliveries::router())
-        .push(portal_links::router());
+        .push(portal_links::router())
+}
+
+fn described_api() -> Router {
     Router::with_path("api/v1")
         .hoop(conventions::content_type)
         .hoop(auth::authenticate)
-        .push(projects::collection_router().push(project))
+        .hoop(limits::hold_to_limits)
+        .hoop(etag::etag)
+        .push(projects::collection_router().push(project()))
 }
 
 /// The description of all routes.
@@ -58,10 +68,12 @@ fn described_api() -> Router {
 pub fn openapi() -> OpenApi {
     let info =
         Info::new("Posthouse", env!("CARGO_PKG_VERSION")).description(DESCRIPTION).license(License::new("Apache-2.0"));
-    OpenApi::with_info(info)
+    let mut openapi = OpenApi::with_info(info)
         .add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .security([SecurityRequirement::new("bearer", Vec::<String>::new())])
-        .merge_router(&Router::new().push(health::router()).push(described_api()))
+        .merge_router(&Router::new().push(health::router()).push(ingest::router()).push(described_api()));
+    path_parameters::describe(&mut openapi);
+    openapi
 }
 
 /// The description of the portal's routes. It is a document of its own, since its operations are those of the API.
@@ -80,19 +92,24 @@ pub fn portal_openapi() -> OpenApi {
 #[must_use]
 pub fn service(app: Arc<App>) -> Service {
     let limit = app.settings.body_bytes_max;
+    let cors = Cors::new(app.settings.cors_origins.clone());
     let router = Router::new()
         .hoop(affix_state::inject(app))
         .hoop(CatchPanic::new())
         .hoop(conventions::standard_headers)
+        .hoop(compression::compress)
         .hoop(conventions::end_unread)
         .hoop(metrics::observe)
         .push(health::router())
+        .push(ingest::router())
         .push(api())
+        .push(ui::openapi().into_router("ui/openapi.json"))
+        .push(ui::router(project))
         .push(with_known_paths(portal::router()))
         .push(openapi().into_router("openapi.json"))
         .push(portal_openapi().into_router("portal-openapi.json"))
         .push(Scalar::new("/openapi.json").title("Posthouse API").into_router("docs"));
     // Handlers read bodies within the limit themselves; this one catches what does not pass through them.
     let router = router.hoop(salvo::http::request::SecureMaxSize(limit.saturating_add(1)));
-    Service::new(router).catcher(Catcher::default().hoop(conventions::catch))
+    Service::new(head::answer_head(router)).hoop(cors).catcher(Catcher::default().hoop(conventions::catch))
 }

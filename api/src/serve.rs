@@ -8,7 +8,7 @@ use salvo::{conn::TcpListener, prelude::*};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::{ApiSettings, App},
+    app::App,
     board,
     config::Config,
     outbound::{Outbound, Way},
@@ -22,16 +22,12 @@ use crate::{
 pub async fn serve(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let backing = Backing::connect(&config.database, &config.redis, Purpose::General).await?;
     let checks = Arc::new(backing.checks());
+    let settings = config.settings();
     let way = match config.egress_url {
         Some(url) => Way::Egress(url),
         None => Way::Direct(Arc::new(posthouse_egress::Rules::with_allowed(config.allow))),
     };
-    let settings = ApiSettings {
-        body_bytes_max: config.body_bytes_max,
-        public_url: config.public_url.map(|url| url.as_str().trim_end_matches('/').to_string()).unwrap_or_default(),
-        outbound: Outbound::new(way)?,
-    };
-    let app = App::new(backing.pool, backing.queues, checks, settings);
+    let app = App::new(backing.pool, backing.queues, checks, settings, Outbound::new(way)?);
     let acceptor = TcpListener::new(config.listen)
         .try_bind()
         .await

@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::{
     gateway::Gateway,
     load::{self, Load, Mode, Outcome},
+    parts,
     sink::Sink,
     table::{Goal, Row},
 };
@@ -80,6 +81,11 @@ pub async fn one_endpoint(gateway: &Gateway, sink: &Sink, scale: Scale) -> Resul
     Ok(rows)
 }
 
+/// The same events, one part of their way after another.
+pub async fn parts(gateway: &Gateway, sink: &Sink, scale: Scale) -> Result<Vec<Row>> {
+    parts::measure(gateway, sink, &load(scale.events(20_000))).await
+}
+
 /// 200 events a second.
 pub async fn steady(gateway: &Gateway, sink: &Sink, scale: Scale) -> Result<Vec<Row>> {
     let outcome = load::run(gateway, sink, &paced(200.0, 30, scale), "200 a second").await?;
@@ -118,17 +124,28 @@ pub async fn hanging(gateway: &Gateway, sink: &Sink, scale: Scale) -> Result<Vec
     )])
 }
 
-/// One endpoint of twenty refuses connections, beside the same with all of them well.
+/// One endpoint of twenty refuses connections, beside the same with all of them well. A 99th percentile of a few
+/// milliseconds is at the mercy of the machine, so both are measured in turns.
 pub async fn refusing(gateway: &Gateway, sink: &Sink, scale: Scale) -> Result<Vec<Row>> {
-    let well = Load { endpoints: 20, ..paced(60.0, 30, scale) };
-    let all_well = load::run(gateway, sink, &well, "twenty well").await?.arrived.latency.p99_ms;
-    let load = Load { refuse: 1, ..well };
-    let refused = load::run(gateway, sink, &load, "one of twenty refuses").await?.arrived.latency.p99_ms;
+    let well = Load { endpoints: 20, ..paced(60.0, 20, scale) };
+    let load = Load { refuse: 1, ..well.clone() };
+    let (mut all_well, mut refused) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        all_well.push(load::run(gateway, sink, &well, "twenty well").await?.arrived.latency.p99_ms);
+        refused.push(load::run(gateway, sink, &load, "one of twenty refuses").await?.arrived.latency.p99_ms);
+    }
+    let (all_well, refused) = (median(all_well), median(refused));
     Ok(vec![
-        Row::new("20 endpoints, 60 a second", "p99, all well, ms", all_well, None),
-        Row::new("", "p99 of the others, one refuses, ms", refused, None),
+        Row::new("20 endpoints, 60 a second, five times in turns", "p99, all well, median, ms", all_well, None),
+        Row::new("", "p99 of the others, one refuses, median, ms", refused, None),
         Row::new("", "the same as a ratio", refused / all_well.max(0.001), Some(Goal::at_most(1.2, 1.0))),
     ])
+}
+
+/// The one in the middle.
+pub fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or_default()
 }
 
 /// Nothing to do.

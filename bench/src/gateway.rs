@@ -105,6 +105,16 @@ impl Gateway {
         })
     }
 
+    /// Its Redis.
+    pub fn redis_url(&self) -> &str {
+        &self.redis_url
+    }
+
+    /// Its PostgreSQL.
+    pub fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
     /// What it has used and done until now.
     pub async fn account(&self) -> Result<Account> {
         let usage = self.usage();

@@ -109,7 +109,6 @@ impl Outcome {
 pub async fn run(gateway: &Gateway, sink: &Sink, load: &Load, name: &str) -> Result<Outcome> {
     let run = now_ns() / 1_000_000;
     let targets = create(gateway, sink, load, run).await?;
-    let targets = Arc::new(targets);
     sink.reset(run + 1).await?;
     let healthy = load.endpoints.saturating_sub(load.hang + load.refuse);
     let warm = Load { events: u64::from(load.endpoints), rate: None, connections: 4, ..load.clone() };
@@ -153,12 +152,13 @@ async fn watch(gateway: &Gateway) -> u64 {
 }
 
 /// Where the events go, in turns.
-struct Targets {
+pub struct Targets {
     endpoints: Vec<String>,
     owner: String,
 }
 
-async fn create(gateway: &Gateway, sink: &Sink, load: &Load, run: u64) -> Result<Targets> {
+/// Makes the endpoints that the load is for, with their subscriptions.
+pub async fn create(gateway: &Gateway, sink: &Sink, load: &Load, run: u64) -> Result<Arc<Targets>> {
     let owner = format!("owner-{run}");
     let mut endpoints = Vec::new();
     for number in 0..load.endpoints {
@@ -174,18 +174,40 @@ async fn create(gateway: &Gateway, sink: &Sink, load: &Load, run: u64) -> Result
         gateway.client.create("subscriptions", &body).await?;
         endpoints.push(endpoint);
     }
-    Ok(Targets { endpoints, owner })
+    Ok(Arc::new(Targets { endpoints, owner }))
 }
 
+impl Targets {
+    /// The first endpoint's id.
+    pub fn first(&self) -> Option<&str> {
+        self.endpoints.first().map(String::as_str)
+    }
+}
+
+/// What was sent.
 #[derive(Default)]
-struct Sent {
+pub struct Sent {
     accepted: u64,
     accepted_healthy: u64,
     refused: u64,
     micros: Vec<u32>,
 }
 
-async fn send(gateway: &Gateway, load: &Load, targets: &Arc<Targets>, run: u64, progress: &Progress) -> Result<Sent> {
+impl Sent {
+    /// Events that were answered with 2xx.
+    pub const fn accepted(&self) -> u64 {
+        self.accepted
+    }
+}
+
+/// Sends the load's events.
+pub async fn send(
+    gateway: &Gateway,
+    load: &Load,
+    targets: &Arc<Targets>,
+    run: u64,
+    progress: &Progress,
+) -> Result<Sent> {
     let next = Arc::new(AtomicU64::new(0));
     let began = Instant::now();
     let mut connections = tokio::task::JoinSet::new();
@@ -272,7 +294,8 @@ async fn send_some(
     }
 }
 
-async fn wait(sink: &Sink, expected: u64, progress: &Progress) -> Result<Stats> {
+/// Waits until so many deliveries have arrived.
+pub async fn wait(sink: &Sink, expected: u64, progress: &Progress) -> Result<Stats> {
     let (mut last, mut changed) = (0, Instant::now());
     loop {
         let stats = sink.stats().await?;

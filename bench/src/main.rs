@@ -5,6 +5,7 @@ mod gateway;
 mod http;
 mod latency;
 mod load;
+mod parts;
 mod payload;
 mod processes;
 mod progress;
@@ -21,7 +22,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::{cases::Scale, gateway::Gateway, load::Load, sink::Sink, table::Row};
 
 const EXAMPLES: &str = "Examples:
-  just bench                                  # everything, about five minutes
+  just bench                                  # everything, about nine minutes
   just bench --quick                          # the same in about a minute, coarser
   just bench --case one-endpoint --markdown
   just bench-queue                            # what the queue promises, on a Redis of its own
@@ -39,6 +40,7 @@ struct Arguments {
 enum Case {
     Bare,
     OneEndpoint,
+    Parts,
     Steady,
     Fanout,
     Hanging,
@@ -138,10 +140,12 @@ async fn all(only: &[Case], scale: Scale, folder: &std::path::Path) -> Result<Ve
     }
     let gateway = Gateway::start(folder).await?;
     // In an order in which none leaves the next anything to do.
-    for case in [Case::OneEndpoint, Case::Fanout, Case::Steady, Case::Idle, Case::Refusing, Case::Hanging] {
+    for case in [Case::OneEndpoint, Case::Parts, Case::Fanout, Case::Steady, Case::Idle, Case::Refusing, Case::Hanging]
+    {
         if wants(case) {
             rows.extend(match case {
                 Case::OneEndpoint => cases::one_endpoint(&gateway, &sink, scale).await?,
+                Case::Parts => cases::parts(&gateway, &sink, scale).await?,
                 Case::Fanout => cases::fanout(&gateway, &sink, scale).await?,
                 Case::Steady => cases::steady(&gateway, &sink, scale).await?,
                 Case::Idle => cases::idle(&gateway, scale).await?,

@@ -34,7 +34,7 @@ pub struct Bootstrap {
     /// Settings of a new project, as JSON; what is missing takes its default.
     #[arg(long, default_value = "{}", value_parser = config)]
     project_config: Box<ProjectConfig>,
-    /// Address of the organisation's administrator, whose personal key is made.
+    /// Address of the instance's administrator, whose personal key is made.
     #[arg(long, default_value = "admin@localhost")]
     email: String,
 }
@@ -71,7 +71,7 @@ impl Bootstrap {
             Some(found) => found,
             None => user::insert(&mut conn, &self.email).await?,
         };
-        organisation::set_member(&mut conn, organisation, user, Role::OrganisationAdmin).await?;
+        organisation::set_member(&mut conn, organisation, user, Role::InstanceAdmin).await?;
         let project = self.project(&mut conn, organisation).await?;
         let (_, api_key) = ApiKey::insert(
             &mut conn,
@@ -82,7 +82,7 @@ impl Bootstrap {
         )
         .await?;
         let (_, personal_key) =
-            ApiKey::insert(&mut conn, Owner::User(user), "bootstrap", Role::OrganisationAdmin, None).await?;
+            ApiKey::insert(&mut conn, Owner::User(user), "bootstrap", Role::InstanceAdmin, None).await?;
         let text = format!(
             "organisation  {organisation}\nproject       {}\napi key       {}\npersonal key  {}\nThe keys are shown only now.",
             project.id,

@@ -2,8 +2,10 @@
 
 mod audit;
 mod bootstrap;
+mod keys;
 mod migrate;
 mod output;
+mod users;
 
 use std::process::ExitCode;
 
@@ -14,9 +16,11 @@ const EXAMPLES: &str = "Examples:
   posthouse migrate
   posthouse migrate --status
   posthouse bootstrap --organisation acme --project orders --json
+  posthouse users create --email ada@example.com --organisation acme --role organisation_admin
+  posthouse keys list --project 01JD…
   posthouse audit";
 
-/// Operates a Posthouse deployment: its schema, its first project, its ledger.
+/// Operates a Posthouse deployment: its schema, its first project, its users and keys, its ledger.
 #[derive(Debug, Parser)]
 #[command(name = "posthouse", version, after_help = EXAMPLES)]
 struct Cli {
@@ -38,6 +42,10 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Makes an organisation, a project and their first keys, or new keys where they exist already.
     Bootstrap(bootstrap::Bootstrap),
+    /// Lists, makes and revokes API keys.
+    Keys(keys::Keys),
+    /// Makes accounts and gives them passwords.
+    Users(users::Users),
     /// Sums up the ledger, and exits with 1 when it does not add up.
     Audit,
 }
@@ -48,6 +56,8 @@ async fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Migrate(command) => command.run(&cli.database, cli.json).await,
         Command::Bootstrap(command) => command.run(&cli.database, cli.json).await,
+        Command::Keys(command) => command.run(&cli.database, cli.json).await,
+        Command::Users(command) => command.run(&cli.database, cli.json).await,
         Command::Audit => audit::run(&cli.database, cli.json).await,
     };
     done.unwrap_or_else(|error| {

@@ -3,6 +3,7 @@
 
 pub mod chaos;
 pub mod client;
+pub mod contract;
 pub mod demo;
 pub mod deployment;
 pub mod folder;

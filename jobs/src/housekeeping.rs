@@ -38,6 +38,23 @@ impl Job for SweepDeliveries {
     }
 }
 
+/// Queue `index_events`: makes what was stored searchable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexEvents {
+    /// The tick that caused it.
+    pub tick: DateTime<Utc>,
+    /// Events that this job may index.
+    pub events_max: u32,
+}
+
+impl Job for IndexEvents {
+    const QUEUE: &'static str = "index_events";
+
+    fn job_id(&self) -> Option<String> {
+        Some(tick_id(self.tick))
+    }
+}
+
 fn tick_id(tick: DateTime<Utc>) -> String {
     format!("tick:{}", tick.timestamp_millis())
 }
@@ -54,5 +71,8 @@ mod tests {
         assert_eq!(job.job_id().unwrap(), "tick:1767322800000");
         let sweep: SweepDeliveries = serde_json::from_str(r#"{"tick":"2026-01-02T03:00:00Z"}"#).unwrap();
         assert_eq!(sweep.job_id(), job.job_id());
+        let stored = r#"{"tick":"2026-01-02T03:00:00Z","events_max":2500}"#;
+        let index: IndexEvents = serde_json::from_str(stored).unwrap();
+        assert_eq!((serde_json::to_string(&index).unwrap().as_str(), index.job_id()), (stored, job.job_id()));
     }
 }

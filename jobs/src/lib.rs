@@ -16,7 +16,7 @@ mod send_email;
 pub use create_event::{CreateEvent, EventTarget};
 pub use deliver_event::DeliverEvent;
 pub use deliver_meta_event::{Announcement, DeliverMetaEvent};
-pub use housekeeping::{PurgeExpired, SweepDeliveries};
+pub use housekeeping::{IndexEvents, PurgeExpired, SweepDeliveries};
 pub use job::Job;
 pub use onboard_batch::{OnboardBatch, OnboardRow};
 pub use queue::{BackendSettings, JobBackend, QueueError, Queues, Reschedule};
@@ -25,7 +25,7 @@ pub use run_batch::RunBatch;
 pub use send_email::SendEmail;
 
 /// The name of every queue of the product, in the order in which operators see them.
-pub const QUEUES: [&str; 9] = [
+pub const QUEUES: [&str; 10] = [
     CreateEvent::QUEUE,
     DeliverEvent::QUEUE,
     SendEmail::QUEUE,
@@ -35,4 +35,5 @@ pub const QUEUES: [&str; 9] = [
     RunBatch::QUEUE,
     OnboardBatch::QUEUE,
     DeliverMetaEvent::QUEUE,
+    IndexEvents::QUEUE,
 ];

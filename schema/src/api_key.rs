@@ -2,14 +2,18 @@
 //! no stretching. A key is shown once, when it is made.
 
 use chrono::{DateTime, Utc};
-use diesel::{ExpressionMethods, HasQuery, Identifiable, OptionalExtension, QueryDsl, QueryResult};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel::{
+    BoolExpressionMethods as _, ExpressionMethods, HasQuery, Identifiable, OptionalExtension, QueryDsl, QueryResult,
+    SelectableHelper as _,
+};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl};
 use rand::RngExt as _;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::{
     ids::{ApiKeyId, ProjectId, UserId},
+    page::{Page, PageRequest},
     tables::api_keys,
     words::Role,
 };
@@ -42,6 +46,8 @@ pub struct ApiKey {
     pub revoked_at: Option<DateTime<Utc>>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
 }
 
 impl std::fmt::Debug for ApiKey {
@@ -163,6 +169,82 @@ impl ApiKey {
     pub async fn find(conn: &mut AsyncPgConnection, key: &PlainKey) -> QueryResult<Option<Self>> {
         let row: Option<Self> = Self::query().filter(api_keys::mask.eq(key.mask())).first(conn).await.optional()?;
         Ok(row.filter(|row| bool::from(row.hash.ct_eq(&key.hash()))))
+    }
+
+    /// A page of the owner's keys that were not revoked.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn list(
+        conn: &mut AsyncPgConnection,
+        owner: Owner,
+        page: &PageRequest<ApiKeyId>,
+    ) -> QueryResult<Page<Self>> {
+        let mut query = Self::query().filter(api_keys::revoked_at.is_null()).into_boxed();
+        query = match owner {
+            Owner::Project(id) => query.filter(api_keys::project_id.eq(id)),
+            Owner::User(id) => query.filter(api_keys::user_id.eq(id)),
+        };
+        query = match (page.reads_ascending(), page.cursor) {
+            (true, Some(cursor)) => query.filter(api_keys::id.ge(cursor)).order(api_keys::id.asc()),
+            (true, None) => query.order(api_keys::id.asc()),
+            (false, Some(cursor)) => query.filter(api_keys::id.le(cursor)).order(api_keys::id.desc()),
+            (false, None) => query.order(api_keys::id.desc()),
+        };
+        Ok(page.page(query.limit(page.rows_to_read()).load(conn).await?))
+    }
+
+    /// How many keys of the owner are valid.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn count_live(conn: &mut AsyncPgConnection, owner: Owner) -> QueryResult<i64> {
+        let mut query = api_keys::table
+            .filter(api_keys::revoked_at.is_null())
+            .filter(api_keys::expires_at.is_null().or(api_keys::expires_at.gt(diesel::dsl::now)))
+            .select(diesel::dsl::count_star())
+            .into_boxed();
+        query = match owner {
+            Owner::Project(id) => query.filter(api_keys::project_id.eq(id)),
+            Owner::User(id) => query.filter(api_keys::user_id.eq(id)),
+        };
+        query.first(conn).await
+    }
+
+    /// Ends the life of one of the user's keys, and returns it. `None`: it had ended, or it is not theirs.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn revoke_of(conn: &mut AsyncPgConnection, user: UserId, id: ApiKeyId) -> QueryResult<Option<Self>> {
+        let live = api_keys::table.find(id).filter(api_keys::user_id.eq(user)).filter(api_keys::revoked_at.is_null());
+        diesel::update(live)
+            .set((api_keys::revoked_at.eq(diesel::dsl::now), api_keys::updated_at.eq(diesel::dsl::now)))
+            .returning(Self::as_returning())
+            .get_result(conn)
+            .await
+            .optional()
+    }
+
+    /// Ends the life of all keys of a project and makes a new one, in one step: the new row, the key, and those that ended.
+    ///
+    /// # Errors
+    /// The database fails; nothing is changed.
+    pub async fn regenerate(
+        conn: &mut AsyncPgConnection,
+        project: ProjectId,
+        name: &str,
+    ) -> QueryResult<(Self, PlainKey, Vec<Self>)> {
+        let live = api_keys::table.filter(api_keys::project_id.eq(project)).filter(api_keys::revoked_at.is_null());
+        conn.transaction::<_, diesel::result::Error, _>(async |conn| {
+            let ended = diesel::update(live)
+                .set((api_keys::revoked_at.eq(diesel::dsl::now), api_keys::updated_at.eq(diesel::dsl::now)))
+                .returning(Self::as_returning())
+                .get_results(conn)
+                .await?;
+            let (row, plain) = Self::insert(conn, Owner::Project(project), name, Role::ProjectAdmin, None).await?;
+            Ok((row, plain, ended))
+        })
+        .await
     }
 
     /// Whether it is valid at `now`.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use crate::QueryError;
+use crate::{DatabaseErrorKind, QueryError};
 
 /// The longest that a list, a count or a search may take.
 pub const QUERY_MAX: Duration = Duration::from_secs(5);
@@ -20,6 +20,12 @@ pub(crate) async fn set(conn: &mut AsyncPgConnection) -> QueryResult<()> {
     // A number of ours: SET takes no parameters.
     diesel::sql_query(format!("SET LOCAL statement_timeout = {milliseconds}")).execute(conn).await?;
     Ok(())
+}
+
+/// The error of several statements that took too long together.
+pub(crate) fn passed() -> QueryError {
+    let text = "the statements together passed the statement timeout".to_string();
+    QueryError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(text))
 }
 
 /// Whether a statement was ended by its deadline.

@@ -10,7 +10,6 @@ use crate::{
     subscription::{Subscription, SubscriptionValues},
     tables::{endpoints, subscriptions},
     text_array::TextArray,
-    words::DeliveryMode,
 };
 
 /// What a dynamic event asks for.
@@ -121,15 +120,6 @@ async fn subscribe(
     event_types: &[String],
 ) -> QueryResult<SubscriptionId> {
     let event_types = if event_types.is_empty() { vec!["*".into()] } else { event_types.to_vec() };
-    let values = SubscriptionValues {
-        name: format!("dynamic-subscription-{endpoint}"),
-        endpoint_id: endpoint,
-        source_id: None,
-        event_types: TextArray(event_types),
-        delivery_mode: DeliveryMode::AtLeastOnce,
-        alert_config: None,
-        retry_config: None,
-        rate_limit_config: None,
-    };
+    let values = SubscriptionValues::plain(format!("dynamic-subscription-{endpoint}"), endpoint, event_types);
     Ok(Subscription::insert(conn, project, &values).await?.id)
 }

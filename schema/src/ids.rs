@@ -129,6 +129,10 @@ id!(/// A link by which a customer sees its own endpoints.
     PortalLinkId);
 id!(/// A key of a portal link.
     PortalKeyId);
+id!(/// An invitation to an organisation.
+    InviteId);
+id!(/// A session: from signing in to signing out.
+    SessionId);
 id!(/// An endpoint of a project.
     EndpointId);
 id!(/// One signing secret of an endpoint.

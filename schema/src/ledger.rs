@@ -113,6 +113,7 @@ fn bind_deliveries<'b>(statement: Statement<'b>, deliveries: &[&'b NewEventDeliv
         .bind::<Array<Timestamptz>, _>(column(deliveries, |d| d.next_send_time))
         .bind::<Array<Text>, _>(column(deliveries, |d| d.description.as_str()))
         .bind::<Array<Timestamptz>, _>(column(deliveries, |d| d.acknowledged_at))
+        .bind::<Array<Nullable<Bytea>>, _>(column(deliveries, |d| d.payload.as_deref()))
 }
 
 /// Writes the deliveries of replays and notes on their events whom they reached, unless a project of `matched_by` has

@@ -3,7 +3,10 @@
 //! Queries take a connection and return [`diesel::QueryResult`]; they log nothing, know no HTTP and enqueue nothing.
 //! Every read of a project's data takes the project's id.
 
+pub mod account_purge;
+pub mod account_token;
 pub mod api_key;
+pub mod attempt_counter;
 pub mod audit;
 pub mod batch_run;
 pub mod deadline;
@@ -13,18 +16,25 @@ pub mod dynamic_endpoint;
 pub mod endpoint;
 pub mod endpoint_owner;
 pub mod event;
+pub mod event_count;
 pub mod event_delivery;
 pub mod event_type;
+pub mod filter;
 pub mod ids;
+pub mod instance_secret;
+pub mod invite;
 pub mod json;
 pub mod lease;
 pub mod ledger;
+pub mod member;
 pub mod meta_event;
 pub mod migrations;
 pub mod onboarding;
 pub mod organisation;
 pub mod page;
 pub mod partitions;
+pub mod password;
+pub mod plain_token;
 pub mod pool;
 pub mod portal_key;
 pub mod portal_link;
@@ -32,6 +42,7 @@ pub mod project;
 pub mod project_config;
 pub mod routing;
 pub mod schedule;
+pub mod session;
 pub mod source;
 pub mod source_feed;
 mod statement;

@@ -11,7 +11,6 @@ use crate::{
     subscription::{Subscription, SubscriptionValues},
     tables::{endpoints, projects, subscriptions},
     text_array::TextArray,
-    words::DeliveryMode,
 };
 
 /// What a row asks for.
@@ -90,14 +89,6 @@ async fn is_subscribed(
 }
 
 fn subscription(endpoint_id: EndpointId, row: &Onboarded) -> SubscriptionValues {
-    SubscriptionValues {
-        name: format!("{}-{endpoint_id}-subscription", row.endpoint.name),
-        endpoint_id,
-        source_id: None,
-        event_types: TextArray(vec![row.event_type.clone()]),
-        delivery_mode: DeliveryMode::AtLeastOnce,
-        alert_config: None,
-        retry_config: None,
-        rate_limit_config: None,
-    }
+    let name = format!("{}-{endpoint_id}-subscription", row.endpoint.name);
+    SubscriptionValues::plain(name, endpoint_id, vec![row.event_type.clone()])
 }

@@ -23,11 +23,13 @@ pub enum PartitionedTable {
     EventDeliveries,
     /// `delivery_attempts`.
     DeliveryAttempts,
+    /// `event_search`.
+    EventSearch,
 }
 
 impl PartitionedTable {
     /// All of them; what refers to another comes first, so that dropping in this order leaves no reference behind.
-    pub const ALL: [Self; 3] = [Self::DeliveryAttempts, Self::EventDeliveries, Self::Events];
+    pub const ALL: [Self; 4] = [Self::EventSearch, Self::DeliveryAttempts, Self::EventDeliveries, Self::Events];
 
     /// The table's name.
     #[must_use]
@@ -36,6 +38,7 @@ impl PartitionedTable {
             Self::Events => "events",
             Self::EventDeliveries => "event_deliveries",
             Self::DeliveryAttempts => "delivery_attempts",
+            Self::EventSearch => "event_search",
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods, HasQuery, Identifiable, OptionalExtension, QueryDsl, QueryResult};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl};
 
 use crate::{
+    api_key::{ApiKey, Owner, PlainKey},
     ids::{OrganisationId, ProjectId},
     project_config::ProjectConfig,
     tables::projects,
-    words::ProjectKind,
+    words::{ProjectKind, Role},
 };
 
 /// A live row of `projects`.
@@ -108,6 +109,24 @@ impl Project {
             .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
             .get_result(conn)
             .await
+    }
+
+    /// Makes a project with its first key, in one step.
+    ///
+    /// # Errors
+    /// The database fails, or the name is taken; nothing is made.
+    pub async fn insert_with_key(
+        conn: &mut AsyncPgConnection,
+        new: &NewProject,
+    ) -> QueryResult<(Self, ApiKey, PlainKey)> {
+        conn.transaction::<_, diesel::result::Error, _>(async |conn| {
+            let project = Self::insert(conn, new).await?;
+            let name = format!("{}'s default key", project.name);
+            let owner = Owner::Project(project.id);
+            let (key, plain) = ApiKey::insert(conn, owner, &name, Role::ProjectAdmin, None).await?;
+            Ok((project, key, plain))
+        })
+        .await
     }
 
     /// Writes name, logo and settings. `None`: there is no such project.

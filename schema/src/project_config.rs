@@ -135,7 +135,7 @@ pub enum SignatureEncoding {
 }
 
 /// Events about the project itself, sent to a URL of its owner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MetaEventConfig {
     /// Whether they are sent.
@@ -193,19 +193,6 @@ impl Default for SignatureConfig {
                 encoding: SignatureEncoding::Hex,
                 created_at: Utc::now(),
             }],
-        }
-    }
-}
-
-impl Default for MetaEventConfig {
-    fn default() -> Self {
-        Self {
-            is_enabled: false,
-            kind: "http".into(),
-            event_type: Some(Vec::new()),
-            url: String::new(),
-            secret: String::new(),
-            pub_sub: None,
         }
     }
 }

@@ -1,14 +1,18 @@
 //! Who receives an event: the live subscriptions of a project, with what delivering to their endpoints takes. Matching
 //! itself is the worker's; this module only reads.
 
+use std::{collections::HashMap, sync::Arc};
+
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, QueryDsl, QueryResult, Queryable, Selectable, SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, HasQuery, JoinOnDsl, QueryDsl, QueryResult, Queryable, Selectable,
+    SelectableHelper,
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::{
+    filter::{EVERY_TYPE, FilterRow},
     ids::{EndpointId, ProjectId, SourceId, SubscriptionId},
-    tables::{endpoints, subscriptions},
+    tables::{endpoints, subscription_filters, subscriptions},
     words::{DeliveryMode, EndpointStatus},
 };
 
@@ -23,6 +27,12 @@ pub struct Route {
     pub source_id: Option<SourceId>,
     /// Exact event types, or `*` for all.
     pub event_types: Vec<String>,
+    /// What the subscription asks of every event: `{"headers", "body", "query", "path"}`.
+    pub filter: Option<serde_json::Value>,
+    /// Its filters for single event types and for all. One for all that asks for nothing is left out, which is the same.
+    pub filters: Vec<FilterRow>,
+    /// JavaScript that makes the delivery's payload of the event's data.
+    pub function: Option<Arc<str>>,
     /// What a crash may cause.
     pub delivery_mode: DeliveryMode,
     /// The endpoint's owner, in the caller's own terms.
@@ -46,6 +56,8 @@ struct SubscriptionPart {
     endpoint_id: EndpointId,
     source_id: Option<SourceId>,
     event_types: Vec<Option<String>>,
+    filter: Option<serde_json::Value>,
+    function: Option<String>,
     delivery_mode: DeliveryMode,
 }
 
@@ -97,6 +109,13 @@ pub async fn routes(conn: &mut AsyncPgConnection, project: ProjectId, wanted: &W
         );
     }
     let rows: Vec<(SubscriptionPart, EndpointPart)> = query.load(conn).await?;
+    let mut filters: HashMap<SubscriptionId, Vec<FilterRow>> = HashMap::new();
+    if !rows.is_empty() {
+        let ids: Vec<SubscriptionId> = rows.iter().map(|(subscription, _)| subscription.id).collect();
+        for filter in filters_of(conn, project, &ids).await? {
+            filters.entry(filter.subscription_id).or_default().push(filter);
+        }
+    }
     Ok(rows
         .into_iter()
         .map(|(subscription, endpoint)| Route {
@@ -104,9 +123,34 @@ pub async fn routes(conn: &mut AsyncPgConnection, project: ProjectId, wanted: &W
             endpoint_id: subscription.endpoint_id,
             source_id: subscription.source_id,
             event_types: subscription.event_types.into_iter().flatten().collect(),
+            filter: subscription.filter,
+            filters: filters.remove(&subscription.id).unwrap_or_default(),
+            function: subscription.function.map(Arc::from),
             delivery_mode: subscription.delivery_mode,
             owner_id: endpoint.owner_id,
             endpoint_status: endpoint.status,
         })
         .collect())
+}
+
+/// The filters of these subscriptions, without those that every new subscription has.
+async fn filters_of(
+    conn: &mut AsyncPgConnection,
+    project: ProjectId,
+    subscriptions: &[SubscriptionId],
+) -> QueryResult<Vec<FilterRow>> {
+    let nothing = || serde_json::Value::Object(serde_json::Map::new());
+    let lets_all_through = subscription_filters::event_type
+        .eq(EVERY_TYPE)
+        .and(subscription_filters::enabled_at.is_not_null())
+        .and(subscription_filters::headers.eq(nothing()))
+        .and(subscription_filters::body.eq(nothing()))
+        .and(subscription_filters::query.eq(nothing()))
+        .and(subscription_filters::path.eq(nothing()));
+    FilterRow::query()
+        .filter(subscription_filters::project_id.eq(project))
+        .filter(subscription_filters::subscription_id.eq_any(subscriptions))
+        .filter(diesel::dsl::not(lets_all_through))
+        .load(conn)
+        .await
 }

@@ -2,11 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    AsChangeset, ExpressionMethods, HasQuery, Identifiable, Insertable, OptionalExtension, QueryDsl, QueryResult,
+    AsChangeset, ExpressionMethods, HasQuery, Identifiable, Insertable, OptionalExtension, PgTextExpressionMethods,
+    QueryDsl, QueryResult,
 };
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use crate::{
+    endpoint::escape_like,
     ids::{ProjectId, SourceId},
     page::{Page, PageRequest},
     tables::{sources, subscriptions},
@@ -48,6 +50,8 @@ pub struct Source {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+    /// When Twitter last asked it to prove that it knows the secret.
+    pub crc_verified_at: Option<DateTime<Utc>>,
 }
 
 impl std::fmt::Debug for Source {
@@ -89,6 +93,8 @@ pub struct SourceFilter {
     pub kind: Option<SourceKind>,
     /// Only this provider.
     pub provider: Option<String>,
+    /// Only names that hold this text, in any case.
+    pub name_part: Option<String>,
 }
 
 impl Source {
@@ -98,6 +104,14 @@ impl Source {
     /// The database fails.
     pub async fn find(conn: &mut AsyncPgConnection, project: ProjectId, id: SourceId) -> QueryResult<Option<Self>> {
         Self::query().filter(sources::project_id.eq(project)).filter(sources::id.eq(id)).first(conn).await.optional()
+    }
+
+    /// The source that this part of the ingest URL belongs to, whatever its project, or `None`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn find_by_mask_all_projects(conn: &mut AsyncPgConnection, mask: &str) -> QueryResult<Option<Self>> {
+        Self::query().filter(sources::mask_id.eq(mask)).first(conn).await.optional()
     }
 
     /// The live sources among `ids`.
@@ -128,6 +142,9 @@ impl Source {
         }
         if let Some(provider) = &filter.provider {
             query = query.filter(sources::provider.eq(provider.clone()));
+        }
+        if let Some(part) = &filter.name_part {
+            query = query.filter(sources::name.ilike(format!("%{}%", escape_like(part))));
         }
         query = match (page.reads_ascending(), page.cursor) {
             (true, Some(cursor)) => query.filter(sources::id.ge(cursor)).order(sources::id.asc()),
@@ -176,6 +193,18 @@ impl Source {
             .get_result(conn)
             .await
             .optional()
+    }
+
+    /// Notes that the source has just proved to Twitter that it knows the secret. It has not changed by that.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn note_crc(conn: &mut AsyncPgConnection, project: ProjectId, id: SourceId) -> QueryResult<()> {
+        diesel::update(sources::table.find((project, id)).filter(sources::deleted_at.is_null()))
+            .set(sources::crc_verified_at.eq(diesel::dsl::now))
+            .execute(conn)
+            .await?;
+        Ok(())
     }
 
     /// Deletes the source and its subscriptions. `false`: there was none.

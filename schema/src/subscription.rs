@@ -9,6 +9,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use crate::{
     endpoint::escape_like,
+    filter::{EVERY_TYPE, FilterRow, FilterValues},
     ids::{EndpointId, ProjectId, SourceId, SubscriptionId},
     page::{Page, PageRequest},
     tables::{endpoints, subscriptions},
@@ -32,6 +33,10 @@ pub struct Subscription {
     pub source_id: Option<SourceId>,
     /// Exact event types, or `*`.
     pub event_types: TextArray,
+    /// What it asks of every event: `{"headers", "body", "query", "path"}`.
+    pub filter: Option<serde_json::Value>,
+    /// JavaScript that makes the delivery's payload of the event's data.
+    pub function: Option<String>,
     /// What a crash may cause.
     pub delivery_mode: DeliveryMode,
     /// When people are told of failures.
@@ -58,6 +63,10 @@ pub struct SubscriptionValues {
     pub source_id: Option<SourceId>,
     /// Exact event types, or `*`; never empty.
     pub event_types: TextArray,
+    /// What it asks of every event: `{"headers", "body", "query", "path"}`.
+    pub filter: Option<serde_json::Value>,
+    /// JavaScript that makes the delivery's payload of the event's data.
+    pub function: Option<String>,
     /// What a crash may cause.
     pub delivery_mode: DeliveryMode,
     /// When people are told of failures.
@@ -66,6 +75,25 @@ pub struct SubscriptionValues {
     pub retry_config: Option<serde_json::Value>,
     /// Its own rate limit.
     pub rate_limit_config: Option<serde_json::Value>,
+}
+
+impl SubscriptionValues {
+    /// Those of a subscription that asks for nothing but these event types.
+    #[must_use]
+    pub fn plain(name: String, endpoint_id: EndpointId, event_types: Vec<String>) -> Self {
+        Self {
+            name,
+            endpoint_id,
+            source_id: None,
+            event_types: TextArray(event_types),
+            filter: None,
+            function: None,
+            delivery_mode: DeliveryMode::AtLeastOnce,
+            alert_config: None,
+            retry_config: None,
+            rate_limit_config: None,
+        }
+    }
 }
 
 /// Which subscriptions to list.
@@ -137,24 +165,30 @@ impl Subscription {
         Ok(!found.load::<Self>(conn).await?.is_empty())
     }
 
-    /// Makes a subscription.
+    /// Makes a subscription, with the filter for every event type that its owner may narrow later.
     ///
     /// # Errors
-    /// The database fails.
+    /// The database fails; nothing is made.
     pub async fn insert(
         conn: &mut AsyncPgConnection,
         project: ProjectId,
         values: &SubscriptionValues,
     ) -> QueryResult<Self> {
-        diesel::insert_into(subscriptions::table)
-            .values((subscriptions::project_id.eq(project), subscriptions::id.eq(SubscriptionId::generate()), values))
-            .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
-            .get_result(conn)
-            .await
+        conn.transaction::<_, diesel::result::Error, _>(async |conn| {
+            let id = SubscriptionId::generate();
+            let made: Self = diesel::insert_into(subscriptions::table)
+                .values((subscriptions::project_id.eq(project), subscriptions::id.eq(id), values))
+                .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
+                .get_result(conn)
+                .await?;
+            FilterRow::insert(conn, project, id, &[FilterValues::open(EVERY_TYPE, made.created_at)]).await?;
+            Ok(made)
+        })
+        .await
     }
 
-    /// Makes the subscription to everything that an endpoint without any gets with the first event for it. `false`: it has
-    /// one, or is gone. Of several at the same instant one makes it.
+    /// Makes the subscription to everything that an endpoint which never had any gets with the first event for it. `false`:
+    /// it has one, or had one that was deleted on purpose, or is gone. Of several at the same instant one makes it.
     ///
     /// # Errors
     /// The database fails.
@@ -163,6 +197,9 @@ impl Subscription {
         project: ProjectId,
         endpoint_id: EndpointId,
     ) -> QueryResult<bool> {
+        if had_any(conn, project, endpoint_id).await? {
+            return Ok(false);
+        }
         conn.transaction::<_, diesel::result::Error, _>(async |conn| {
             let name: Option<String> = endpoints::table
                 .find((project, endpoint_id))
@@ -173,19 +210,10 @@ impl Subscription {
                 .await
                 .optional()?;
             let Some(name) = name else { return Ok(false) };
-            if Self::exists_for(conn, project, endpoint_id).await? {
+            if had_any(conn, project, endpoint_id).await? {
                 return Ok(false);
             }
-            let values = SubscriptionValues {
-                name: format!("{name}-subscription"),
-                endpoint_id,
-                source_id: None,
-                event_types: TextArray(vec!["*".into()]),
-                delivery_mode: DeliveryMode::AtLeastOnce,
-                alert_config: None,
-                retry_config: None,
-                rate_limit_config: None,
-            };
+            let values = SubscriptionValues::plain(format!("{name}-subscription"), endpoint_id, vec!["*".into()]);
             Self::insert(conn, project, &values).await?;
             Ok(true)
         })
@@ -222,4 +250,16 @@ impl Subscription {
                 .await?;
         Ok(deleted == 1)
     }
+}
+
+/// Whether the endpoint has a subscription, or had one.
+async fn had_any(conn: &mut AsyncPgConnection, project: ProjectId, endpoint: EndpointId) -> QueryResult<bool> {
+    let any: Option<SubscriptionId> = subscriptions::table
+        .filter(subscriptions::project_id.eq(project))
+        .filter(subscriptions::endpoint_id.eq(endpoint))
+        .select(subscriptions::id)
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(any.is_some())
 }

@@ -1,6 +1,17 @@
 // @generated automatically by Diesel CLI.
 
 diesel::table! {
+    account_tokens (hash) {
+        hash -> Bytea,
+        purpose -> Text,
+        user_id -> Uuid,
+        email -> Text,
+        expires_at -> Timestamptz,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     api_keys (id) {
         id -> Uuid,
         mask -> Text,
@@ -13,6 +24,14 @@ diesel::table! {
         revoked_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    attempt_counters (subject) {
+        subject -> Bytea,
+        attempts -> Int4,
+        window_ends_at -> Timestamptz,
     }
 }
 
@@ -90,6 +109,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    event_day_counts (project_id, day) {
+        project_id -> Uuid,
+        day -> Date,
+        events -> Int8,
+    }
+}
+
+diesel::table! {
     event_deliveries (project_id, id) {
         project_id -> Uuid,
         id -> Uuid,
@@ -109,6 +136,7 @@ diesel::table! {
         description -> Text,
         acknowledged_at -> Timestamptz,
         updated_at -> Timestamptz,
+        payload -> Nullable<Bytea>,
     }
 }
 
@@ -123,6 +151,22 @@ diesel::table! {
         deprecated_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    event_search (id) {
+        project_id -> Uuid,
+        id -> Uuid,
+        document -> Jsonb,
+    }
+}
+
+diesel::table! {
+    event_search_mark (is_only) {
+        is_only -> Bool,
+        stored_at -> Timestamptz,
+        id -> Uuid,
     }
 }
 
@@ -157,6 +201,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    instance_secrets (name) {
+        name -> Text,
+        value -> Bytea,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     leases (name) {
         name -> Text,
         holder -> Text,
@@ -183,6 +235,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    organisation_invites (organisation_id, id) {
+        organisation_id -> Uuid,
+        id -> Uuid,
+        invitee_email -> Text,
+        role -> Text,
+        token_hash -> Bytea,
+        status -> Text,
+        expires_at -> Timestamptz,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     organisation_members (organisation_id, user_id) {
         organisation_id -> Uuid,
         user_id -> Uuid,
@@ -199,6 +265,7 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         deleted_at -> Nullable<Timestamptz>,
+        owner_id -> Nullable<Uuid>,
     }
 }
 
@@ -262,6 +329,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    sessions (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        generation -> Int4,
+        rotated_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     sources (project_id, id) {
         project_id -> Uuid,
         id -> Uuid,
@@ -281,6 +360,7 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         deleted_at -> Nullable<Timestamptz>,
+        crc_verified_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -316,6 +396,7 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         deleted_at -> Nullable<Timestamptz>,
+        filter -> Nullable<Jsonb>,
     }
 }
 
@@ -333,31 +414,42 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(account_tokens -> users (user_id));
 diesel::joinable!(api_keys -> projects (project_id));
 diesel::joinable!(api_keys -> users (user_id));
 diesel::joinable!(batch_runs -> projects (project_id));
 diesel::joinable!(endpoints -> projects (project_id));
 diesel::joinable!(event_types -> projects (project_id));
 diesel::joinable!(meta_events -> projects (project_id));
+diesel::joinable!(organisation_invites -> organisations (organisation_id));
 diesel::joinable!(organisation_members -> organisations (organisation_id));
 diesel::joinable!(organisation_members -> users (user_id));
 diesel::joinable!(portal_links -> projects (project_id));
+diesel::joinable!(organisations -> users (owner_id));
 diesel::joinable!(projects -> organisations (organisation_id));
+diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(sources -> projects (project_id));
 diesel::joinable!(subscriptions -> projects (project_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    account_tokens,
     api_keys,
     batch_runs,
+    attempt_counters,
     delivery_attempts,
     endpoint_secrets,
     endpoints,
+    event_day_counts,
     event_deliveries,
     event_types,
+    event_search,
+    event_search_mark,
     events,
     idempotency_keys,
+    instance_secrets,
     leases,
     meta_events,
+    organisation_invites,
     organisation_members,
     organisations,
     portal_keys,
@@ -365,6 +457,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     projects,
     routing_versions,
     schedule_ticks,
+    sessions,
     sources,
     subscription_filters,
     subscriptions,

@@ -217,6 +217,34 @@ Role {
     Api = "api",
 });
 
+impl Role {
+    /// Whether its holder decides on the organisation: its members, its projects, itself.
+    #[must_use]
+    pub const fn is_admin(self) -> bool {
+        matches!(self, Self::InstanceAdmin | Self::OrganisationAdmin)
+    }
+}
+
+words!(/// How far an invitation has come.
+InviteStatus {
+    /// Waits for an answer.
+    Pending = "pending",
+    /// The invited person is a member.
+    Accepted = "accepted",
+    /// The invited person does not want to be one.
+    Declined = "declined",
+    /// Taken back.
+    Cancelled = "cancelled",
+});
+
+words!(/// What the link of a mail is for.
+TokenPurpose {
+    /// To prove that the address is the user's.
+    VerifyEmail = "verify_email",
+    /// To choose a new password.
+    ResetPassword = "reset_password",
+});
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,18 +1,22 @@
 //! Who calls, and what they may do. A project key decides the project whatever the path says, as clients of the contract
-//! rely on; a personal key needs membership of the project's organisation. The holder of a portal link is refused by
-//! [`authorized`], and reaches only what is asked for through [`scoped`].
+//! rely on; a personal key, or a session, needs membership of the project's organisation. The holder of a portal link is
+//! refused by [`authorized`], and reaches only what is asked for through [`scoped`].
 
 mod access;
 mod caller;
+pub mod password;
 mod portal;
+pub mod session;
+pub mod throttle;
+pub mod token;
 
 use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use posthouse_schema::{
     api_key::{ApiKey, PlainKey},
-    ids::{OrganisationId, ProjectId, UserId},
-    organisation,
+    ids::{OrganisationId, ProjectId, SessionId, UserId},
+    organisation::{self, Organisation},
     project::Project,
     words::Role,
 };
@@ -37,6 +41,13 @@ const KEYS_MAX: usize = 50_000;
 #[derive(Debug)]
 pub struct KeyCache(Cache<Vec<u8>, Arc<ApiKey>>);
 
+impl KeyCache {
+    /// Forgets a key, so that it is refused here at once.
+    pub fn forget(&self, key: &ApiKey) {
+        self.0.forget(&key.hash);
+    }
+}
+
 impl Default for KeyCache {
     fn default() -> Self {
         Self(Cache::new(KEY_TTL, KEYS_MAX))
@@ -58,7 +69,7 @@ pub enum Need {
 #[handler]
 pub async fn authenticate(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let outcome = match app(depot) {
-        Ok(app) => identify(req, &app).await,
+        Ok(app) => holder(req, &app).await,
         Err(error) => Err(error),
     };
     match outcome {
@@ -77,13 +88,19 @@ enum Identity {
     Portal(PortalHolder),
 }
 
-async fn identify(req: &Request, app: &App) -> Result<Identity, ApiError> {
-    let header =
-        req.headers().get("authorization").and_then(|value| value.to_str().ok()).ok_or(ApiError::Unauthenticated)?;
-    let (scheme, credential) = header.split_once(' ').ok_or(ApiError::Unauthenticated)?;
-    if credential.is_empty() || credential.contains(' ') {
-        return Err(ApiError::Unauthenticated);
+/// Who a request's credentials are of, other than of a portal link.
+///
+/// # Errors
+/// 401 where they are missing or not valid; 503 when they cannot be checked.
+pub async fn identify(req: &Request, app: &App) -> Result<Caller, ApiError> {
+    match holder(req, app).await? {
+        Identity::Caller(caller) => Ok(caller),
+        Identity::Portal(_) => Err(ApiError::OutOfReach),
     }
+}
+
+async fn holder(req: &Request, app: &App) -> Result<Identity, ApiError> {
+    let (scheme, credential) = credential(req).ok_or(ApiError::Unauthenticated)?;
     match scheme.to_ascii_lowercase().as_str() {
         "bearer" => match portal::check(credential, app).await? {
             Some(holder) => Ok(Identity::Portal(holder)),
@@ -94,11 +111,31 @@ async fn identify(req: &Request, app: &App) -> Result<Identity, ApiError> {
     }
 }
 
-/// The caller who holds this key.
+/// The scheme and the credential that a request carries.
+fn credential(req: &Request) -> Option<(&str, &str)> {
+    let (scheme, credential) = req.headers().get("authorization")?.to_str().ok()?.split_once(' ')?;
+    (!credential.is_empty() && !credential.contains(' ')).then_some((scheme, credential))
+}
+
+/// The session whose token a request carries; `None` for a key.
+///
+/// # Errors
+/// 401 for a token that is not valid.
+pub async fn session(req: &Request, app: &App) -> Result<Option<SessionId>, ApiError> {
+    match credential(req).map(|(_, credential)| credential).filter(|credential| token::has_form(credential)) {
+        Some(access) => Ok(Some(session::check(app, access).await?.1)),
+        None => Ok(None),
+    }
+}
+
+/// The caller who holds this key, or whose session's token this is.
 ///
 /// # Errors
 /// 401 alike for unknown, wrong, expired and revoked keys; 503 when it cannot be checked.
 pub async fn check(credential: &str, app: &App) -> Result<Caller, ApiError> {
+    if token::has_form(credential) {
+        return session::check(app, credential).await.map(|(user, _)| Caller::User { user });
+    }
     let plain = PlainKey::parse(credential).ok_or(ApiError::BadCredentials)?;
     let hash = plain.hash();
     let key = match app.keys.0.get(&hash) {
@@ -129,6 +166,41 @@ pub fn caller(depot: &Depot) -> Result<Caller, ApiError> {
     depot.get_typed::<Caller>().copied().map_err(|_| missing)
 }
 
+/// The person who called.
+///
+/// # Errors
+/// 403 for a project key, which is nobody.
+pub fn user(depot: &Depot) -> Result<UserId, ApiError> {
+    match caller(depot)? {
+        Caller::User { user } => Ok(user),
+        Caller::Project { .. } => Err(ApiError::Forbidden("Unauthorized")),
+    }
+}
+
+/// The organisation that the path names, for who is a member of it, and the member's role.
+///
+/// # Errors
+/// 400 for an organisation that does not exist or is not theirs, which look the same; 403 for a role that is too small.
+pub async fn member(
+    req: &Request,
+    depot: &Depot,
+    is_enough: fn(Role) -> bool,
+) -> Result<(Arc<App>, Organisation, Role), ApiError> {
+    let (app, user) = (app(depot)?, user(depot)?);
+    let not_found = || ApiError::invalid("organisation not found");
+    let id = req.param::<String>("org_id").and_then(|id| id.parse().ok()).ok_or_else(not_found)?;
+    let mut conn = app.conn().await?;
+    let organisation = Organisation::find(&mut conn, id).await?.ok_or_else(not_found)?;
+    let role = organisation::role_of(&mut conn, id, user).await?.ok_or_else(not_found)?;
+    drop(conn);
+    if is_enough(role) { Ok((app, organisation, role)) } else { Err(ApiError::Forbidden("Unauthorized")) }
+}
+
+/// Whether the path, where it names an organisation, names the project's.
+fn is_below(req: &Request, project: &Project) -> bool {
+    req.param::<String>("org_id").is_none_or(|id| id.parse() == Ok(project.organisation_id))
+}
+
 /// The shared state and the project that this request is about, if the caller may do with it what they `need`.
 ///
 /// # Errors
@@ -140,14 +212,14 @@ pub async fn authorized(req: &Request, depot: &Depot, need: Need) -> Result<(Arc
         || ApiError::invalid(if need == Need::View { "project not found" } else { "failed to retrieve project" });
     match caller(depot)? {
         Caller::Project { project, role } => {
-            let project = app.project(project).await?.ok_or_else(not_found)?;
+            let project = app.project(project).await?.filter(|own| is_below(req, own)).ok_or_else(not_found)?;
             permit(role, need)?;
             Ok((app, project))
         }
         Caller::User { user } => {
             let id: ProjectId =
                 req.param::<String>("project_id").and_then(|id| id.parse().ok()).ok_or_else(not_found)?;
-            let project = app.project(id).await?.ok_or_else(not_found)?;
+            let project = app.project(id).await?.filter(|found| is_below(req, found)).ok_or_else(not_found)?;
             let role = role(&app, project.organisation_id, user).await?.ok_or_else(not_found)?;
             permit(role, need)?;
             Ok((app, project))

@@ -57,7 +57,7 @@ pub fn service(app: Arc<App>) -> Service {
     Service::new(router).catcher(Catcher::default().hoop(conventions::catch))
 }
 
-/// Lets administrators read, and nobody write.
+/// Lets those who run the instance read, and nobody write.
 #[handler]
 async fn guard(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let headers = res.headers_mut();
@@ -80,7 +80,7 @@ async fn guard(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &
     }
 }
 
-/// HTTP Basic, whose password is the personal key of an administrator; the user name is of no meaning.
+/// HTTP Basic, whose password is the personal key of who runs the instance; the user name is of no meaning.
 async fn admit(req: &Request, depot: &Depot) -> Result<(), ApiError> {
     let app = app(depot)?;
     let header =
@@ -92,11 +92,7 @@ async fn admit(req: &Request, depot: &Depot) -> Result<(), ApiError> {
     let decoded = STANDARD.decode(credential.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let (_, password) = decoded.as_deref().and_then(|text| text.split_once(':')).ok_or(ApiError::BadCredentials)?;
     let Caller::User { user } = auth::check(password, &app).await? else { return Err(ApiError::BadCredentials) };
-    // The queues hold every project's jobs, so this is for those who run the instance.
+    // The queues hold the jobs of every organisation, and anybody may have one: this is for those who run the instance.
     let roles = organisation::roles_of(&mut *app.conn().await?, user).await?;
-    if roles.iter().any(|role| matches!(role, Role::InstanceAdmin | Role::OrganisationAdmin)) {
-        Ok(())
-    } else {
-        Err(ApiError::Forbidden("Unauthorized"))
-    }
+    if roles.contains(&Role::InstanceAdmin) { Ok(()) } else { Err(ApiError::Forbidden("Unauthorized")) }
 }

@@ -151,7 +151,7 @@ pub struct DeviceMetadata {
 /// What a delivery sends, and when.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeliveryMetadata {
-    /// The event's data.
+    /// What is sent: the event's data, or what the subscription's function made of it; null where that failed.
     #[salvo(schema(value_type = serde_json::Value))]
     pub data: Option<Box<RawValue>>,
     /// The same as a text.
@@ -270,9 +270,10 @@ impl DeliveryWire {
 impl DeliveryMetadata {
     fn new(row: &EventDelivery, event: Option<&Event>) -> Self {
         let was_never_sent = row.status == DeliveryStatus::Discarded && row.attempt_count == 0;
+        let payload = row.payload.as_deref().or_else(|| event.map(|event| event.payload.as_slice()));
         Self {
-            data: event.and_then(|event| raw(&event.payload)),
-            raw: event.map(|event| String::from_utf8_lossy(&event.payload).into_owned()).unwrap_or_default(),
+            data: payload.and_then(raw),
+            raw: payload.map(|payload| String::from_utf8_lossy(payload).into_owned()).unwrap_or_default(),
             strategy: row.strategy.to_string(),
             next_send_time: row.next_send_time,
             num_trials: row.attempt_count,

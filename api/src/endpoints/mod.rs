@@ -33,8 +33,8 @@ const EXPIRATION_SECONDS_MAX: i64 = 31_536_000;
 /// The routes below a project.
 pub fn router() -> Router {
     let rates = Router::with_path("period-failure-rates").get(rates::period_failure_rates);
-    let all = Router::with_path("endpoints").get(list_endpoints).post(create_endpoint).push(rates);
-    all.push(Router::with_path("oauth2/test").post(oauth2::test_oauth2)).push(
+    let oauth2 = Router::with_path("oauth2/test").post(oauth2::test_oauth2);
+    Router::with_path("endpoints").get(list_endpoints).post(create_endpoint).push(rates).push(oauth2).push(
         Router::with_path("{endpoint_id}")
             .get(get_endpoint)
             .put(update_endpoint)

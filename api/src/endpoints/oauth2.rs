@@ -90,7 +90,7 @@ async fn exchange(app: &App, settings: &Settings) -> Result<Result<Token, String
         Ok(request) => request,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    match app.settings.outbound.post_form(&request.url, request.form, EXCHANGE_LIMIT).await {
+    match app.outbound.post_form(&request.url, request.form, EXCHANGE_LIMIT).await {
         Ok(answer) => Ok(settings.answer(answer.status, &answer.body, Utc::now()).map_err(|error| error.to_string())),
         Err(error @ OutboundError::Busy) => {
             Err(ApiError::Unavailable { what: "the connection test", cause: error.into() })

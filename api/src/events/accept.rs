@@ -148,18 +148,26 @@ impl Wishes {
     }
 }
 
-/// Puts the job into the queue, and the event's id into the answer.
+/// Puts the job into the queue, and the event's id into a header of the answer.
+///
+/// # Errors
+/// 503 when Redis did not take it.
+pub async fn push(app: &App, job: &CreateEvent, res: &mut Response) -> Result<(), ApiError> {
+    app.queues.push(job).await.map_err(ApiError::queue)?;
+    if let Ok(id) = HeaderValue::from_str(&job.event_id.to_string()) {
+        res.headers_mut().insert(EVENT_ID, id);
+    }
+    Ok(())
+}
+
+/// As [`push`], and does what the caller wishes besides.
 pub(super) async fn enqueue(
     app: &App,
     job: &CreateEvent,
     wishes: Wishes,
     res: &mut Response,
 ) -> Result<Option<EventIdWire>, ApiError> {
-    app.queues.push(job).await.map_err(ApiError::queue)?;
-    let uid = job.event_id.to_string();
-    if let Ok(id) = HeaderValue::from_str(&uid) {
-        res.headers_mut().insert(EVENT_ID, id);
-    }
+    push(app, job, res).await?;
     wishes.fulfil(app, job.project_id, &[job.event_id]).await?;
-    Ok(wishes.returns_id.then_some(EventIdWire { uid }))
+    Ok(wishes.returns_id.then(|| EventIdWire { uid: job.event_id.to_string() }))
 }

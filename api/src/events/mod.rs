@@ -1,6 +1,6 @@
 //! Events: accept, read, list, replay.
 
-mod accept;
+pub mod accept;
 mod batch;
 mod create;
 mod dynamic;
@@ -8,6 +8,7 @@ mod fanout;
 mod filter;
 mod headers;
 mod replay;
+mod search;
 pub mod source_names;
 pub mod wire;
 
@@ -53,19 +54,21 @@ pub fn router() -> Router {
 /// Lists events
 ///
 /// Query: `sourceId` and `endpointId` (repeatable), `ownerId`, `idempotencyKey`, `brokerMessageId`, `startDate` and
-/// `endDate` (the last seven days where they are missing), `sort`, and the page.
+/// `endDate` (the last seven days where they are missing), `sort`, and the page. Searches: `query` is the beginning of an
+/// id, or a part of the idempotency key, the event type or the source's name; ends it with a JSON object, the data has to
+/// contain that. `body` is such an object alone, `headers` one of header names and values. New events are found after some
+/// seconds.
 #[endpoint(tags("Events"), operation_id = "GetEventsPaged")]
 pub async fn list_events(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<EventWire>> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
-    for unsupported in ["query", "body"] {
-        if query::one(req, unsupported).is_some() {
-            return Err(ApiError::invalid(format!("{unsupported}: this version does not search events")));
-        }
-    }
     let page = query::page::<EventId>(req)?;
+    let search = search::read(req)?;
     let mut conn = app.conn().await?;
     let filter = filter::read(req, &mut conn, project.id, &access).await?;
-    let rows = event::list(&mut conn, project.id, &filter, &page).await?;
+    let rows = match search {
+        Some(search) => event::search(&mut conn, project.id, &filter, &search, &page).await?,
+        None => event::list(&mut conn, project.id, &filter, &page).await?,
+    };
     let names = SourceNames::of(&mut conn, project.id, &rows.rows).await?;
     drop(conn);
     let show = |row: Event| {

@@ -6,17 +6,17 @@ use crate::error::ApiError;
 /// The file's rows, up to one more than are accepted.
 ///
 /// # Errors
-/// 400: it is no UTF-8, a column is missing or there twice, or a line has another number of fields.
+/// 400: it is no UTF-8, a column is missing or there twice, or a row has another number of fields.
 pub fn read(file: &[u8]) -> Result<Vec<OnboardItem>, ApiError> {
     let text = std::str::from_utf8(file).map_err(|_| ApiError::invalid("file: UTF-8 is expected"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let names: Vec<String> =
-        reader.headers().map_err(|error| wrong(&error))?.iter().map(str::to_ascii_lowercase).collect();
+        reader.headers().map_err(|error| wrong(&error, 0))?.iter().map(str::to_ascii_lowercase).collect();
     let columns = Columns::of(&names)?;
     let mut items = Vec::new();
-    for record in reader.records().take(ITEMS_MAX + 1) {
-        items.push(columns.item(&record.map_err(|error| wrong(&error))?));
+    for (index, record) in reader.records().take(ITEMS_MAX + 1).enumerate() {
+        items.push(columns.item(&record.map_err(|error| wrong(&error, index + 1))?));
     }
     Ok(items)
 }
@@ -68,11 +68,10 @@ impl Columns {
     }
 }
 
-fn wrong(error: &csv::Error) -> ApiError {
+fn wrong(error: &csv::Error, row: usize) -> ApiError {
     match error.kind() {
-        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
-            let line = pos.as_ref().map(csv::Position::line).unwrap_or_default();
-            ApiError::invalid(format!("file: line {line} has {len} fields where {expected_len} are expected"))
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            ApiError::invalid(format!("file: row {row} has {len} fields where {expected_len} are expected"))
         }
         _ => ApiError::invalid("file: CSV is expected"),
     }
@@ -99,7 +98,7 @@ mod tests {
             (b"", "name is missing"),
             (b"name\nx\n", "url is missing"),
             (b"name,url,name\nx,y,z\n", "there twice"),
-            (b"name,url\nx\n", "line 2 has 1 fields where 2 are expected"),
+            (b"name,url\nx\n", "row 1 has 1 fields where 2 are expected"),
             (b"name,url\n\xff,y\n", "UTF-8"),
         ] {
             let error = read(file).err().unwrap().to_string();

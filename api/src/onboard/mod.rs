@@ -68,7 +68,7 @@ async fn items(req: &mut Request) -> Result<Vec<OnboardItem>, ApiError> {
     let content_type = req.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let form = multipart::boundary(content_type);
     let is_form = content_type.to_ascii_lowercase().starts_with("multipart/");
-    let bytes = body::read_up_to(req, BYTES_MAX).await?;
+    let bytes = body::read_at_most(req, BYTES_MAX).await?;
     match (is_form, form) {
         (false, _) => {
             let body: OnboardBody = body::parse(&bytes)?;

@@ -72,7 +72,7 @@ pub async fn list_portal_links(req: &mut Request, depot: &mut Depot) -> ApiResul
     drop(conn);
     let opens = opens(req, depot).await;
     let show = |row: PortalLink| {
-        let shown = opened.show(row, "", &app.settings.public_url);
+        let shown = opened.show(row, "", app.settings.public_url.as_deref().unwrap_or_default());
         if opens { shown } else { shown.without_token() }
     };
     Ok(Reply::ok("Portal links fetched successfully", Paged::new(&page, rows, |row| row.id.to_string(), show)))
@@ -182,5 +182,5 @@ async fn changed(app: &App, row: PortalLink) -> Result<PortalLinkWire, ApiError>
 pub async fn show(app: &App, row: PortalLink, auth_key: &str) -> Result<PortalLinkWire, ApiError> {
     let mut conn = app.conn().await?;
     let opened = Opened::read(&mut conn, row.project_id, std::slice::from_ref(&row)).await?;
-    Ok(opened.show(row, auth_key, &app.settings.public_url))
+    Ok(opened.show(row, auth_key, app.settings.public_url.as_deref().unwrap_or_default()))
 }

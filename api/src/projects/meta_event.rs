@@ -1,6 +1,6 @@
 //! A project's settings for meta events: given as a whole, checked only where they are to be used.
 
-use posthouse_egress::{Code, Rules, Target};
+use posthouse_egress::{Code, Host, Rules, Target};
 use posthouse_schema::{endpoint::random_secret, project_config::MetaEventConfig, words::MetaEventKind};
 use url::Url;
 
@@ -37,8 +37,8 @@ pub fn completed(given: MetaEventConfig, old: &MetaEventConfig) -> Result<MetaEv
     Ok(config)
 }
 
-/// What can be told without resolving the name. Private networks are left to the rules of the sender, which may allow them;
-/// this machine never hears of its own projects.
+/// What can be told without resolving the name. Networks that are not public are left to the rules of the sender, which may
+/// allow them; this machine and its cloud never hear of their own projects.
 fn check_url(text: &str) -> Result<(), ApiError> {
     if text.trim().is_empty() {
         return Err(ApiError::invalid("config.meta_event.url: please provide the endpoint url"));
@@ -49,8 +49,10 @@ fn check_url(text: &str) -> Result<(), ApiError> {
         return Err(ApiError::invalid("config.meta_event.url: invalid endpoint scheme"));
     }
     let target = Target::from_url(&url).map_err(|_| invalid())?;
+    let is_unspecified = matches!(target.host, Host::Address(address) if address.is_unspecified());
     match Rules::default().judge_target(&target).map_err(|denial| denial.code) {
         Ok(()) | Err(Code::PrivateAddress | Code::PortNotAllowed) => Ok(()),
+        Err(Code::Reserved) if !is_unspecified => Ok(()),
         Err(Code::Loopback | Code::DeniedHost) => Err(ApiError::invalid(
             "config.meta_event.url: endpoint url must not point to localhost or loopback addresses",
         )),
@@ -76,7 +78,7 @@ mod tests {
         assert_eq!(completed(enabled("https://example.com/other"), &first).unwrap().secret, first.secret);
         let off = MetaEventConfig { kind: String::new(), ..MetaEventConfig::default() };
         assert_eq!(completed(off.clone(), &first).unwrap(), off, "switched off, everything is forgotten");
-        for url in ["http://10.0.0.5:8080/x", "https://hooks.example.com:6000/x"] {
+        for url in ["http://10.0.0.5:8080/x", "http://192.0.2.2/x", "https://hooks.example.com:6000/x"] {
             assert!(completed(enabled(url), &first).is_ok(), "{url} is the sender's to judge");
         }
     }

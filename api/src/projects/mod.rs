@@ -1,12 +1,13 @@
 //! Projects: make, read, list, change, delete.
 
+mod dashboard;
 mod meta_event;
 mod settings;
-mod wire;
+mod summary;
+pub mod wire;
 
 use posthouse_schema::{
     DatabaseErrorKind, QueryError,
-    api_key::{ApiKey, Owner},
     ids::OrganisationId,
     organisation::Organisation,
     project::{NewProject, Project},
@@ -14,11 +15,12 @@ use posthouse_schema::{
     words::{ProjectKind, Role},
 };
 use salvo::prelude::*;
+use url::Url;
 
 use self::wire::{KeyWire, NewProjectWire, ProjectBody, ProjectWire};
 use crate::{
     app::{App, app},
-    auth::{Caller, Need, authorized, caller, permit, role},
+    auth::{Caller, Need, authorized, caller, permit, role, user},
     body::{bounded, read_json, required},
     error::{ApiError, ApiResult},
     query,
@@ -36,6 +38,14 @@ pub fn project_router() -> Router {
 /// Handlers of the collection.
 pub fn collection_router() -> Router {
     Router::with_path("projects").get(list_projects).post(create_project)
+}
+
+/// What only the dashboard asks of a project.
+pub fn dashboard_router() -> Router {
+    Router::new()
+        .push(Router::with_path("stats").get(dashboard::get_stats))
+        .push(Router::with_path("security/keys/regenerate").put(dashboard::regenerate_key))
+        .push(Router::with_path("dashboard/summary").get(summary::get_summary))
 }
 
 /// Lists projects
@@ -68,12 +78,14 @@ pub async fn list_projects(req: &mut Request, depot: &mut Depot) -> ApiResult<Ve
 /// Needs a personal key of an organisation's administrator. The key is shown only in this answer.
 #[endpoint(tags("Projects"), operation_id = "CreateProject", request_body = ProjectBody)]
 pub async fn create_project(req: &mut Request, depot: &mut Depot) -> ApiResult<NewProjectWire> {
-    let (app, caller) = (app(depot)?, caller(depot)?);
+    let app = app(depot)?;
+    if named_organisation(req).is_none() {
+        return Err(ApiError::NotFound("Organization not found"));
+    }
     let organisation_id = organisation(req, &app).await?;
-    let Caller::User { user } = caller else { return Err(ApiError::Forbidden("Unauthorized")) };
-    match role(&app, organisation_id, user).await? {
-        Some(Role::InstanceAdmin | Role::OrganisationAdmin) => {}
-        _ => return Err(ApiError::Forbidden("Unauthorized")),
+    let user = user(depot)?;
+    if !role(&app, organisation_id, user).await?.is_some_and(Role::is_admin) {
+        return Err(ApiError::Forbidden("Unauthorized"));
     }
     let body: ProjectBody = read_json(req, &app).await?;
     let name = required("name", body.name, "please provide a valid name")?;
@@ -82,17 +94,12 @@ pub async fn create_project(req: &mut Request, depot: &mut Depot) -> ApiResult<N
         .as_deref()
         .and_then(ProjectKind::parse)
         .ok_or_else(|| ApiError::invalid("type:please provide a valid type: outgoing or incoming"))?;
-    let logo_url = body.logo_url.unwrap_or_default();
-    bounded("logo_url", &logo_url)?;
-    let config = settings::patched(&ProjectConfig::default(), body.config)?;
-    let mut conn = app.conn().await?;
-    let project = Project::insert(&mut conn, &NewProject { organisation_id, name, kind, logo_url, config })
-        .await
-        .map_err(name_taken)?;
-    let owner = Owner::Project(project.id);
-    let (key, plain) =
-        ApiKey::insert(&mut conn, owner, &format!("{}'s default key", project.name), Role::ProjectAdmin, None).await?;
-    let data = NewProjectWire { api_key: KeyWire::new(&key, &plain), project: ProjectWire::from(&project) };
+    let logo_url = logo_url(body.logo_url)?.unwrap_or_default();
+    let config = settings::patched(&ProjectConfig::default(), body.config, kind)?;
+    let new = NewProject { organisation_id, name, kind, logo_url, config };
+    let made = Project::insert_with_key(&mut *app.conn().await?, &new).await;
+    let (project, key, plain) = made.map_err(name_taken)?;
+    let data = NewProjectWire { api_key: KeyWire::new(&key, &plain), project: ProjectWire::new(&project, true) };
     Ok(Reply::created("Project created successfully", data))
 }
 
@@ -112,9 +119,8 @@ pub async fn update_project(req: &mut Request, depot: &mut Depot) -> ApiResult<P
     let body: ProjectBody = read_json(req, &app).await?;
     let mut changed = project.as_ref().clone();
     changed.name = required("name", body.name, "please provide a valid name")?;
-    changed.logo_url = body.logo_url.unwrap_or(changed.logo_url);
-    bounded("logo_url", &changed.logo_url)?;
-    changed.config = settings::patched(&changed.config, body.config)?;
+    changed.logo_url = logo_url(body.logo_url)?.unwrap_or(changed.logo_url);
+    changed.config = settings::patched(&changed.config, body.config, changed.kind)?;
     let row = Project::update(&mut *app.conn().await?, &changed).await.map_err(name_taken)?;
     app.projects.forget(&project.id);
     let row = row.ok_or_else(|| ApiError::invalid("project not found"))?;
@@ -124,21 +130,40 @@ pub async fn update_project(req: &mut Request, depot: &mut Depot) -> ApiResult<P
 /// Deletes a project
 #[endpoint(tags("Projects"), operation_id = "DeleteProject")]
 pub async fn delete_project(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
+    // Reading comes first: what is not there is said in its words.
+    authorized(req, depot, Need::View).await?;
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     Project::delete(&mut *app.conn().await?, project.id).await?;
     app.projects.forget(&project.id);
     Ok(Reply::ok("Project deleted successfully", NoData))
 }
 
-/// The organisation that the request names.
+/// The organisation that the request names: by the dashboard's path, by query, or by header.
+fn named_organisation(req: &Request) -> Option<String> {
+    req.param::<String>("org_id")
+        .or_else(|| query::one(req, "orgID"))
+        .or_else(|| req.header::<String>("x-organisation-id").filter(|id| !id.is_empty()))
+}
+
 async fn organisation(req: &Request, app: &App) -> Result<OrganisationId, ApiError> {
-    let named = query::one(req, "orgID").or_else(|| req.header::<String>("x-organisation-id"));
-    let named = named.ok_or_else(|| {
+    let named = named_organisation(req).ok_or_else(|| {
         ApiError::invalid("orgID: please name the organisation, as query or by the header X-Organisation-Id")
     })?;
     let not_found = || ApiError::invalid("organisation not found");
     let id = named.parse().map_err(|_| not_found())?;
     Organisation::find(&mut *app.conn().await?, id).await?.map(|found| found.id).ok_or_else(not_found)
+}
+
+/// A picture's address, which only browsers read.
+fn logo_url(given: Option<String>) -> Result<Option<String>, ApiError> {
+    let Some(text) = given else { return Ok(None) };
+    bounded("logo_url", &text)?;
+    let is_url = || Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    if text.is_empty() || is_url() {
+        Ok(Some(text))
+    } else {
+        Err(ApiError::invalid("logo_url:please provide a valid logo url"))
+    }
 }
 
 fn name_taken(error: QueryError) -> ApiError {

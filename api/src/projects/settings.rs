@@ -1,21 +1,36 @@
 //! A project's settings as a patch over what it has: objects are merged by key, and what is wrong is named.
 
-use posthouse_schema::project_config::{ProjectConfig, SignatureVersion};
+use posthouse_schema::{
+    project_config::{DEFAULT_REQUEST_ID_HEADER, ProjectConfig, SignatureVersion},
+    words::ProjectKind,
+};
 use salvo::http::HeaderName;
 use serde_json::{Value, json};
 
 use super::meta_event;
-use crate::error::ApiError;
+use crate::{error::ApiError, version::parse_duration};
 
 const ATTEMPTS_MAX: i32 = 100;
 const WAIT_SECONDS_MAX: i32 = 86_400;
 const VERSIONS_MAX: usize = 5;
+const HEADER_CHARS_MAX: usize = 100;
+const THRESHOLD_MAX: u64 = 1_000_000;
+/// The thresholds of a circuit breaker.
+const THRESHOLDS: [&str; 7] = [
+    "sample_rate",
+    "error_timeout",
+    "failure_threshold",
+    "success_threshold",
+    "minimum_request_count",
+    "observability_window",
+    "consecutive_failure_threshold",
+];
 
 /// `old` with the keys of `patch`.
 ///
 /// # Errors
 /// 400 naming the key.
-pub fn patched(old: &ProjectConfig, patch: Option<Value>) -> Result<ProjectConfig, ApiError> {
+pub fn patched(old: &ProjectConfig, patch: Option<Value>, kind: ProjectKind) -> Result<ProjectConfig, ApiError> {
     let Some(mut patch) = patch.filter(|patch| !patch.is_null()) else { return Ok(old.clone()) };
     if !patch.is_object() {
         return Err(ApiError::invalid("config: an object is expected"));
@@ -38,6 +53,9 @@ pub fn patched(old: &ProjectConfig, patch: Option<Value>) -> Result<ProjectConfi
         config.meta_event = meta_event::completed(config.meta_event, &old.meta_event)?;
     }
     check(&config)?;
+    if kind == ProjectKind::Incoming && config.request_id_header != DEFAULT_REQUEST_ID_HEADER {
+        return Err(ApiError::invalid("request_id_header can only be customised for outgoing projects"));
+    }
     Ok(config)
 }
 
@@ -69,8 +87,36 @@ fn complete_versions(patch: &mut Value) {
     }
 }
 
+/// What is wrong with a header's name; position as clients count, from 0.
+fn header_fault(name: &str) -> Option<String> {
+    if name.is_empty() {
+        return Some("it is empty".into());
+    }
+    if name.chars().count() > HEADER_CHARS_MAX {
+        return Some(format!("at most {HEADER_CHARS_MAX} characters are accepted"));
+    }
+    let mut buffer = [0; 4];
+    let is_wrong = |c: char| HeaderName::from_bytes(c.encode_utf8(&mut buffer).as_bytes()).is_err();
+    name.chars().position(is_wrong).map(|at| format!("invalid character at position {at}"))
+}
+
+fn breaker_fault(breaker: &Value) -> Option<String> {
+    let Some(thresholds) = breaker.as_object() else { return Some("an object is expected".into()) };
+    let is_wrong = |(key, value): &(&String, &Value)| {
+        !THRESHOLDS.contains(&key.as_str())
+            || !(value.is_null() || value.as_u64().is_some_and(|number| number <= THRESHOLD_MAX))
+    };
+    thresholds.iter().find(is_wrong).map(|(key, _)| {
+        let key: String = key.chars().filter(|c| !c.is_control()).take(64).collect();
+        format!("{key} is no threshold with a number between 0 and {THRESHOLD_MAX}")
+    })
+}
+
 fn check(config: &ProjectConfig) -> Result<(), ApiError> {
-    let is_header = |name: &str| HeaderName::from_bytes(name.as_bytes()).is_ok();
+    let named = |field: &str, fault: Option<String>| {
+        (fault.is_some(), format!("{field} must be a valid HTTP header token: {}", fault.unwrap_or_default()))
+    };
+    let breaker = config.circuit_breaker.as_ref().and_then(breaker_fault);
     let faults = [
         (
             config.strategy.retry_count < 0 || config.strategy.retry_count > ATTEMPTS_MAX,
@@ -80,8 +126,17 @@ fn check(config: &ProjectConfig) -> Result<(), ApiError> {
             config.strategy.duration < 0 || config.strategy.duration > WAIT_SECONDS_MAX,
             format!("config.strategy.duration: a number of seconds between 0 and {WAIT_SECONDS_MAX} is expected"),
         ),
-        (!is_header(&config.signature.header), "config.signature.header: a header name is expected".into()),
-        (!is_header(&config.request_id_header), "config.request_id_header: a header name is expected".into()),
+        named("config.signature.header", header_fault(&config.signature.header)),
+        named("request_id_header", header_fault(&config.request_id_header)),
+        (
+            config.ratelimit.count < 0 || config.ratelimit.duration < 0,
+            "config.ratelimit: count and duration are numbers from 0 on".into(),
+        ),
+        (
+            !config.search_policy.is_empty() && parse_duration(&config.search_policy).is_none(),
+            "config.search_policy: a duration such as 720h is expected".into(),
+        ),
+        (breaker.is_some(), format!("config.circuit_breaker: {}", breaker.unwrap_or_default())),
         (
             config.signature.versions.is_empty() || config.signature.versions.len() > VERSIONS_MAX,
             format!("config.signature.versions: between 1 and {VERSIONS_MAX} are expected"),
@@ -101,15 +156,18 @@ mod tests {
     #[test]
     fn a_patch_changes_what_it_names() {
         let old = ProjectConfig::default();
-        let new = patched(&old, Some(json!({"strategy": {"retry_count": 3}, "SSL": {"enforce_secure_endpoints": true}, "disable_endpoint": null}))).unwrap();
+        let new = patched(&old, Some(json!({"strategy": {"retry_count": 3}, "SSL": {"enforce_secure_endpoints": true}, "disable_endpoint": null})), ProjectKind::Outgoing).unwrap();
         assert_eq!((new.strategy.retry_count, new.strategy.duration), (3, old.strategy.duration));
         assert!(new.ssl.enforce_secure_endpoints && !new.disable_endpoint);
-        let signed =
-            patched(&old, Some(json!({"signature": {"versions": [{"hash": "SHA512", "encoding": "base64"}]}})))
-                .unwrap();
+        let signed = patched(
+            &old,
+            Some(json!({"signature": {"versions": [{"hash": "SHA512", "encoding": "base64"}]}})),
+            ProjectKind::Outgoing,
+        )
+        .unwrap();
         assert_eq!(signed.signature.versions.len(), 1);
         assert!(!signed.signature.versions[0].uid.is_empty());
-        assert_eq!(patched(&old, None).unwrap(), old);
+        assert_eq!(patched(&old, None, ProjectKind::Outgoing).unwrap(), old);
     }
 
     #[test]
@@ -120,10 +178,21 @@ mod tests {
             (json!({"strategy": {"retry_count": 1000}}), "config.strategy.retry_count"),
             (json!({"signature": {"header": "X Y"}}), "config.signature.header"),
             (json!({"signature": {"versions": [{"hash": "MD5", "encoding": "hex"}]}}), "unknown variant `MD5`"),
-            (json!({"request_id_header": ""}), "config.request_id_header"),
+            (
+                json!({"request_id_header": "bad header"}),
+                "request_id_header must be a valid HTTP header token: invalid character at position 3",
+            ),
+            (json!({"request_id_header": ""}), "request_id_header must be a valid HTTP header token: it is empty"),
+            (json!({"search_policy": "soon"}), "config.search_policy"),
+            (json!({"ratelimit": {"count": -1}}), "config.ratelimit"),
+            (json!({"ratelimit": "many"}), "config: "),
+            (json!({"circuit_breaker": {"sample_rate": "x"}}), "config.circuit_breaker: sample_rate"),
+            (json!({"circuit_breaker": {"other": 1}}), "config.circuit_breaker: other"),
+            (json!({"circuit_breaker": 1}), "config.circuit_breaker: an object"),
             (json!({"sync_dynamic_event_ack": true}), "has been renamed"),
         ] {
-            let error = patched(&ProjectConfig::default(), Some(patch.clone())).unwrap_err().to_string();
+            let error =
+                patched(&ProjectConfig::default(), Some(patch.clone()), ProjectKind::Outgoing).unwrap_err().to_string();
             assert!(error.contains(part), "{patch}: {error}");
         }
     }

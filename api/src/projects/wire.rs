@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 use posthouse_schema::{
     api_key::{ApiKey, PlainKey},
     project::Project,
+    project_config::{MetaEventConfig, ProjectConfig},
 };
 use salvo::oapi::ToSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What a project is made or changed with.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -89,15 +90,24 @@ pub struct KeyRole {
     pub project: String,
 }
 
+/// A project as it is read.
 impl From<&Project> for ProjectWire {
     fn from(row: &Project) -> Self {
+        Self::new(row, false)
+    }
+}
+
+impl ProjectWire {
+    /// A project; one that was just made shows nothing where it has no settings of its own.
+    #[must_use]
+    pub fn new(row: &Project, is_new: bool) -> Self {
         Self {
             uid: row.id.to_string(),
             name: row.name.clone(),
             logo_url: row.logo_url.clone(),
             organisation_id: row.organisation_id.to_string(),
             kind: row.kind.to_string(),
-            config: serde_json::to_value(&row.config).unwrap_or_default(),
+            config: config(&row.config, is_new),
             statistics: None,
             retained_events: 0,
             created_at: row.created_at,
@@ -105,6 +115,35 @@ impl From<&Project> for ProjectWire {
             deleted_at: None,
         }
     }
+}
+
+/// Settings with what is in force where a project has none of its own, contract section 2.1.
+fn config(row: &ProjectConfig, is_new: bool) -> Value {
+    let mut wire = serde_json::to_value(row).unwrap_or_default();
+    let Some(fields) = wire.as_object_mut() else { return wire };
+    if let Some(meta) = fields.get_mut("meta_event").and_then(Value::as_object_mut) {
+        // No broker is a target of meta events; clients expect the key.
+        let nowhere = json!({"type": "", "workers": 0, "sqs": null, "google": null, "kafka": null, "amqp": null});
+        meta.insert("pub_sub".into(), if is_new { Value::Null } else { nowhere });
+        if is_new && row.meta_event == MetaEventConfig::default() {
+            meta.insert("event_type".into(), Value::Null);
+        }
+    }
+    let mut breaker = json!({
+        "sample_rate": 30, "error_timeout": 30, "failure_threshold": 70, "success_threshold": 5,
+        "minimum_request_count": 10, "observability_window": 5, "consecutive_failure_threshold": 10,
+    });
+    match (&row.circuit_breaker, breaker.as_object_mut()) {
+        (None, _) if is_new => breaker = Value::Null,
+        (Some(Value::Object(own)), Some(all)) => {
+            all.extend(
+                own.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.clone(), value.clone())),
+            );
+        }
+        _ => {}
+    }
+    fields.insert("circuit_breaker".into(), breaker);
+    wire
 }
 
 impl KeyWire {

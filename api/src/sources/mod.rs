@@ -1,7 +1,9 @@
 //! Sources: make, read, list, change, delete. Ingest follows what is stored here.
 
+mod broker;
 mod input;
 pub mod metadata;
+mod verifier;
 mod wire;
 
 use posthouse_schema::{
@@ -12,23 +14,29 @@ use posthouse_schema::{
 use rand::RngExt as _;
 use salvo::prelude::*;
 
-use self::wire::{SourceBody, SourceWire};
+use self::wire::{SourceBody, SourceWire, Viewer};
 use crate::{
+    app::App,
     auth::{Need, authorized},
     body::read_json,
     error::{ApiError, ApiResult},
+    functions,
+    ingest::source::MASK_CHARS,
     query::{self, Paged},
     reply::{NoData, Reply},
 };
 
 const UNKNOWN: ApiError = ApiError::NotFound("source not found");
-const MASK_CHARS: usize = 16;
 
 /// The routes below a project.
 pub fn router() -> Router {
-    Router::with_path("sources").get(list_sources).post(create_source).push(
-        Router::with_path("{source_id}").get(get_source).put(update_source).post(update_source).delete(delete_source),
-    )
+    let one =
+        Router::with_path("{source_id}").get(get_source).put(update_source).post(update_source).delete(delete_source);
+    Router::with_path("sources")
+        .get(list_sources)
+        .post(create_source)
+        .push(Router::with_path("test_function").post(functions::test_source_function))
+        .push(one)
 }
 
 /// Makes a source
@@ -42,12 +50,13 @@ pub async fn create_source(req: &mut Request, depot: &mut Depot) -> ApiResult<So
         (0..MASK_CHARS).map(|_| char::from(random.sample(rand::distr::Alphanumeric))).collect()
     };
     let row = Source::insert(&mut *app.conn().await?, project.id, &mask, &values).await?;
-    Ok(Reply::created("Source created successfully", row.into()))
+    let wire = SourceWire::new(row, &viewer(req, &app, true));
+    Ok(Reply::created("Source created successfully", wire.just_made()))
 }
 
 /// Lists sources
 ///
-/// Query: `type`, `provider`, and the page.
+/// Query: `type`, `provider`, `q` (part of the name), and the page.
 #[endpoint(tags("Sources"), operation_id = "LoadSourcesPaged")]
 pub async fn list_sources(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<SourceWire>> {
     let (app, project) = authorized(req, depot, Need::View).await?;
@@ -55,10 +64,12 @@ pub async fn list_sources(req: &mut Request, depot: &mut Depot) -> ApiResult<Pag
         None => None,
         Some(word) => Some(SourceKind::parse(&word).ok_or_else(|| ApiError::invalid("type:unsupported source type"))?),
     };
-    let filter = SourceFilter { kind, provider: query::one(req, "provider") };
+    let filter = SourceFilter { kind, provider: query::one(req, "provider"), name_part: query::one(req, "q") };
     let page = query::page::<SourceId>(req)?;
     let rows = Source::list(&mut *app.conn().await?, project.id, &filter, &page).await?;
-    Ok(Reply::ok("Sources fetched successfully", Paged::new(&page, rows, |row| row.id.to_string(), SourceWire::from)))
+    let viewer = viewer(req, &app, may_change(req, depot).await);
+    let paged = Paged::new(&page, rows, |row| row.id.to_string(), |row| SourceWire::new(row, &viewer));
+    Ok(Reply::ok("Sources fetched successfully", paged))
 }
 
 /// Reads a source
@@ -66,12 +77,14 @@ pub async fn list_sources(req: &mut Request, depot: &mut Depot) -> ApiResult<Pag
 pub async fn get_source(req: &mut Request, depot: &mut Depot) -> ApiResult<SourceWire> {
     let (app, project) = authorized(req, depot, Need::View).await?;
     let row = Source::find(&mut *app.conn().await?, project.id, id(req)?).await?.ok_or(UNKNOWN)?;
-    Ok(Reply::ok("Source fetched successfully", row.into()))
+    let viewer = viewer(req, &app, may_change(req, depot).await);
+    Ok(Reply::ok("Source fetched successfully", SourceWire::new(row, &viewer)))
 }
 
 /// Changes a source
 ///
-/// `name` and `type` are required. A hidden secret that is sent back keeps the stored one.
+/// `name` and `type` are required, and what is missing keeps its value. A hidden secret that is sent back keeps the stored
+/// one. `POST` does the same.
 #[endpoint(tags("Sources"), operation_id = "UpdateSource", request_body = SourceBody)]
 pub async fn update_source(req: &mut Request, depot: &mut Depot) -> ApiResult<SourceWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
@@ -81,17 +94,32 @@ pub async fn update_source(req: &mut Request, depot: &mut Depot) -> ApiResult<So
     let old = Source::find(&mut conn, project.id, id).await?.ok_or(UNKNOWN)?;
     let values = input::values(body, Some(&old))?;
     let row = Source::update(&mut conn, project.id, id, &values).await?.ok_or(UNKNOWN)?;
-    Ok(Reply::accepted("Source updated successfully", row.into()))
+    app.sources.forget(&row.mask_id);
+    Ok(Reply::accepted("Source updated successfully", SourceWire::new(row, &viewer(req, &app, true))))
 }
 
 /// Deletes a source and its subscriptions
 #[endpoint(tags("Sources"), operation_id = "DeleteSource")]
 pub async fn delete_source(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
-    if !Source::delete(&mut *app.conn().await?, project.id, id(req)?).await? {
+    let id = id(req)?;
+    let mut conn = app.conn().await?;
+    let row = Source::find(&mut conn, project.id, id).await?.ok_or(UNKNOWN)?;
+    if !Source::delete(&mut conn, project.id, id).await? {
         return Err(UNKNOWN);
     }
+    app.sources.forget(&row.mask_id);
     Ok(Reply::ok("Source deleted successfully", NoData))
+}
+
+/// Whether the caller of a request that only reads may change the project as well.
+async fn may_change(req: &Request, depot: &Depot) -> bool {
+    authorized(req, depot, Need::Manage).await.is_ok()
+}
+
+fn viewer(req: &Request, app: &App, is_manager: bool) -> Viewer {
+    let host = || req.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or_default().to_string();
+    Viewer { base: app.settings.public_url.clone().unwrap_or_else(host), is_manager }
 }
 
 fn id(req: &Request) -> Result<SourceId, ApiError> {

@@ -1,35 +1,39 @@
 //! Sources on the wire, contract section 2.10.
 
 use chrono::{DateTime, Utc};
-use posthouse_schema::source::Source;
+use posthouse_schema::{source::Source, words::SourceKind};
 use salvo::oapi::ToSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// What a source is made or changed with.
-#[derive(Debug, Deserialize, ToSchema)]
+use super::verifier::VerifierBody;
+
+/// What a source is made or changed with. In a change, what is missing keeps its value.
+#[derive(Deserialize, ToSchema)]
 pub struct SourceBody {
     /// What it is called.
     pub name: Option<String>,
-    /// `pub_sub` for a message broker; `http` is kept, and not served by this version.
+    /// `http` for a provider that posts to the source's URL, `pub_sub` for a message broker. `rest_api` and
+    /// `db_change_stream` are kept, and not served.
     #[serde(rename = "type")]
     pub kind: Option<String>,
-    /// Not used by this version.
+    /// `github`, `twitter` or `shopify`: requests are signed as this provider does, with the secret of `verifier.hmac`.
     pub provider: Option<String>,
     /// Whether it takes nothing in.
     pub is_disabled: Option<bool>,
     /// How requests prove themselves.
-    pub verifier: Option<Value>,
-    /// What an ingest request is answered with: `{"body", "content_type"}`.
-    pub custom_response: Option<Value>,
-    /// Inbound headers that are forwarded.
+    pub verifier: Option<VerifierBody>,
+    /// What an ingest request is answered with.
+    pub custom_response: Option<CustomResponseBody>,
+    /// Inbound headers that are forwarded although they carry credentials, such as `Authorization`.
     pub forward_headers: Option<Vec<String>>,
     /// The broker: `{"type": "mqtt", "workers": 1, "mqtt": {"host", "port", "topic", "qos", "client_id", "username",
     /// "password", "tls", "ca_certificate"}}`; host and topic are required.
     pub pub_sub: Option<Value>,
-    /// Where an idempotency key is made from.
+    /// Where an idempotency key is made from: `request.header.<name>`, `request.query.<name>` or `request.body.<path>`, any
+    /// number of them together.
     pub idempotency_keys: Option<Vec<String>>,
-    /// Where the event type is read from.
+    /// Where the event type is read from, in the same way; without it, the type is the source's `mask_id`.
     pub event_type_location: Option<String>,
     /// Not run by this version, and refused.
     pub body_function: Option<String>,
@@ -37,8 +41,18 @@ pub struct SourceBody {
     pub header_function: Option<String>,
 }
 
-/// A source. Passwords and secrets are not shown.
-#[derive(Debug, Serialize, ToSchema)]
+/// What an ingest request is answered with. An empty body means our own answer.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct CustomResponseBody {
+    /// The body.
+    pub body: Option<String>,
+    /// Its content type; `text/plain` where it is empty.
+    pub content_type: Option<String>,
+}
+
+/// A source. Passwords of brokers are not shown; secrets of verifiers only to those who may change them.
+#[derive(Serialize, ToSchema)]
 pub struct SourceWire {
     /// The source.
     pub uid: String,
@@ -58,17 +72,17 @@ pub struct SourceWire {
     /// Whether it takes nothing in.
     pub is_disabled: bool,
     /// How requests prove themselves.
-    pub verifier: Option<Value>,
+    pub verifier: VerifierBody,
     /// What an ingest request is answered with.
-    pub custom_response: Option<Value>,
-    /// Always null.
+    pub custom_response: CustomResponseBody,
+    /// `{"twitter": {"crc_verified_at"}}` once Twitter has challenged the source, else null.
     pub provider_config: Option<Value>,
-    /// Inbound headers that are forwarded.
-    pub forward_headers: Vec<String>,
+    /// Inbound headers that are forwarded although they carry credentials.
+    pub forward_headers: Option<Vec<String>>,
     /// The broker.
-    pub pub_sub: Option<Value>,
+    pub pub_sub: Value,
     /// Where an idempotency key is made from.
-    pub idempotency_keys: Vec<String>,
+    pub idempotency_keys: Option<Vec<String>>,
     /// Where the event type is read from.
     pub event_type_location: String,
     /// Always null.
@@ -83,23 +97,36 @@ pub struct SourceWire {
     pub deleted_at: Option<DateTime<Utc>>,
 }
 
-impl From<Source> for SourceWire {
-    fn from(row: Source) -> Self {
+/// Who looks at a source.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    /// What the source's URL begins with for them.
+    pub base: String,
+    /// Whether they may change the source, and so know its secrets.
+    pub is_manager: bool,
+}
+
+impl SourceWire {
+    /// The source for someone.
+    #[must_use]
+    pub fn new(row: Source, viewer: &Viewer) -> Self {
+        let verifier = VerifierBody::stored(row.verifier.as_ref());
         Self {
             uid: row.id.to_string(),
             project_id: row.project_id.to_string(),
-            url: format!("/ingest/{}", row.mask_id),
+            url: format!("{}/ingest/{}", viewer.base, row.mask_id),
             mask_id: row.mask_id,
             name: row.name,
             kind: row.kind.to_string(),
+            // As recorded: null from when it was made until it is first challenged.
+            provider_config: row.crc_verified_at.map(|at| twitter_config(Some(at))),
             provider: row.provider,
             is_disabled: row.is_disabled,
-            verifier: row.verifier.map(redact),
-            custom_response: row.custom_response,
-            provider_config: None,
-            forward_headers: row.forward_headers.0,
-            pub_sub: row.pub_sub.map(redact),
-            idempotency_keys: row.idempotency_keys.0,
+            verifier: if viewer.is_manager { verifier } else { verifier.redacted() },
+            custom_response: CustomResponseBody::stored(row.custom_response.as_ref()),
+            forward_headers: Some(row.forward_headers.0),
+            pub_sub: pub_sub(row.kind, row.pub_sub),
+            idempotency_keys: Some(row.idempotency_keys.0),
             event_type_location: row.event_type_location,
             body_function: None,
             header_function: None,
@@ -108,6 +135,43 @@ impl From<Source> for SourceWire {
             deleted_at: None,
         }
     }
+
+    /// The same in the answer to its making, where lists that were not given are null, and Twitter's part is there.
+    #[must_use]
+    pub fn just_made(mut self) -> Self {
+        if self.provider == "twitter" {
+            self.provider_config = Some(twitter_config(None));
+        }
+        for list in [&mut self.forward_headers, &mut self.idempotency_keys] {
+            *list = list.take().filter(|list| !list.is_empty());
+        }
+        self
+    }
+}
+
+fn twitter_config(crc_verified_at: Option<DateTime<Utc>>) -> Value {
+    json!({"twitter": {"crc_verified_at": crc_verified_at}})
+}
+
+impl CustomResponseBody {
+    fn stored(value: Option<&Value>) -> Self {
+        let text = |field: &str| {
+            let text = value.and_then(|value| value.get(field)).and_then(Value::as_str);
+            Some(text.unwrap_or_default().to_string())
+        };
+        Self { body: text("body"), content_type: text("content_type") }
+    }
+}
+
+/// Every kind of broker is named; those that are not there are null.
+fn pub_sub(kind: SourceKind, stored: Option<Value>) -> Value {
+    let mut shown = json!({"type": "", "workers": 0, "sqs": null, "google": null, "kafka": null, "amqp": null});
+    if kind == SourceKind::PubSub
+        && let (Value::Object(shown), Some(Value::Object(stored))) = (&mut shown, stored.map(redact))
+    {
+        shown.extend(stored);
+    }
+    shown
 }
 
 /// What hides a stored secret in an answer; sent back in a change, it keeps the stored one.

@@ -1,5 +1,6 @@
 //! From what a caller wrote to what is stored: every field is checked, and the message names it.
 
+use posthouse_filter::{Filter, Scopes};
 use posthouse_schema::{
     endpoint::Endpoint,
     ids::{EndpointId, SourceId},
@@ -10,12 +11,14 @@ use posthouse_schema::{
     text_array::TextArray,
     words::{DeliveryMode, ProjectKind},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::wire::{FilterConfig, SubscriptionBody};
+use super::wire::{EventFilterBody, FilterConfig, SubscriptionBody};
 use crate::{
     body::{bounded, required},
     error::ApiError,
+    filters::input::conditions,
+    functions::checked,
     version::parse_duration,
 };
 
@@ -32,9 +35,10 @@ pub async fn values(
     old: Option<&Subscription>,
 ) -> Result<SubscriptionValues, ApiError> {
     let present = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
-    if present(body.function).is_some() {
-        return Err(ApiError::invalid("function: this version does not run functions"));
-    }
+    let function = match body.function {
+        None => old.and_then(|old| old.function.clone()),
+        given => checked(given)?,
+    };
     let name = match (present(body.name), old) {
         (None, Some(old)) => old.name.clone(),
         (given, _) => required("name", given, "please provide a valid subscription name")?,
@@ -52,11 +56,17 @@ pub async fn values(
     if project.kind == ProjectKind::Incoming && source_id.is_none() {
         return Err(ApiError::invalid("source_id is required for incoming projects"));
     }
+    let (types, filter) = match body.filter_config {
+        Some(FilterConfig { event_types, filter: given }) => (event_types, filter(given.unwrap_or_default())?),
+        None => (None, old.and_then(|old| old.filter.clone())),
+    };
     Ok(SubscriptionValues {
         name,
         endpoint_id,
         source_id,
-        event_types: event_types(body.filter_config, old)?,
+        event_types: event_types(types, old)?,
+        filter,
+        function,
         delivery_mode: delivery_mode(present(body.delivery_mode), old)?,
         alert_config: alert_config(object(
             "alert_config",
@@ -84,15 +94,9 @@ async fn source(id: &str, project: &Project, conn: &mut PooledConnection) -> Res
     Source::find(conn, project.id, id).await?.map(|found| found.id).ok_or_else(not_found)
 }
 
-fn event_types(given: Option<FilterConfig>, old: Option<&Subscription>) -> Result<TextArray, ApiError> {
+fn event_types(given: Option<Vec<String>>, old: Option<&Subscription>) -> Result<TextArray, ApiError> {
     let kept = || old.map_or_else(|| TextArray(vec!["*".into()]), |old| old.event_types.clone());
-    let Some(FilterConfig { event_types, filter }) = given else { return Ok(kept()) };
-    if filter.as_ref().is_some_and(has_conditions) {
-        return Err(ApiError::invalid(
-            "filter_config.filter: this version does not evaluate filters, so it takes none",
-        ));
-    }
-    let Some(types) = event_types.filter(|types| !types.is_empty()) else { return Ok(kept()) };
+    let Some(types) = given.filter(|types| !types.is_empty()) else { return Ok(kept()) };
     if types.len() > EVENT_TYPES_MAX || types.iter().any(|name| name.is_empty()) {
         return Err(ApiError::invalid(format!(
             "filter_config.event_types: at most {EVENT_TYPES_MAX} names are accepted, and none that is empty"
@@ -102,19 +106,23 @@ fn event_types(given: Option<FilterConfig>, old: Option<&Subscription>) -> Resul
     Ok(TextArray(types))
 }
 
-/// Whether a filter would keep anything back.
-fn has_conditions(filter: &Value) -> bool {
-    match filter {
-        Value::Object(scopes) => {
-            scopes.iter().filter(|(name, _)| *name != "is_flattened").any(|(_, scope)| match scope {
-                Value::Null => false,
-                Value::Object(conditions) => !conditions.is_empty(),
-                _ => true,
-            })
-        }
-        Value::Null => false,
-        _ => true,
-    }
+/// The filter as it is stored; `None` for one that asks for nothing.
+fn filter(given: EventFilterBody) -> Result<Option<Value>, ApiError> {
+    let scopes = scopes(given)?;
+    let filter = Filter::compile(scopes.as_ref())
+        .map_err(|error| ApiError::invalid(format!("filter_config.filter: {error}")))?;
+    let Scopes { headers, body, query, path } = scopes;
+    Ok((!filter.is_empty()).then(|| json!({"headers": headers, "body": body, "query": query, "path": path})))
+}
+
+/// The conditions of a filter that a caller wrote.
+///
+/// # Errors
+/// 400 naming a scope that is no object.
+pub fn scopes(given: EventFilterBody) -> Result<Scopes<Value>, ApiError> {
+    let EventFilterBody { headers, header, body, query, path } = given;
+    let scopes = conditions([headers.or(header), body, query, path])?;
+    scopes.try_map(|_, conditions| Ok(conditions.unwrap_or_else(|| json!({}))))
 }
 
 fn delivery_mode(given: Option<String>, old: Option<&Subscription>) -> Result<DeliveryMode, ApiError> {

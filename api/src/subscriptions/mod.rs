@@ -15,12 +15,13 @@ use posthouse_schema::{
 use salvo::prelude::*;
 use serde_json::{Value, json};
 
-use self::wire::{SubscriptionBody, SubscriptionWire};
+use self::wire::{Shown, SubscriptionBody, SubscriptionWire, TryFilterBody};
 use crate::{
-    auth::{Need, scoped},
+    auth::{Need, authorized, scoped},
     body::read_json,
     endpoints::wire::EndpointWire,
     error::{ApiError, ApiResult},
+    filters, functions,
     query::{self, Paged},
     reply::{NoData, Reply},
 };
@@ -29,12 +30,17 @@ const UNKNOWN: &str = "failed to find subscription";
 
 /// The routes below a project.
 pub fn router() -> Router {
-    Router::with_path("subscriptions").get(list_subscriptions).post(create_subscription).push(
-        Router::with_path("{subscription_id}")
-            .get(get_subscription)
-            .put(update_subscription)
-            .delete(delete_subscription),
-    )
+    let one = Router::with_path("{subscription_id}")
+        .get(get_subscription)
+        .put(update_subscription)
+        .delete(delete_subscription)
+        .push(filters::router());
+    Router::with_path("subscriptions")
+        .get(list_subscriptions)
+        .post(create_subscription)
+        .push(Router::with_path("test_filter").post(try_filter))
+        .push(Router::with_path("test_function").post(functions::test_subscription_function))
+        .push(one)
 }
 
 /// Makes a subscription
@@ -51,7 +57,7 @@ pub async fn create_subscription(req: &mut Request, depot: &mut Depot) -> ApiRes
         return Err(ApiError::invalid("a subscription for this endpoint already exists"));
     }
     let row = Subscription::insert(&mut conn, project.id, &values).await?;
-    Ok(Reply::created("Subscription created successfully", SubscriptionWire::new(row, None, None)))
+    Ok(Reply::created("Subscription created successfully", SubscriptionWire::made(row)))
 }
 
 /// Lists subscriptions
@@ -106,7 +112,8 @@ pub async fn update_subscription(req: &mut Request, depot: &mut Depot) -> ApiRes
         return Err(ApiError::invalid("a subscription for this endpoint already exists"));
     }
     let row = Subscription::update(&mut conn, project.id, id, &values).await?.ok_or_else(unknown)?;
-    Ok(Reply::accepted("Subscription updated successfully", SubscriptionWire::new(row, None, None)))
+    let shown = SubscriptionWire::new(row, None, None, Shown::Flat);
+    Ok(Reply::accepted("Subscription updated successfully", shown))
 }
 
 /// Deletes a subscription
@@ -123,6 +130,18 @@ pub async fn delete_subscription(req: &mut Request, depot: &mut Depot) -> ApiRes
     Ok(Reply::ok("Subscription deleted successfully", NoData))
 }
 
+/// Tries a filter
+///
+/// Whether an event would pass a filter; neither need be stored. Nothing is sent.
+#[endpoint(tags("Subscriptions"), operation_id = "TestSubscriptionFilter", request_body = TryFilterBody)]
+pub async fn try_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<bool> {
+    let (app, _) = authorized(req, depot, Need::View).await?;
+    let body: TryFilterBody = read_json(req, &app).await?;
+    let filter = input::scopes(body.schema.unwrap_or_default())?;
+    let sample = body.request.unwrap_or_default().scopes();
+    Ok(Reply::ok("Subscription filter evaluated successfully", filters::matches(filter.as_ref(), &sample)?))
+}
+
 fn id(req: &Request) -> Option<SubscriptionId> {
     req.param::<String>("subscription_id")?.parse().ok()
 }
@@ -137,7 +156,7 @@ impl Around {
     fn show(&self, row: Subscription) -> SubscriptionWire {
         let endpoint = self.endpoints.get(&row.endpoint_id).cloned();
         let source = row.source_id.and_then(|id| self.sources.get(&id).cloned());
-        SubscriptionWire::new(row, endpoint, source)
+        SubscriptionWire::new(row, endpoint, source, Shown::Flat)
     }
 }
 

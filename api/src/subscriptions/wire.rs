@@ -1,12 +1,16 @@
 //! Subscriptions on the wire, contract section 2.7.
 
 use chrono::{DateTime, Utc};
+use posthouse_filter::Scopes;
 use posthouse_schema::subscription::Subscription;
 use salvo::oapi::ToSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::endpoints::wire::EndpointWire;
+use crate::{
+    endpoints::wire::EndpointWire,
+    filters::wire::{SampleBody, flat},
+};
 
 /// What a subscription is made or changed with.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -17,7 +21,7 @@ pub struct SubscriptionBody {
     pub endpoint_id: Option<String>,
     /// Whose events; required in incoming projects.
     pub source_id: Option<String>,
-    /// Not evaluated by this version, and refused.
+    /// JavaScript whose `transform(payload)` makes the payload of deliveries; an empty text on a change removes it.
     pub function: Option<String>,
     /// Which events.
     pub filter_config: Option<FilterConfig>,
@@ -36,8 +40,32 @@ pub struct SubscriptionBody {
 pub struct FilterConfig {
     /// Exact event types, or `*`.
     pub event_types: Option<Vec<String>>,
-    /// Not evaluated by this version; refused where it is not empty.
-    pub filter: Option<Value>,
+    /// What is asked of every event, whatever its type: conditions in `headers`, `body`, `query` and `path`.
+    pub filter: Option<EventFilterBody>,
+}
+
+/// Conditions on each part of an event; every part must hold.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct EventFilterBody {
+    /// Conditions on the event's headers, an object.
+    pub headers: Option<Value>,
+    /// Another name of `headers`.
+    pub header: Option<Value>,
+    /// Conditions on the event's data, an object.
+    pub body: Option<Value>,
+    /// Conditions on the query parameters with which the event came in, an object.
+    pub query: Option<Value>,
+    /// Conditions on the path at which the event came in, an object: `{"path": …}`.
+    pub path: Option<Value>,
+}
+
+/// A filter to try, and the event to try it on.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct TryFilterBody {
+    /// The event.
+    pub request: Option<SampleBody>,
+    /// The filter.
+    pub schema: Option<EventFilterBody>,
 }
 
 /// A subscription.
@@ -52,7 +80,7 @@ pub struct SubscriptionWire {
     pub kind: String,
     /// Its project.
     pub project_id: String,
-    /// Always null.
+    /// JavaScript that makes the payload of its deliveries.
     pub function: Option<String>,
     /// Enough of the source to recognise it.
     pub source_metadata: Option<Value>,
@@ -81,25 +109,37 @@ pub struct SubscriptionWire {
     pub deleted_at: Option<DateTime<Utc>>,
 }
 
+/// Whether filters on query and path are shown with dotted keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// As they were given: right after the making.
+    AsGiven,
+    /// With dotted keys.
+    Flat,
+}
+
 impl SubscriptionWire {
+    /// The subscription right after it was made.
+    #[must_use]
+    pub fn made(row: Subscription) -> Self {
+        Self::new(row, None, None, Shown::AsGiven)
+    }
+
     /// The subscription with what its endpoint and its source add.
     #[must_use]
-    pub fn new(row: Subscription, endpoint: Option<EndpointWire>, source: Option<Value>) -> Self {
+    pub fn new(row: Subscription, endpoint: Option<EndpointWire>, source: Option<Value>, shown: Shown) -> Self {
         Self {
             uid: row.id.to_string(),
             name: row.name,
             kind: "api".into(),
             project_id: row.project_id.to_string(),
-            function: None,
+            function: row.function,
             source_metadata: source,
             endpoint_metadata: endpoint,
             device_metadata: None,
             alert_config: row.alert_config,
             retry_config: row.retry_config,
-            filter_config: json!({
-                "event_types": row.event_types.0,
-                "filter": {"is_flattened": false, "headers": {}, "body": {}, "query": {}, "path": {}},
-            }),
+            filter_config: json!({"event_types": row.event_types.0, "filter": filter(row.filter, shown)}),
             rate_limit_config: row.rate_limit_config,
             delivery_mode: row.delivery_mode.to_string(),
             created_at: row.created_at,
@@ -107,4 +147,18 @@ impl SubscriptionWire {
             deleted_at: None,
         }
     }
+}
+
+fn filter(stored: Option<Value>, shown: Shown) -> Value {
+    let stored = stored.unwrap_or_default();
+    let scope = |name: &str| stored.get(name).cloned().unwrap_or_else(|| json!({}));
+    let raw = Scopes { headers: scope("headers"), body: scope("body"), query: scope("query"), path: scope("path") };
+    let Scopes { query, path, .. } = if shown == Shown::Flat { flat(&raw) } else { raw.clone() };
+    json!({
+        "is_flattened": shown == Shown::Flat,
+        "headers": raw.headers,
+        "body": raw.body,
+        "query": query,
+        "path": path,
+    })
 }

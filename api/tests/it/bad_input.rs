@@ -120,7 +120,7 @@ async fn what_is_wrong_with_an_endpoint_or_a_query_is_named() {
     assert_eq!(api.send("GET", "/nothing", None, &[], None).await.status, 404);
     let method = api.send("DELETE", &api.path("events"), Some(&api.key), &[], None).await;
     assert_eq!((method.status, &method.body), (405, &json!("")));
-    assert_eq!(method.headers["allow"], "GET, POST");
+    assert_eq!(method.headers["allow"], "GET, HEAD, OPTIONS, POST");
     api.close().await;
 }
 

@@ -12,7 +12,9 @@ async fn only_an_administrator_reads_and_nobody_writes() {
         assert_eq!(answer.status, 401, "{password:?}");
         assert!(answer.headers.contains_key("www-authenticate"));
     }
-    let admin = Some(api.personal_key.as_str());
+    let of_an_organisation = api.ask_board("GET", "/api/v1/queues", Some(&api.personal_key)).await;
+    assert_eq!(of_an_organisation.status, 403, "anybody may have an organisation; the queues hold everybody's jobs");
+    let admin = Some(api.instance_key.as_str());
     assert_eq!(api.ask_board("PUT", "/api/v1/queues/create_event/task", admin).await.status, 405);
     let page = api.ask_board("GET", "/", admin).await;
     assert_eq!((page.status, page.headers["x-content-type-options"].as_bytes()), (200, b"nosniff".as_slice()));
@@ -27,7 +29,7 @@ async fn queues_counts_and_tasks_are_those_of_the_queues() {
         let event = json!({"endpoint_id": endpoint, "event_type": "a", "data": {"n": n}});
         assert_eq!(api.post("events", event).await.status, 201);
     }
-    let admin = Some(api.personal_key.as_str());
+    let admin = Some(api.instance_key.as_str());
     let queues = api.ask_board("GET", "/api/v1/queues", admin).await;
     assert_eq!((queues.status, queues.body.as_array().unwrap().len()), (200, posthouse_jobs::QUEUES.len()));
     let stats = api.ask_board("GET", "/api/v1/queues/create_event/stats", admin).await;

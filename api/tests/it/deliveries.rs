@@ -181,3 +181,34 @@ async fn one_batch_retry_is_active_at_a_time() {
     assert_eq!(bad.message(), "please specify a startDate in the format 2006-01-02T15:04:05");
     api.close().await;
 }
+
+#[tokio::test]
+async fn another_project_s_events_and_deliveries_are_as_if_they_were_not_there() {
+    let mut api = Api::start().await;
+    let endpoint = api.endpoint("one").await;
+    let (event, failed) = api.stored(&endpoint, "k1", DeliveryStatus::Failure).await;
+    let (_, delivered) = api.stored(&endpoint, "", DeliveryStatus::Success).await;
+    let (_, other_key) = api.new_project("other").await;
+    api.key = other_key;
+    for (path, status) in [
+        (format!("eventdeliveries/{failed}"), 404),
+        (format!("eventdeliveries/{failed}/deliveryattempts"), 400),
+        (format!("events/{event}"), 404),
+    ] {
+        assert_eq!(api.get(&path).await.status, status, "{path}");
+    }
+    for path in [format!("eventdeliveries/{failed}/resend"), format!("events/{event}/replay")] {
+        assert_eq!(api.put(&path, Value::Null).await.status, 400, "{path}");
+    }
+    let forced = api.post("eventdeliveries/forceresend", json!({"ids": [delivered]})).await;
+    assert_eq!(forced.message(), "0 successful, 0 failed");
+    let replayed = api.post(&format!("events/batchreplay?endpointId={endpoint}"), Value::Null).await;
+    assert_eq!(replayed.message(), "0 successful, 0 failed");
+    let totals = api.get(&format!("eventdeliveries/statustotals?endpointId={endpoint}")).await;
+    assert!(totals.data()["totals"].as_object().unwrap().values().all(|number| *number == json!(0)));
+    let rates = api.get(&format!("endpoints/period-failure-rates?endpointId={endpoint}")).await;
+    assert!(rates.data()[0]["success_count"].is_null());
+    assert_eq!(api.get("eventdeliveries?idempotencyKey=k1").await.message(), "event not found");
+    assert!(api.queued::<DeliverEvent>().await.is_empty());
+    api.close().await;
+}

@@ -1,17 +1,20 @@
 //! An API of its own for each test, and a small client.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use posthouse_api::{
-    app::{ApiSettings, App},
+    app::{AccountSettings, ApiSettings, App},
     board,
     outbound::{Outbound, Way},
     router,
 };
 use posthouse_egress::{AddressRule, Rules};
 use posthouse_jobs::{
-    CreateEvent, Job,
+    CreateEvent, Job, SendEmail,
     queue::{JobState, testing::TestQueues},
 };
 use posthouse_schema::{
@@ -48,6 +51,32 @@ pub struct Api {
     pub project: String,
     pub key: String,
     pub personal_key: String,
+    /// Of who runs the instance.
+    pub instance_key: String,
+}
+
+/// Accounts as these tests have them: everybody may sign up, and says where they come from.
+pub fn accounts() -> AccountSettings {
+    AccountSettings {
+        is_sign_up_open: true,
+        public_url: "https://console.example.com".parse().unwrap(),
+        access_token_secret: None,
+        refresh_token_secret: None,
+        client_address_header: Some(HeaderName::from_static("x-forwarded-for")),
+    }
+}
+
+/// How long something may take to come about.
+const PATIENCE: Duration = Duration::from_secs(15);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Waits until it holds.
+pub async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let began = Instant::now();
+    while !holds().await {
+        assert!(began.elapsed() < PATIENCE, "{what} did not come about");
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 pub struct Answer {
@@ -72,6 +101,16 @@ impl Answer {
 
 impl Api {
     pub async fn start() -> Self {
+        Self::start_with_accounts(accounts()).await
+    }
+
+    /// Starts one with these settings of accounts.
+    pub async fn start_with_accounts(accounts: AccountSettings) -> Self {
+        Self::start_with(ApiSettings { accounts, ..ApiSettings::default() }).await
+    }
+
+    /// Starts one with these settings; the limit of bodies is that of the tests.
+    pub async fn start_with(settings: ApiSettings) -> Self {
         let (database, queues) = (TestDatabase::create().await, TestQueues::new().await);
         let mut conn = database.pool().get().await.unwrap();
         let organisation = organisation::insert(&mut conn, "acme").await.unwrap();
@@ -79,13 +118,13 @@ impl Api {
         organisation::set_member(&mut conn, organisation, user, Role::OrganisationAdmin).await.unwrap();
         let (_, personal) =
             ApiKey::insert(&mut conn, Owner::User(user), "mine", Role::OrganisationAdmin, None).await.unwrap();
-        // Another test of the process may have been first.
-        let _installed = rustls::crypto::ring::default_provider().install_default();
-        let rules = Rules::with_allowed(vec!["127.0.0.1/32".parse::<AddressRule>().unwrap()]);
-        let outbound = Outbound::new(Way::Direct(Arc::new(rules))).unwrap();
-        let settings =
-            ApiSettings { body_bytes_max: BODY_BYTES_MAX, public_url: "https://hooks.example.com".into(), outbound };
-        let app = App::new(database.pool(), queues.queues(), Arc::new(Checks::new()), settings);
+        let instance = user::insert(&mut conn, "operator@example.com").await.unwrap();
+        let operators = organisation::insert(&mut conn, "operators").await.unwrap();
+        organisation::set_member(&mut conn, operators, instance, Role::InstanceAdmin).await.unwrap();
+        let (_, instance_key) =
+            ApiKey::insert(&mut conn, Owner::User(instance), "board", Role::InstanceAdmin, None).await.unwrap();
+        let settings = ApiSettings { body_bytes_max: BODY_BYTES_MAX, ..settings };
+        let app = App::new(database.pool(), queues.queues(), Arc::new(Checks::new()), settings, outbound());
         let mut api = Self {
             service: router::service(Arc::clone(&app)),
             board: board::service(app),
@@ -95,6 +134,7 @@ impl Api {
             project: String::new(),
             key: String::new(),
             personal_key: personal.expose().to_string(),
+            instance_key: instance_key.expose().to_string(),
         };
         (api.project, api.key) = api.new_project("orders").await;
         api
@@ -114,6 +154,55 @@ impl Api {
         let (_, key) =
             ApiKey::insert(&mut conn, Owner::Project(project.id), "key", Role::ProjectAdmin, None).await.unwrap();
         (project.id.to_string(), key.expose().to_string())
+    }
+
+    /// Another instance over the same database and queues, with caches of its own.
+    pub fn another(&self) -> Service {
+        let settings = ApiSettings { body_bytes_max: BODY_BYTES_MAX, accounts: accounts(), ..ApiSettings::default() };
+        let (pool, queues) = (self.database.pool(), self.queues.queues());
+        router::service(App::new(pool, queues, Arc::new(Checks::new()), settings, outbound()))
+    }
+
+    /// Asks a dashboard route, with a token or a key or without.
+    pub async fn ui(&self, method: &str, path: &str, token: Option<&str>, body: Option<Value>) -> Answer {
+        self.send(method, &format!("/ui/{path}"), token, &[], body.map(|body| body.to_string())).await
+    }
+
+    /// Makes an account with an organisation of its own.
+    pub async fn sign_up(&self, name: &str) -> Person {
+        let answer = self.ui("POST", "auth/register", None, Some(registration(name))).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let access = answer.data()["token"]["access_token"].as_str().unwrap().to_string();
+        let refresh = answer.data()["token"]["refresh_token"].as_str().unwrap().to_string();
+        let organisations = self.ui("GET", "organisations", Some(&access), None).await;
+        let organisation = organisations.data()["content"][0]["uid"].as_str().unwrap().to_string();
+        Person { uid: answer.uid(), access, refresh, organisation }
+    }
+
+    /// Makes somebody a member of the first organisation.
+    pub async fn join(&self, name: &str, role: Role) -> Person {
+        let person = self.sign_up(name).await;
+        let mut conn = self.database.pool().get().await.unwrap();
+        organisation::set_member(&mut conn, self.organisation, person.uid.parse().unwrap(), role).await.unwrap();
+        person
+    }
+
+    /// The mails that wait to be sent to an address, the oldest first.
+    pub async fn mails_to(&self, address: &str) -> Vec<SendEmail> {
+        let page = self.queues.view(SendEmail::QUEUE).page(JobState::Ready, 0, 100).await.unwrap();
+        let mut mails: Vec<(String, SendEmail)> =
+            page.iter().map(|job| (job.id.clone(), serde_json::from_slice(&job.payload).unwrap())).collect();
+        mails.retain(|(_, mail)| mail.to == address);
+        mails.sort_by(|one, other| one.0.cmp(&other.0));
+        mails.into_iter().map(|(_, mail)| mail).collect()
+    }
+
+    /// The token in the newest mail to an address, once there are `count`.
+    pub async fn mailed_token(&self, address: &str, count: usize) -> String {
+        until("a mail", async || self.mails_to(address).await.len() >= count).await;
+        let mail = self.mails_to(address).await.pop().unwrap();
+        let (_, token) = mail.body.split_once("https://console.example.com/").unwrap().1.split_once("?token=").unwrap();
+        token.split_whitespace().next().unwrap().to_string()
     }
 
     pub fn path(&self, rest: &str) -> String {
@@ -150,6 +239,17 @@ impl Api {
         headers: &[(&str, &str)],
         body: Option<String>,
     ) -> Answer {
+        self.send_bytes(method, path, key, headers, body.map(String::into_bytes)).await
+    }
+
+    pub async fn send_bytes(
+        &self,
+        method: &str,
+        path: &str,
+        key: Option<&str>,
+        headers: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+    ) -> Answer {
         let mut request = builder(method, &format!("http://127.0.0.1{path}"));
         if let Some(key) = key {
             request = request.add_header("authorization", format!("Bearer {key}"), true);
@@ -173,6 +273,11 @@ impl Api {
             request = request.add_header("authorization", format!("Basic {credential}"), true);
         }
         answer(request.send(&self.board).await).await
+    }
+
+    /// The queues, for a second instance.
+    pub fn queues(&self) -> posthouse_jobs::Queues {
+        self.queues.queues()
     }
 
     /// The payloads that wait in the queue of new events.
@@ -247,6 +352,7 @@ impl Api {
             next_send_time: event_id.created_at(),
             description: String::new(),
             acknowledged_at: event_id.created_at(),
+            payload: None,
         };
         let id = delivery.id;
         let accepted = vec![AcceptedEvent { event, deliveries: vec![delivery] }];
@@ -261,12 +367,51 @@ impl Api {
     }
 }
 
+/// Somebody with an account, signed in.
+pub struct Person {
+    pub uid: String,
+    pub access: String,
+    pub refresh: String,
+    pub organisation: String,
+}
+
+/// What `name` signs up with; the password is `password of <name>`.
+pub fn registration(name: &str) -> Value {
+    serde_json::json!({
+        "first_name": name, "last_name": "Example", "email": format!("{name}@example.com"),
+        "password": format!("password of {name}"), "org_name": format!("{name}'s"),
+    })
+}
+
+/// Asks an instance.
+pub async fn ask(service: &Service, method: &str, path: &str, token: Option<&str>, body: Option<Value>) -> Answer {
+    let mut request = builder(method, &format!("http://127.0.0.1{path}"));
+    if let Some(token) = token {
+        request = request.add_header("authorization", format!("Bearer {token}"), true);
+    }
+    if let Some(body) = body {
+        request = request.add_header("content-type", "application/json", true).body(body.to_string());
+    }
+    answer(request.send(service).await).await
+}
+
+/// Direct requests, to loopback too.
+fn outbound() -> Outbound {
+    // Another test of the process may have been first.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    let rules = Rules::with_allowed(vec!["127.0.0.1/32".parse::<AddressRule>().unwrap()]);
+    Outbound::new(Way::Direct(Arc::new(rules))).unwrap()
+}
+
 fn builder(method: &str, url: &str) -> RequestBuilder {
     match method {
         "GET" => TestClient::get(url),
         "POST" => TestClient::post(url),
         "PUT" => TestClient::put(url),
         "DELETE" => TestClient::delete(url),
+        "HEAD" => TestClient::head(url),
+        "OPTIONS" => TestClient::options(url),
+        "PATCH" => TestClient::patch(url),
         other => panic!("{other}"),
     }
 }

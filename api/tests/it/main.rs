@@ -3,20 +3,31 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod accepting;
+mod accounts;
 mod bad_input;
 mod board;
+mod conventions;
 mod deliveries;
 mod endpoints;
 mod event_types;
+mod filters;
+mod functions;
 mod harness;
+mod ingest;
+mod limits;
+mod malformed;
 mod meta_events;
+mod mirror;
 mod onboard;
 mod openapi;
+mod organisations;
 mod portal;
 mod portal_links;
 mod portal_walk;
+mod recovery;
 mod replays;
 mod resources;
+mod sources;
 mod targets;
 mod tenancy;
 mod walk;

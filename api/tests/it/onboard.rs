@@ -46,7 +46,7 @@ async fn a_file_is_read_like_a_list() {
     for (file, message) in [
         ("a,b\r\n1,2", "file: the first line must name the columns name and url; name is missing"),
         ("name,url", "items list cannot be empty"),
-        ("name,url\r\nx", "file: line 2 has 1 fields where 2 are expected"),
+        ("name,url\r\nx", "file: row 1 has 1 fields where 2 are expected"),
     ] {
         let refused = send_file(&api, "", file).await;
         assert_eq!((refused.status, refused.message()), (400, message));

@@ -1,5 +1,6 @@
 //! Portal links from their making to their end, in the shapes of the contract.
 
+use posthouse_api::app::ApiSettings;
 use serde_json::{Value, json};
 
 use crate::harness::Api;
@@ -11,7 +12,8 @@ async fn endpoint_of(api: &Api, name: &str, owner: &str) -> String {
 
 #[tokio::test]
 async fn a_link_lives_and_dies() {
-    let api = Api::start().await;
+    let public_url = Some("https://hooks.example.com".to_string());
+    let api = Api::start_with(ApiSettings { public_url, ..ApiSettings::default() }).await;
     let endpoint = endpoint_of(&api, "orders", "ada").await;
     let made = api.post("portal-links", json!({"name": "Ada", "owner_id": "ada", "can_manage_endpoint": true})).await;
     assert_eq!((made.status, made.message()), (201, "Portal link created successfully"));

@@ -1,7 +1,9 @@
 //! Events: found by every filter, and replayed.
 
+use std::time::{Duration, Instant};
+
 use posthouse_jobs::{ReplayEvent, RunBatch};
-use posthouse_schema::words::DeliveryStatus;
+use posthouse_schema::{event::index_page_all_projects, words::DeliveryStatus};
 use serde_json::{Value, json};
 
 use crate::harness::Api;
@@ -94,6 +96,50 @@ async fn a_batch_replay_says_how_many_events_it_is_for() {
     ] {
         let answer = api.send(method, &api.path(&format!("events/{query}")), Some(&api.key), &[], None).await;
         assert_eq!((answer.status, answer.message()), (400, message), "{query}");
+    }
+    api.close().await;
+}
+
+#[tokio::test]
+async fn events_are_searched_by_text_body_and_headers() {
+    let api = Api::start().await;
+    let endpoint = api.endpoint("one").await;
+    let (event, _) = api.stored(&endpoint, "key-7", DeliveryStatus::Success).await;
+    let found = async |query: &str| {
+        let answer = api.get(&format!("events?{query}")).await;
+        assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+        let rows = answer.data()["content"].as_array().unwrap();
+        rows.iter().map(|row| row["uid"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    let mut conn = api.database.pool().get().await.unwrap();
+    let began = Instant::now();
+    while found("query=KEY-7").await.is_empty() {
+        index_page_all_projects(&mut conn).await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(30), "it is never indexed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for (query, is_found) in [
+        (format!("query={}", event.to_string().chars().take(12).collect::<String>()), true),
+        ("query=der.pa".into(), true),
+        ("query=%7B%22a%22%3A1%7D".into(), true),
+        ("query=key%20%7B%22a%22%3A1%7D".into(), true),
+        ("query=key%20%7B%22a%22%3A2%7D".into(), false),
+        ("body=%7B%22a%22%3A1%7D".into(), true),
+        ("body=%7B%22a%22%3A2%7D".into(), false),
+        ("headers=%7B%22X-A%22%3A%221%22%7D".into(), true),
+        ("headers=%7B%22X-A%22%3A%222%22%7D".into(), false),
+        (format!("query=key-7&endpointId={UNKNOWN}"), false),
+        ("query=ke".into(), true),
+        ("query=zz".into(), false),
+    ] {
+        assert_eq!(found(&query).await.len(), usize::from(is_found), "{query}");
+    }
+    for query in ["body=x", "body=%7B%7D", "body=", "body=%5B1%5D"] {
+        let answer = api.get(&format!("events?{query}")).await;
+        assert_eq!((answer.status, answer.message()), (400, "body must be a nonempty JSON object"), "{query}");
+    }
+    for query in ["query=%00", "headers=%7B%22X-A%22%3A1%7D", "query=%7B%22a%22%3A1%7D&body=%7B%22a%22%3A2%7D"] {
+        assert_eq!(api.get(&format!("events?{query}")).await.status, 400, "{query}");
     }
     api.close().await;
 }

@@ -98,6 +98,8 @@ async fn another_project_s_resources_are_as_if_they_were_not_there() {
             assert!([400, 404].contains(&changed.status), "{rest}");
             assert!([400, 404].contains(&api.delete(&rest).await.status), "{rest}");
         }
+        let filters = api.get(&format!("subscriptions/{subscription}/filters")).await;
+        assert_eq!((filters.status, filters.message()), (404, "subscription not found"));
         for rest in ["endpoints", "subscriptions", "sources", "events", "eventdeliveries", "portal-links"] {
             assert!(api.get(rest).await.data()["content"].as_array().unwrap().is_empty(), "{rest}");
         }

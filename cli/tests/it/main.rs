@@ -1,9 +1,12 @@
 //! The operator's tool through its real binary, against a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::process::{Command, Output};
+use std::{
+    io::Write as _,
+    process::{Command, Output, Stdio},
+};
 
-use posthouse_schema::testing::TestDatabase;
+use posthouse_schema::{password, testing::TestDatabase, user};
 use serde_json::Value;
 
 fn posthouse(database: &TestDatabase, args: &[&str]) -> Output {
@@ -59,6 +62,72 @@ async fn bootstrap_uses_what_exists_and_makes_new_keys() {
         posthouse(&database, &["bootstrap", "--organisation", "acme", "--project", "orders", "--kind", "incoming"]);
     assert_eq!(other_kind.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&other_kind.stderr).contains("exists, and is outgoing"));
+}
+
+fn with_input(database: &TestDatabase, args: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_posthouse"))
+        .args(args)
+        .env("POSTHOUSE_DATABASE_URL", database.url())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[tokio::test]
+async fn keys_are_made_listed_and_revoked() {
+    let database = TestDatabase::create().await;
+    let made = json(&posthouse(&database, &["bootstrap", "--organisation", "acme", "--project", "orders", "--json"]));
+    let project = made["project_id"].as_str().unwrap();
+    let args = ["keys", "create", "--project", project, "--name", "ci", "--expires-in-days", "90", "--json"];
+    let key = json(&posthouse(&database, &args));
+    assert!(key["key"].as_str().unwrap().starts_with("CO.") && key["expires_at"].is_string());
+    let listed = || json(&posthouse(&database, &["keys", "list", "--project", project, "--json"]));
+    let keys = listed();
+    assert_eq!((keys["keys"].as_array().unwrap().len(), &keys["keys"][0]["id"]), (2, &key["id"]));
+    assert!(!keys.to_string().contains("CO."), "only the answer that makes a key shows it");
+    let id = key["id"].as_str().unwrap();
+    assert_eq!(posthouse(&database, &["keys", "revoke", id]).status.code(), Some(0));
+    assert_eq!(posthouse(&database, &["keys", "revoke", id]).status.code(), Some(1), "it was revoked");
+    assert_eq!(listed()["keys"].as_array().unwrap().len(), 1);
+    let of_user = json(&posthouse(&database, &["keys", "list", "--user", "admin@localhost", "--json"]));
+    assert_eq!(of_user["keys"][0]["role"], "instance_admin");
+    for args in [
+        ["keys", "list", "--user", "nobody@localhost"].as_slice(),
+        &["keys", "create", "--project", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "--name", "x"],
+    ] {
+        assert_eq!(posthouse(&database, args).status.code(), Some(1), "{args:?}");
+    }
+    for args in [["keys", "list"].as_slice(), &["keys", "list", "--project", "x"], &["keys", "create", "--name", "x"]] {
+        assert_eq!(posthouse(&database, args).status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[tokio::test]
+async fn users_are_made_and_get_passwords() {
+    let database = TestDatabase::create().await;
+    posthouse(&database, &["bootstrap", "--organisation", "acme", "--project", "orders"]);
+    let create = ["users", "create", "--email", "ada@example.com", "--organisation", "acme", "--json"];
+    let made = json(&posthouse(&database, &create));
+    assert_eq!(made["member"]["role"], "project_viewer");
+    let again = json(&posthouse(&database, &create));
+    assert_eq!(made["user_id"], again["user_id"], "it is there already");
+    let mut conn = database.pool().get().await.unwrap();
+    let user = made["user_id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(user::password_hash(&mut conn, user).await.unwrap(), None);
+    let set = ["users", "set-password", "--email", "ADA@example.com", "--password-stdin", "--json"];
+    assert_eq!(with_input(&database, &set, "short\n").status.code(), Some(1));
+    assert_eq!(with_input(&database, &set, "correct horse\n").status.code(), Some(0));
+    let hash = user::password_hash(&mut conn, user).await.unwrap().unwrap();
+    assert!(password::verify("correct horse", &hash));
+    let known = ["users", "create", "--email", "ada@example.com", "--password-stdin"];
+    let refused = with_input(&database, &known, "another password");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("set-password"), "{refused:?}");
+    assert_eq!(posthouse(&database, &["users", "set-password", "--email", "ada@example.com"]).status.code(), Some(2));
+    assert_eq!(posthouse(&database, &["users", "create", "--email", "x"]).status.code(), Some(2));
 }
 
 #[tokio::test]

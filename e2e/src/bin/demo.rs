@@ -6,7 +6,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use posthouse_e2e::{
-    chaos,
+    chaos, contract,
     demo::{self, Ended, Options},
     folder::RunFolder,
     services::{Durability, Program, install_missing},
@@ -63,6 +63,15 @@ enum Command {
         /// About how long the sending takes, in seconds.
         #[arg(long, default_value_t = 180)]
         seconds: u64,
+    },
+    /// Replays recorded requests against a bare system; fails where an answer differs and no reason is on record.
+    Contract {
+        /// The document of known differences.
+        #[arg(long, default_value = "docs/compatibility.md")]
+        known: PathBuf,
+        /// The replaying program and its arguments.
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
     },
     /// Runs a command with a private PostgreSQL and Redis and counts the tests it reports.
     Stage {
@@ -143,6 +152,14 @@ async fn run(Arguments { folder, command }: Arguments) -> Result<ExitCode> {
             unless(interrupted, async {
                 install_missing(&[Program::POSTGRES, Program::REDIS], &mut |line| eprintln!("{line}")).await?;
                 chaos::run(&root, "chaos", &options, &mut say).await.map(|_| ExitCode::SUCCESS)
+            })
+            .await
+        }
+        Command::Contract { known, command } => {
+            unless(interrupted, async {
+                install_missing(&[Program::POSTGRES, Program::REDIS], &mut |line| eprintln!("{line}")).await?;
+                let agrees = contract::run(&root, &contract::Options { known, command }).await?;
+                Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
             })
             .await
         }

@@ -6,7 +6,7 @@ mod case;
 mod narrator;
 mod run_env;
 mod snapshot;
-mod system;
+pub(crate) mod system;
 mod traffic;
 
 use std::{

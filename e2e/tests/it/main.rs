@@ -4,6 +4,7 @@
 mod chaos;
 mod demo;
 mod outages;
+mod python;
 mod refusals;
 mod schedulers;
 mod start;

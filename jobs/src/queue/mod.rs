@@ -36,6 +36,7 @@ mod sink;
 mod slot;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tokens;
 mod wake;
 mod worker;
 

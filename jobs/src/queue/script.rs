@@ -25,6 +25,7 @@ scripts! {
     REDRIVE = "lanes.lua" "redrive.lua";
     PAGE = "lanes.lua" "page.lua";
     PURGE = "purge.lua";
+    TAKE = "take.lua";
 }
 
 /// One call of a script: it can be run again as it is.

@@ -7,6 +7,7 @@ mod outage;
 mod pushing;
 mod redis_server;
 mod running;
+mod tokens;
 mod topology;
 mod turns;
 mod view;

@@ -113,22 +113,25 @@ fn deliver<R, E: Clone>(results: Result<Vec<R>, E>, answers: Vec<oneshot::Sender
 ///
 /// # Errors
 /// The whole batch failed for a reason that is not its content.
-pub async fn isolate<T, E, F>(
+pub async fn isolate<T, R, E, F>(
     items: Vec<T>,
     is_content: impl Fn(&E) -> bool,
     work: impl Fn(Vec<T>) -> F,
-) -> Result<Vec<Result<(), Arc<E>>>, Arc<E>>
+) -> Result<Vec<Result<R, Arc<E>>>, Arc<E>>
 where
     T: Clone,
-    F: Future<Output = Result<(), E>>,
+    F: Future<Output = Result<Vec<R>, E>>,
 {
     match work(items.clone()).await {
-        Ok(()) => Ok(items.iter().map(|_| Ok(())).collect()),
+        Ok(results) => Ok(results.into_iter().map(Ok).collect()),
         Err(error) if items.len() == 1 => Ok(vec![Err(Arc::new(error))]),
         Err(error) if is_content(&error) => {
             let mut results = Vec::with_capacity(items.len());
             for item in items {
-                results.push(work(vec![item]).await.map_err(Arc::new));
+                match work(vec![item]).await {
+                    Ok(alone) => results.extend(alone.into_iter().map(Ok)),
+                    Err(error) => results.push(Err(Arc::new(error))),
+                }
             }
             Ok(results)
         }
@@ -170,7 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_bad_item_fails_alone() {
-        let work = |items: Vec<u8>| async move { if items.contains(&3) { Err("three") } else { Ok(()) } };
+        let work = |items: Vec<u8>| async move { if items.contains(&3) { Err("three") } else { Ok(items) } };
         let results = isolate(vec![1, 2, 3, 4], |_| true, work).await.unwrap();
         assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false, true]);
         assert_eq!(*isolate(vec![1, 3], |_| false, work).await.unwrap_err(), "three");

@@ -2,14 +2,21 @@
 
 use std::sync::Arc;
 
-use posthouse_jobs::{CreateEvent, Queues, ReplayEvent};
+use posthouse_jobs::Queues;
 use posthouse_schema::pool::Pool;
 use posthouse_service::metrics::Metrics;
+use posthouse_transform::{Limits, Transformer};
 
 use crate::{
     batch::{BatchLimits, Batcher, isolate},
     delivery::{
-        create, engine::Engine, gate::Gates, metrics::DeliveryMetrics, replay, send::Sender, snapshot::Snapshots,
+        create::{self, Created, Creation},
+        engine::Engine,
+        gate::Gates,
+        metrics::DeliveryMetrics,
+        replay::{self, Replay, Replayed},
+        send::Sender,
+        snapshot::Snapshots,
     },
     error::WorkerError,
     mail::Mailer,
@@ -20,7 +27,7 @@ const CREATE_LIMITS: BatchLimits = BatchLimits { items_max: 500, batches_max: 2 
 const REPLAY_LIMITS: BatchLimits = BatchLimits { items_max: 50, batches_max: 2 };
 
 /// Works on jobs in batches; one that cannot be done fails alone.
-type Batched<J> = Batcher<J, Result<(), Arc<WorkerError>>, Arc<WorkerError>>;
+type Batched<J, R> = Batcher<J, Result<R, Arc<WorkerError>>, Arc<WorkerError>>;
 
 /// A worker's shared state.
 pub struct Context {
@@ -33,9 +40,11 @@ pub struct Context {
     /// How requests leave, and how many at once to one receiver.
     pub sending: (Sender, Gates),
     /// Stores events.
-    pub creator: Batched<CreateEvent>,
+    pub creator: Batched<Creation, Created>,
     /// Delivers stored events again.
-    pub replayer: Batched<ReplayEvent>,
+    pub replayer: Batched<Replay, Replayed>,
+    /// Runs functions.
+    pub transformer: Transformer,
     /// Sends mail; `None` where no server is set.
     pub mailer: Option<Mailer>,
 }
@@ -54,27 +63,28 @@ impl Context {
         let metrics = DeliveryMetrics::new(metrics);
         let engine = Engine::new(pool.clone(), queues.clone(), snapshots.clone(), sending.clone(), metrics);
         let shared = (pool.clone(), queues.clone(), snapshots.clone());
-        let creator = Batcher::new(CREATE_LIMITS, move |jobs: Vec<CreateEvent>| {
+        let creator = Batcher::new(CREATE_LIMITS, move |creations: Vec<Creation>| {
             let (pool, queues, snapshots) = shared.clone();
             async move {
-                let work = |jobs: Vec<CreateEvent>| {
+                let work = |creations: Vec<Creation>| {
                     let (pool, queues, snapshots) = (pool.clone(), queues.clone(), snapshots.clone());
-                    async move { create::create_events(&pool, &queues, &snapshots, &jobs).await }
+                    async move { create::create_events(&pool, &queues, &snapshots, &creations).await }
                 };
-                isolate(jobs, WorkerError::is_content, work).await
+                isolate(creations, WorkerError::is_content, work).await
             }
         });
         let shared = (pool.clone(), queues.clone(), snapshots);
-        let replayer = Batcher::new(REPLAY_LIMITS, move |jobs: Vec<ReplayEvent>| {
+        let replayer = Batcher::new(REPLAY_LIMITS, move |replays: Vec<Replay>| {
             let (pool, queues, snapshots) = shared.clone();
             async move {
-                let work = |jobs: Vec<ReplayEvent>| {
+                let work = |replays: Vec<Replay>| {
                     let (pool, queues, snapshots) = (pool.clone(), queues.clone(), snapshots.clone());
-                    async move { replay::replay_events(&pool, &queues, &snapshots, &jobs).await }
+                    async move { replay::replay_events(&pool, &queues, &snapshots, &replays).await }
                 };
-                isolate(jobs, WorkerError::is_content, work).await
+                isolate(replays, WorkerError::is_content, work).await
             }
         });
-        Self { pool, queues, engine, sending, creator, replayer, mailer }
+        let transformer = Transformer::new(Limits::default());
+        Self { pool, queues, engine, sending, creator, replayer, transformer, mailer }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use apalis::prelude::{BoxDynError, Data};
 use futures::{FutureExt as _, future::BoxFuture};
 use posthouse_jobs::{
-    BackendSettings, CreateEvent, DeliverEvent, DeliverMetaEvent, OnboardBatch, PurgeExpired, QUEUES, Queues,
-    ReplayEvent, RunBatch, SendEmail, SweepDeliveries,
+    BackendSettings, Job, QUEUES, Queues,
     backing::{Backing, Purpose},
     queue::{Places, Share, run_worker},
 };
@@ -49,7 +49,9 @@ pub async fn worker(config: Config, shutdown: CancellationToken) -> anyhow::Resu
         Arc::new(Context::new(backing.pool.clone(), backing.queues.clone(), (sender, gates), mailer, &metrics));
     let (_, probes) = probes::serve(config.listen, Arc::new(backing.checks()), metrics, shutdown.clone()).await?;
     let mut workers = JoinSet::new();
-    for worker in all(&context, &backing.queues, Limits::of(&config), &shutdown) {
+    let drain = config.process.drain_timeout;
+    let serving = Serving { context, queues: backing.queues.clone(), drain, shutdown };
+    for worker in all(&serving, usize::from(config.deliveries_max), shares(&config)) {
         workers.spawn(worker);
     }
     tracing::info!(
@@ -70,133 +72,60 @@ fn way(config: &Config) -> Way {
     }
 }
 
-/// How much is taken on at once, queue by queue.
-struct Limits {
-    deliveries_max: usize,
-    drain: Duration,
-    shares: [Option<Share>; QUEUES.len()],
-}
-
-impl Limits {
-    fn of(config: &Config) -> Self {
-        let weights = QueueWeight::of_all(&config.queue_weights);
-        let shares = match config.jobs_max {
-            Some(all) => Places::shared(usize::from(all), weights).map(Some),
-            None => [const { None }; QUEUES.len()],
-        };
-        Self { deliveries_max: usize::from(config.deliveries_max), drain: config.process.drain_timeout, shares }
+/// The queues' parts in the places that they share, where they share any.
+fn shares(config: &Config) -> [Option<Share>; QUEUES.len()] {
+    let weights = QueueWeight::of_all(&config.queue_weights);
+    match config.jobs_max {
+        Some(all) => Places::shared(usize::from(all), weights).map(Some),
+        None => [const { None }; QUEUES.len()],
     }
 }
 
-fn all(
-    context: &Arc<Context>,
-    queues: &Queues,
-    limits: Limits,
-    shutdown: &CancellationToken,
-) -> Vec<BoxFuture<'static, ()>> {
-    let Limits {
-        deliveries_max,
-        drain,
-        shares: [creating, delivering, mailing, purging, sweeping, replaying, batching, onboarding, announcing],
-    } = limits;
-    let further = further(context, queues, (drain, [replaying, batching, onboarding, announcing]), shutdown);
-    let (context, queues, shutdown) = (Arc::clone(context), queues.clone(), shutdown.clone());
-    let first = vec![
-        run_worker::<CreateEvent, _, _, _>(
-            queues.clone(),
-            settings(CREATIONS_MAX, creating, drain),
-            Arc::clone(&context),
-            handlers::create_event,
-            shutdown.clone(),
-        )
-        .boxed(),
-        run_worker::<DeliverEvent, _, _, _>(
-            queues.clone(),
-            settings(deliveries_max, delivering, drain),
-            Arc::clone(&context),
-            handlers::deliver_event,
-            shutdown.clone(),
-        )
-        .boxed(),
-        run_worker::<SendEmail, _, _, _>(
-            queues.clone(),
-            settings(MAILS_MAX, mailing, drain),
-            Arc::clone(&context),
-            handlers::send_email,
-            shutdown.clone(),
-        )
-        .boxed(),
-        run_worker::<PurgeExpired, _, _, _>(
-            queues.clone(),
-            settings(1, purging, drain),
-            Arc::clone(&context),
-            handlers::purge_expired,
-            shutdown.clone(),
-        )
-        .boxed(),
-        run_worker::<SweepDeliveries, _, _, _>(
-            queues,
-            settings(1, sweeping, drain),
-            context,
-            handlers::sweep_deliveries,
-            shutdown,
-        )
-        .boxed(),
-    ];
-    first.into_iter().chain(further).collect()
+/// What every queue's worker is made of.
+struct Serving {
+    context: Arc<Context>,
+    queues: Queues,
+    drain: Duration,
+    shutdown: CancellationToken,
 }
 
-/// The workers of what is asked for now and then.
-fn further(
-    context: &Arc<Context>,
-    queues: &Queues,
-    (drain, [replaying, batching, onboarding, announcing]): (Duration, [Option<Share>; 4]),
-    shutdown: &CancellationToken,
-) -> Vec<BoxFuture<'static, ()>> {
-    let (context, queues, shutdown) = (Arc::clone(context), queues.clone(), shutdown.clone());
+impl Serving {
+    /// A worker that runs at most `concurrency` jobs of the handler's queue at once.
+    fn worker<J, H, F>(&self, concurrency: usize, share: Option<Share>, handler: H) -> BoxFuture<'static, ()>
+    where
+        J: Job,
+        H: FnMut(J, Data<Arc<Context>>) -> F + Clone + Send + 'static,
+        F: Future<Output = Result<(), BoxDynError>> + Send + 'static,
+    {
+        let batch = concurrency.min(500);
+        let settings = BackendSettings { concurrency, batch, drain: self.drain, share, ..BackendSettings::default() };
+        run_worker(self.queues.clone(), settings, Arc::clone(&self.context), handler, self.shutdown.clone()).boxed()
+    }
+}
+
+fn all(serving: &Serving, deliveries_max: usize, shares: [Option<Share>; QUEUES.len()]) -> Vec<BoxFuture<'static, ()>> {
+    let [creating, delivering, mailing, purging, sweeping, replaying, batching, onboarding, announcing, indexing] =
+        shares;
     vec![
-        run_worker::<ReplayEvent, _, _, _>(
-            queues.clone(),
-            settings(REPLAYS_MAX, replaying, drain),
-            Arc::clone(&context),
-            handlers::replay_event,
-            shutdown.clone(),
-        )
-        .boxed(),
-        run_worker::<RunBatch, _, _, _>(
-            queues.clone(),
-            settings(BATCHES_MAX, batching, drain),
-            Arc::clone(&context),
-            handlers::run_batch,
-            shutdown.clone(),
-        )
-        .boxed(),
-        run_worker::<OnboardBatch, _, _, _>(
-            queues.clone(),
-            settings(ONBOARDINGS_MAX, onboarding, drain),
-            Arc::clone(&context),
-            handlers::onboard_batch,
-            shutdown.clone(),
-        )
-        .boxed(),
-        run_worker::<DeliverMetaEvent, _, _, _>(
-            queues,
-            settings(META_EVENTS_MAX, announcing, drain),
-            context,
-            handlers::deliver_meta_event,
-            shutdown,
-        )
-        .boxed(),
+        serving.worker(CREATIONS_MAX, creating, handlers::create_event),
+        serving.worker(deliveries_max, delivering, handlers::deliver_event),
+        serving.worker(MAILS_MAX, mailing, handlers::send_email),
+        serving.worker(1, purging, handlers::purge_expired),
+        serving.worker(1, sweeping, handlers::sweep_deliveries),
+        serving.worker(REPLAYS_MAX, replaying, handlers::replay_event),
+        serving.worker(BATCHES_MAX, batching, handlers::run_batch),
+        serving.worker(ONBOARDINGS_MAX, onboarding, handlers::onboard_batch),
+        serving.worker(META_EVENTS_MAX, announcing, handlers::deliver_meta_event),
+        serving.worker(1, indexing, handlers::index_events),
     ]
-}
-
-fn settings(concurrency: usize, share: Option<Share>, drain: Duration) -> BackendSettings {
-    BackendSettings { concurrency, batch: concurrency.min(500), drain, share, ..BackendSettings::default() }
 }
 
 #[cfg(test)]
 mod tests {
-    use posthouse_jobs::Job as _;
+    use posthouse_jobs::{
+        CreateEvent, DeliverEvent, DeliverMetaEvent, IndexEvents, OnboardBatch, PurgeExpired, ReplayEvent, RunBatch,
+        SendEmail, SweepDeliveries,
+    };
 
     use super::*;
 
@@ -212,6 +141,7 @@ mod tests {
             RunBatch::QUEUE,
             OnboardBatch::QUEUE,
             DeliverMetaEvent::QUEUE,
+            IndexEvents::QUEUE,
         ];
         assert_eq!(served, posthouse_jobs::QUEUES);
     }

@@ -23,4 +23,27 @@ CREATE INDEX events_source ON events (source_id, id) WHERE source_id IS NOT NULL
 CREATE INDEX events_duplicate ON events (idempotency_key) WHERE is_duplicate;
 CREATE INDEX events_broker_message ON events ((headers -> 'x-broker-message-id' ->> 0)) WHERE headers ? 'x-broker-message-id';
 
+-- What searches read, filled behind the hot path: {"project", "body", "headers", "grams"}, so that one index answers for all
+-- of them within a project. Cut by day as the events are.
+CREATE TABLE event_search (
+    project_id uuid NOT NULL,
+    id uuid NOT NULL,
+    document jsonb NOT NULL,
+    PRIMARY KEY (id)
+) PARTITION BY RANGE (id);
+CREATE TABLE event_search_default PARTITION OF event_search DEFAULT;
+CREATE INDEX event_search_document ON event_search USING gin (document jsonb_path_ops);
+
+-- How far they are filled, in the order in which events were stored; the one row is also the lock of whoever fills them.
+CREATE TABLE event_search_mark (
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    stored_at timestamptz NOT NULL,
+    id uuid NOT NULL
+);
+INSERT INTO event_search_mark (stored_at, id) VALUES (now() - interval '7 days', '00000000-0000-0000-0000-000000000000');
+-- Its entries are for ranges of pages, not for rows: an insert hardly notices it.
+CREATE INDEX events_stored ON events USING brin (updated_at) WITH (autosummarize = on);
+
+-- Deleted ones too: whether an endpoint ever had a subscription.
+CREATE INDEX subscriptions_of_endpoint ON subscriptions (project_id, endpoint_id);
 CREATE INDEX endpoints_url ON endpoints (project_id, url) WHERE deleted_at IS NULL;

@@ -12,7 +12,7 @@ use diesel::{
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 
-use super::Event;
+use super::{Event, of_endpoint};
 use crate::{
     deadline,
     ids::{EndpointId, EventId, ProjectId, SourceId},
@@ -53,10 +53,10 @@ pub struct EventTargets {
     pub owner_id: String,
 }
 
-type Filtered<'f> = diesel::helper_types::IntoBoxed<'f, events::table, Pg>;
+pub(super) type Filtered<'f> = diesel::helper_types::IntoBoxed<'f, events::table, Pg>;
 
 /// The events of the project that the filter lets through.
-fn filtered<'f>(project: ProjectId, filter: &EventFilter) -> Filtered<'f> {
+pub(super) fn filtered<'f>(project: ProjectId, filter: &EventFilter) -> Filtered<'f> {
     let mut query = events::table.filter(events::project_id.eq(project)).into_boxed();
     if let Some(from) = filter.from {
         query = query.filter(events::id.ge(EventId::first_at(from)));
@@ -114,10 +114,14 @@ pub async fn list(
         (false, None) => query.order(events::id.desc()),
     };
     let query = query.select(Event::as_select()).limit(page.rows_to_read());
+    let few = filter.endpoint_ids.as_deref().filter(|ids| (1..=of_endpoint::ENDPOINTS_MAX).contains(&ids.len()));
     let rows = conn
         .transaction::<_, Error, _>(async |conn| {
             deadline::set(conn).await?;
-            query.load(conn).await
+            match few {
+                Some(endpoints) => of_endpoint::rows(conn, project, (filter, endpoints), page).await,
+                None => query.load(conn).await,
+            }
         })
         .await?;
     Ok(page.page(rows))

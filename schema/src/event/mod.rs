@@ -1,8 +1,13 @@
 //! Events: what happened, stored once with the caller's exact bytes. A row is written in the same transaction as its
 //! deliveries, so a stored event is never without them.
 
+mod document;
 mod idempotency;
 mod list;
+mod of_endpoint;
+mod range;
+mod search;
+mod search_index;
 
 use std::collections::BTreeMap;
 
@@ -11,11 +16,14 @@ use diesel::{ExpressionMethods, HasQuery, Identifiable, OptionalExtension, Query
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 pub use self::{
+    document::EventSearch,
     idempotency::{claim_keys, owner_of_key},
     list::{
         BROKER_MESSAGE_HEADER, EventFilter, EventTargets, are_stored, count_replayable, find_many, list, list_ids,
         list_replayable,
     },
+    search::search,
+    search_index::{Indexed, index_page_all_projects},
 };
 use crate::{
     ids::{EndpointId, EventId, ProjectId, SourceId},

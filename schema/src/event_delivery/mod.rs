@@ -66,6 +66,8 @@ pub struct EventDelivery {
     pub acknowledged_at: DateTime<Utc>,
     /// When the row last changed.
     pub updated_at: DateTime<Utc>,
+    /// What the subscription's function made of the event's data, empty where it failed; `None` for the data itself.
+    pub payload: Option<Vec<u8>>,
 }
 
 /// A delivery to insert.
@@ -99,6 +101,8 @@ pub struct NewEventDelivery {
     pub description: String,
     /// When the event was accepted.
     pub acknowledged_at: DateTime<Utc>,
+    /// What the subscription's function made of the event's data, empty where it failed; `None` for the data itself.
+    pub payload: Option<Vec<u8>>,
 }
 
 impl EventDelivery {

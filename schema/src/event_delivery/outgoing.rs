@@ -62,7 +62,7 @@ pub struct OutgoingDelivery {
     /// When the event was accepted.
     #[diesel(sql_type = Timestamptz)]
     pub acknowledged_at: DateTime<Utc>,
-    /// The event's exact bytes.
+    /// What the subscription's function made, or the event's exact bytes; empty where the function failed.
     #[diesel(sql_type = Bytea)]
     pub payload: Vec<u8>,
     /// The event's headers.

@@ -9,17 +9,18 @@ WITH stale AS (
 ), delivering AS (
     INSERT INTO event_deliveries (
         project_id, id, event_id, endpoint_id, subscription_id, event_type, status, delivery_mode, strategy,
-        retry_interval_seconds, retry_limit, next_send_time, description, acknowledged_at
+        retry_interval_seconds, retry_limit, next_send_time, description, acknowledged_at, payload
     )
     SELECT
         d.project_id, d.id, d.event_id, d.endpoint_id, d.subscription_id, d.event_type, d.status, d.delivery_mode, d.strategy,
-        d.retry_interval_seconds, d.retry_limit, d.next_send_time, d.description, d.acknowledged_at
+        d.retry_interval_seconds, d.retry_limit, d.next_send_time, d.description, d.acknowledged_at,
+        d.payload
     FROM unnest(
         $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[],
-        $12::int[], $13::int[], $14::timestamptz[], $15::text[], $16::timestamptz[]
+        $12::int[], $13::int[], $14::timestamptz[], $15::text[], $16::timestamptz[], $17::bytea[]
     ) AS d (
         project_id, id, event_id, endpoint_id, subscription_id, event_type, status, delivery_mode, strategy,
-        retry_interval_seconds, retry_limit, next_send_time, description, acknowledged_at
+        retry_interval_seconds, retry_limit, next_send_time, description, acknowledged_at, payload
     )
     WHERE NOT EXISTS (SELECT FROM stale)
         AND EXISTS (SELECT FROM events e WHERE e.project_id = d.project_id AND e.id = d.event_id)

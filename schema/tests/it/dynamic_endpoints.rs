@@ -71,7 +71,7 @@ async fn of_many_at_once_one_makes_the_endpoint() {
         let (pool, new) = (pool.clone(), &new);
         async move {
             let new = NewDynamicEndpoint { endpoint: new, secret: "s", event_types: &[] };
-            dynamic_endpoint::resolve(&mut *pool.get().await.unwrap(), project, &new).await.unwrap()
+            dynamic_endpoint::resolve(&mut pool.get().await.unwrap(), project, &new).await.unwrap()
         }
     });
     let ids = futures::future::join_all(resolved).await;
@@ -80,19 +80,21 @@ async fn of_many_at_once_one_makes_the_endpoint() {
 }
 
 #[tokio::test]
-async fn an_endpoint_without_subscription_gets_one_to_everything_once() {
+async fn an_endpoint_that_never_had_a_subscription_gets_one_to_everything_once() {
     let mut fixture = fixture().await;
     let (project, endpoint) = (fixture.project, fixture.endpoint);
     assert!(!Subscription::insert_for_lonely(&mut fixture.conn, project, endpoint).await.unwrap(), "it has one");
     assert!(!Subscription::insert_for_lonely(&mut fixture.conn, project, EndpointId::generate()).await.unwrap());
     run(&mut fixture.conn, "UPDATE subscriptions SET deleted_at = now()").await;
+    assert!(!Subscription::insert_for_lonely(&mut fixture.conn, project, endpoint).await.unwrap(), "it had one");
+    run(&mut fixture.conn, "DELETE FROM subscriptions").await;
     let pool = fixture.database.pool();
     let made =
         futures::future::join_all(
             (0..8).map(|_| {
                 let pool = pool.clone();
                 async move {
-                    Subscription::insert_for_lonely(&mut *pool.get().await.unwrap(), project, endpoint).await.unwrap()
+                    Subscription::insert_for_lonely(&mut pool.get().await.unwrap(), project, endpoint).await.unwrap()
                 }
             }),
         );

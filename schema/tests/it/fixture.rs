@@ -99,6 +99,7 @@ impl Fixture {
             next_send_time: due,
             description: String::new(),
             acknowledged_at: event.created_at(),
+            payload: None,
         }
     }
 }

@@ -60,7 +60,7 @@ async fn rows_are_found_by_their_key_whatever_the_statistics() {
         reads_by_key(&record, &format!("event_deliveries_{day}_pkey"));
         let before = format!("event_deliveries_{}", (today - chrono::Days::new(1)).format("p%Y%m%d"));
         assert!(!record.contains(&format!("using {before}")), "days before are left out:\n{record}");
-        let store = plan(&mut conn, include_str!("../../src/sql/store_events.sql"), 32, &[]).await;
+        let store = plan(&mut conn, include_str!("../../src/sql/store_events.sql"), 33, &[]).await;
         assert!(store.contains("hashed SubPlan"), "{store}");
     }
 }

@@ -22,30 +22,74 @@ use posthouse_schema::{
 };
 
 use super::{
+    filtering::EventParts,
+    functions::{Made, Needed},
     matching::{NOBODY, matching},
-    snapshot::Snapshots,
+    snapshot::{Routes, Snapshots},
 };
 use crate::error::WorkerError;
 
-/// Writes the events of `jobs` and enqueues their deliveries. Events of a project that is gone go with it.
+/// An accepted event, with what functions have made of its data so far.
+#[derive(Debug, Clone)]
+pub struct Creation {
+    /// The event.
+    pub job: Arc<CreateEvent>,
+    /// What functions made of it.
+    pub made: Arc<[Made]>,
+}
+
+impl Creation {
+    /// An event of which no function has made anything yet.
+    #[must_use]
+    pub fn new(job: CreateEvent) -> Self {
+        Self { job: Arc::new(job), made: Arc::new([]) }
+    }
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// It is stored, or gone with its project.
+    Stored,
+    /// Nothing: its deliveries need what these functions make of its data.
+    Needs(Vec<Needed>),
+}
+
+/// An event that is ready to be stored, or what becomes of it instead.
+pub(super) type Matched = Result<AcceptedEvent, Created>;
+
+/// Writes the events and enqueues their deliveries. Events of a project that is gone go with it; those that need functions
+/// are left alone, and say which.
 ///
 /// # Errors
-/// The database or the queue fails; nothing is half-written, and the jobs can be run again.
+/// The database or the queue fails; nothing is half-written, and all can be done again.
 pub async fn create_events(
     pool: &Pool,
     queues: &Queues,
     snapshots: &Snapshots,
-    jobs: &[CreateEvent],
-) -> Result<(), WorkerError> {
+    creations: &[Creation],
+) -> Result<Vec<Created>, WorkerError> {
     let mut conn = pool.get().await?;
     // Projects that were read since the events were accepted: nothing that was made before is missing there.
     let mut read_since = HashSet::new();
-    let stored = loop {
-        let (accepted, matched_by) = matched(&mut conn, snapshots, jobs).await?;
-        let accepted = accepted.into_iter().flatten().collect();
+    let (stored, created) = loop {
+        let (matched, matched_by) = matched(&mut conn, snapshots, creations).await?;
         let matched_by: Vec<_> = matched_by.into_iter().filter(|(project, _)| !read_since.contains(project)).collect();
+        let (mut accepted, mut created) = (Vec::with_capacity(matched.len()), Vec::with_capacity(matched.len()));
+        for matched in matched {
+            created.push(match matched {
+                Ok(event) => {
+                    accepted.push(event);
+                    Created::Stored
+                }
+                Err(instead) => instead,
+            });
+        }
+        if accepted.is_empty() {
+            break (accepted, created);
+        }
         match ledger::store_events(&mut conn, accepted, &matched_by).await? {
-            Stored::Done(stored) => break stored,
+            Stored::Done(stored) => break (stored, created),
             Stored::Stale(projects) => {
                 snapshots.forget(&projects);
                 read_since.extend(projects);
@@ -55,21 +99,21 @@ pub async fn create_events(
     drop(conn);
     let due: Vec<DeliverEvent> = stored.iter().flat_map(|accepted| &accepted.deliveries).filter_map(due).collect();
     queues.push_all(&due).await?;
-    Ok(())
+    Ok(created)
 }
 
-/// Each event with its deliveries, `None` where its project is gone, and the routing version of each project by which they
-/// were matched.
+/// The events with their deliveries, in order, and the routing version of each project by which they were matched.
 pub(super) async fn matched(
     conn: &mut PooledConnection,
     snapshots: &Snapshots,
-    jobs: &[CreateEvent],
-) -> Result<(Vec<Option<AcceptedEvent>>, Vec<(ProjectId, i64)>), QueryError> {
+    creations: &[Creation],
+) -> Result<(Vec<Matched>, Vec<(ProjectId, i64)>), QueryError> {
+    let jobs = || creations.iter().map(|creation| &creation.job);
     let (projects, routes) = loop {
-        let projects = snapshots.of(conn, &jobs.iter().map(|job| (job.project_id, 0)).collect()).await?;
+        let projects = snapshots.of(conn, &jobs().map(|job| (job.project_id, 0)).collect()).await?;
         let mut routes = HashMap::new();
         for (project, snapshot) in &projects {
-            let targets = jobs.iter().filter(|job| job.project_id == *project).map(|job| &job.target);
+            let targets = jobs().filter(|job| job.project_id == *project).map(|job| &job.target);
             routes.insert(*project, snapshot.routes(conn, *project, targets).await?);
         }
         let changed = subscribe_lonely(conn, &routes).await?;
@@ -78,17 +122,24 @@ pub(super) async fn matched(
         }
         snapshots.forget(&changed);
     };
-    let accepted = jobs.iter().map(|job| {
-        let routes = routes.get(&job.project_id)?.get(&job.target)?;
-        Some(accept(job, &projects.get(&job.project_id)?.config, routes))
-    });
-    Ok((accepted.collect(), projects.iter().map(|(project, snapshot)| (*project, snapshot.version)).collect()))
+    let mut matched = Vec::with_capacity(creations.len());
+    for creation in creations {
+        let job = &creation.job;
+        let routes = routes.get(&job.project_id).and_then(|routes| routes.get(&job.target));
+        matched.push(match (routes, projects.get(&job.project_id)) {
+            (Some(routes), Some(snapshot)) => accept(creation, &snapshot.config, routes),
+            _ => Err(Created::Stored),
+        });
+        // Filters may take their time; others on this thread get their turn.
+        tokio::task::consume_budget().await;
+    }
+    Ok((matched, projects.iter().map(|(project, snapshot)| (*project, snapshot.version)).collect()))
 }
 
-/// Gives endpoints that are sent an event and have no subscription one to everything; returns their projects.
+/// Gives endpoints that are sent an event and never had a subscription one to everything; returns their projects.
 async fn subscribe_lonely(
     conn: &mut PooledConnection,
-    routes: &HashMap<ProjectId, HashMap<EventTarget, Arc<[Route]>>>,
+    routes: &HashMap<ProjectId, HashMap<EventTarget, Routes>>,
 ) -> Result<Vec<ProjectId>, QueryError> {
     let mut changed = Vec::new();
     for (project, routes) in routes {
@@ -112,10 +163,37 @@ pub(super) fn due(row: &NewEventDelivery) -> Option<DeliverEvent> {
     })
 }
 
-fn accept(job: &CreateEvent, config: &ProjectConfig, routes: &[Route]) -> AcceptedEvent {
-    let matched = matching(&job.target, &job.event_type, routes);
-    let deliveries = matched.iter().map(|route| delivery_row(config, job, route)).collect();
-    AcceptedEvent { event: event_row(job, &matched), deliveries }
+fn accept(creation: &Creation, config: &ProjectConfig, routes: &Routes) -> Matched {
+    let job = &creation.job;
+    let matched = matching(&EventParts::new(job), routes);
+    let (mut deliveries, mut needed) = (Vec::with_capacity(matched.len()), Vec::new());
+    for route in &matched {
+        let mut row = delivery_row(config, job, route);
+        if let Some(function) = &route.function {
+            let by = Needed { subscription_id: route.subscription_id, function: Arc::clone(function) };
+            match creation.made.iter().find(|made| made.by == by) {
+                Some(made) => apply(&mut row, &made.payload),
+                None => needed.push(by),
+            }
+        }
+        deliveries.push(row);
+    }
+    if needed.is_empty() {
+        Ok(AcceptedEvent { event: event_row(job, &matched), deliveries })
+    } else {
+        Err(Created::Needs(needed))
+    }
+}
+
+/// What the function made is sent; where it made nothing, nothing is, ever: an empty payload is no JSON.
+fn apply(row: &mut NewEventDelivery, payload: &Result<String, String>) {
+    match payload {
+        Ok(payload) => row.payload = Some(payload.clone().into_bytes()),
+        Err(reason) => {
+            (row.status, row.description) = (DeliveryStatus::Failure, reason.clone());
+            row.payload = Some(Vec::new());
+        }
+    }
 }
 
 fn event_row(job: &CreateEvent, matched: &[&Route]) -> NewEvent {
@@ -169,5 +247,6 @@ fn delivery_row(config: &ProjectConfig, job: &CreateEvent, route: &Route) -> New
         next_send_time: job.accepted_at,
         description,
         acknowledged_at: job.accepted_at,
+        payload: None,
     }
 }

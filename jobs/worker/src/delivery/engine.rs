@@ -277,9 +277,9 @@ fn failed(error: impl Into<WorkerError>) -> BatchError<SharedError> {
     BatchError::Failed(Arc::new(error.into()))
 }
 
-async fn write(pool: &Pool, records: Vec<Record>) -> Result<(), WorkerError> {
+async fn write(pool: &Pool, records: Vec<Record>) -> Result<Vec<()>, WorkerError> {
     let (attempts, outcomes): (Vec<_>, Vec<_>) = records.into_iter().unzip();
     let mut conn = pool.get().await?;
     ledger::record_attempts(&mut conn, &attempts, &outcomes).await?;
-    Ok(())
+    Ok(vec![(); outcomes.len()])
 }

@@ -1,25 +1,72 @@
-//! Who receives an event: target, source and event type against the project's routes. Pure.
+//! Who receives an event: target, source, event type and filters against the project's routes. Without I/O.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use posthouse_jobs::EventTarget;
 use posthouse_schema::routing::Route;
 
+use super::filtering::{EventParts, Filters};
+
 /// Why an event goes nowhere, as the public API words it.
 pub const NOBODY: &str = "no subscription matched this event";
+
+/// A route whose filters are ready to be asked.
+#[derive(Debug)]
+pub struct PreparedRoute {
+    /// The route.
+    pub route: Route,
+    /// Its subscription's filters; `None` where there are none.
+    pub filters: Option<Filters>,
+}
+
+impl PreparedRoute {
+    /// Compiles the filters of a route.
+    #[must_use]
+    pub fn new(route: Route) -> Self {
+        let filters = Filters::of(&route);
+        Self { route, filters }
+    }
+
+    /// Whether the subscription takes the event. A filter that fails takes none, and says so in the log.
+    fn takes(&self, event: &EventParts<'_>) -> bool {
+        let is_wanted = self.route.wants(&event.job().event_type);
+        let Some(filters) = &self.filters else { return is_wanted };
+        filters.let_through(is_wanted, event).unwrap_or_else(|error| {
+            tracing::warn!(
+                project.id = %event.job().project_id,
+                subscription.id = %self.route.subscription_id,
+                event.id = %event.job().event_id,
+                error,
+                "A filter failed; its subscription does not get the event."
+            );
+            false
+        })
+    }
+}
 
 /// The routes that the event takes, in the order in which the subscriptions were made. A broadcast reaches an endpoint
 /// once, however many of its subscriptions match.
 #[must_use]
-pub fn matching<'a>(target: &EventTarget, event_type: &str, routes: &'a [Route]) -> Vec<&'a Route> {
-    let mut reached = HashSet::new();
+pub fn matching<'a>(event: &EventParts<'_>, routes: &'a [Arc<PreparedRoute>]) -> Vec<&'a Route> {
+    let target = &event.job().target;
+    let is_broadcast = *target == EventTarget::Broadcast;
     // The event names its receiver by the URL; what the subscription is for otherwise does not matter.
     let is_dynamic = matches!(target, EventTarget::Dynamic { .. });
-    routes
-        .iter()
-        .filter(|route| is_meant(target, route) && (is_dynamic || route.wants(event_type)))
-        .filter(|route| *target != EventTarget::Broadcast || reached.insert(route.endpoint_id))
-        .collect()
+    let mut reached = HashSet::new();
+    let mut taken = Vec::new();
+    for prepared in routes {
+        let route = &prepared.route;
+        // Filters come last: they cost more than the rest.
+        let is_reached = is_broadcast && reached.contains(&route.endpoint_id);
+        if is_reached || !is_meant(target, route) || !(is_dynamic || prepared.takes(event)) {
+            continue;
+        }
+        if is_broadcast {
+            reached.insert(route.endpoint_id);
+        }
+        taken.push(route);
+    }
+    taken
 }
 
 /// Whether an event for this target may take this route at all.
@@ -40,8 +87,10 @@ mod tests {
         ids::{EndpointId, SourceId, SubscriptionId},
         words::{DeliveryMode, EndpointStatus},
     };
+    use serde_json::json;
 
     use super::*;
+    use crate::delivery::filtering::tests::event;
 
     fn route(endpoint_id: EndpointId, owner: &str, event_types: &[&str]) -> Route {
         Route {
@@ -49,10 +98,22 @@ mod tests {
             endpoint_id,
             source_id: None,
             event_types: event_types.iter().map(ToString::to_string).collect(),
+            filter: None,
+            filters: Vec::new(),
+            function: None,
             delivery_mode: DeliveryMode::AtLeastOnce,
             owner_id: owner.into(),
             endpoint_status: EndpointStatus::Active,
         }
+    }
+
+    /// Which of the routes an event takes.
+    fn matched(target: EventTarget, event_type: &str, routes: &[Route]) -> Vec<usize> {
+        let mut job = event(event_type, r#"{"n":1}"#);
+        job.target = target;
+        let prepared: Vec<_> = routes.iter().cloned().map(|route| Arc::new(PreparedRoute::new(route))).collect();
+        let taken = matching(&EventParts::new(&job), &prepared);
+        taken.iter().map(|route| routes.iter().position(|known| known == *route).unwrap()).collect()
     }
 
     #[test]
@@ -65,15 +126,15 @@ mod tests {
             route(two, "", &["*"]),
         ];
         let target = EventTarget::Single { endpoint_id: one };
-        assert_eq!(matching(&target, "invoice.paid", &routes), [&routes[0], &routes[1]]);
-        assert_eq!(matching(&target, "Invoice.paid", &routes), [&routes[0]], "types are case-sensitive");
+        assert_eq!(matched(target.clone(), "invoice.paid", &routes), [0, 1]);
+        assert_eq!(matched(target, "Invoice.paid", &routes), [0], "types are case-sensitive");
     }
 
     #[test]
     fn a_fanout_takes_the_owner_s_endpoints_and_never_those_without_owner() {
         let routes = [route(EndpointId::generate(), "acme", &["*"]), route(EndpointId::generate(), "", &["*"])];
-        assert_eq!(matching(&EventTarget::Fanout { owner_id: "acme".into() }, "a", &routes), [&routes[0]]);
-        assert_eq!(matching(&EventTarget::Fanout { owner_id: String::new() }, "a", &routes), Vec::<&Route>::new());
+        assert_eq!(matched(EventTarget::Fanout { owner_id: "acme".into() }, "a", &routes), [0]);
+        assert_eq!(matched(EventTarget::Fanout { owner_id: String::new() }, "a", &routes), Vec::<usize>::new());
     }
 
     #[test]
@@ -85,14 +146,29 @@ mod tests {
             route(one, "", &["*"]),
             route(EndpointId::generate(), "", &["a"]),
         ];
-        assert_eq!(matching(&EventTarget::Broadcast, "a", &routes), [&routes[1], &routes[3]]);
+        assert_eq!(matched(EventTarget::Broadcast, "a", &routes), [1, 3]);
+    }
+
+    #[test]
+    fn a_filter_keeps_an_event_from_its_own_subscription_alone() {
+        let one = EndpointId::generate();
+        let mut routes = [
+            route(one, "", &["*"]),
+            route(one, "", &["*"]),
+            route(one, "", &["*"]),
+            route(EndpointId::generate(), "", &["*"]),
+        ];
+        routes[0].filter = Some(json!({"body": {"n": 2}}));
+        routes[1].filter = Some(json!({"body": {"n": {"$weird": 1}}}));
+        assert_eq!(matched(EventTarget::Single { endpoint_id: one }, "a", &routes), [2]);
+        assert_eq!(matched(EventTarget::Broadcast, "a", &routes), [2, 3], "what is filtered out reaches nobody");
     }
 
     #[test]
     fn a_dynamic_event_takes_its_subscription_whatever_the_type() {
         let routes = [route(EndpointId::generate(), "", &["b"]), route(EndpointId::generate(), "", &["*"])];
         let target = EventTarget::Dynamic { url: String::new(), subscription_id: routes[0].subscription_id };
-        assert_eq!(matching(&target, "a", &routes), [&routes[0]]);
+        assert_eq!(matched(target, "a", &routes), [0]);
     }
 
     #[test]
@@ -105,6 +181,6 @@ mod tests {
         ];
         routes[1].source_id = Some(source_id);
         routes[2].source_id = Some(other);
-        assert_eq!(matching(&EventTarget::Source { source_id }, "a", &routes), [&routes[1]]);
+        assert_eq!(matched(EventTarget::Source { source_id }, "a", &routes), [1]);
     }
 }

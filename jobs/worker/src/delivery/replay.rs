@@ -1,7 +1,10 @@
 //! Stored events are matched again, by what holds now, and delivered again. The deliveries' ids derive from event,
 //! subscription and replay: a replay's job may run twice, and each replay delivers anew.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use posthouse_jobs::{CreateEvent, DeliverEvent, EventTarget, Queues, ReplayEvent};
 use posthouse_schema::{
@@ -16,12 +19,32 @@ use posthouse_schema::{
 use serde_json::value::RawValue;
 
 use super::{
-    create::{due, matched},
+    create::{Created, Creation, due, matched},
+    functions::{Made, Needed},
     snapshot::Snapshots,
 };
 use crate::error::WorkerError;
 
-/// Writes the deliveries of the replays and enqueues them. Events that are gone, and duplicates, are passed over.
+/// A replay, with what functions have made of the event's data so far.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    /// Which event, and which replay of it.
+    pub job: Arc<ReplayEvent>,
+    /// What functions made of its data.
+    pub made: Arc<[Made]>,
+}
+
+/// What became of a replay.
+#[derive(Debug, Clone)]
+pub enum Replayed {
+    /// Its deliveries are stored, or its event is gone.
+    Stored,
+    /// Nothing: its deliveries need what these functions make of the event's data, which comes with them.
+    Needs(Vec<Needed>, Arc<CreateEvent>),
+}
+
+/// Writes the deliveries of the replays and enqueues them. Events that are gone, and duplicates, are passed over; those that
+/// need functions are left alone, and say which.
 ///
 /// # Errors
 /// The database or the queue fails; nothing is half-written, and the jobs can be run again.
@@ -29,44 +52,49 @@ pub async fn replay_events(
     pool: &Pool,
     queues: &Queues,
     snapshots: &Snapshots,
-    jobs: &[ReplayEvent],
-) -> Result<(), WorkerError> {
+    replays: &[Replay],
+) -> Result<Vec<Replayed>, WorkerError> {
     let mut conn = pool.get().await?;
-    let events = load(&mut conn, jobs).await?;
-    let mut replays = Vec::with_capacity(jobs.len());
-    for job in jobs {
+    let events = load(&mut conn, replays).await?;
+    // Which of the replays each creation is for.
+    let (mut of, mut creations) = (Vec::with_capacity(replays.len()), Vec::with_capacity(replays.len()));
+    for (at, Replay { job, made }) in replays.iter().enumerate() {
         let Some(event) = events.get(&(job.project_id, job.event_id)).filter(|event| !event.is_duplicate) else {
             continue;
         };
         let target = target(&mut conn, event).await?;
-        replays.extend(target.and_then(|target| as_accepted(event, target, job)).map(|accepted| (job, accepted)));
+        if let Some(accepted) = target.and_then(|target| as_accepted(event, target, job)) {
+            of.push((at, Arc::clone(job)));
+            creations.push(Creation { job: Arc::new(accepted), made: Arc::clone(made) });
+        }
     }
-    let (jobs, accepted): (Vec<&ReplayEvent>, Vec<CreateEvent>) = replays.into_iter().unzip();
     // As in creating: what was read since is as new as the replay.
     let mut read_since: HashSet<ProjectId> = HashSet::new();
-    let deliveries = loop {
-        let (accepted, matched_by) = matched(&mut conn, snapshots, &accepted).await?;
+    let (deliveries, replayed) = loop {
+        let (matched, matched_by) = matched(&mut conn, snapshots, &creations).await?;
         let matched_by: Vec<_> = matched_by.into_iter().filter(|(project, _)| !read_since.contains(project)).collect();
-        let deliveries: Vec<NewEventDelivery> = jobs
-            .iter()
-            .zip(accepted)
-            .flat_map(|(job, accepted)| {
-                accepted
-                    .map_or_else(Vec::new, |accepted| accepted.deliveries)
-                    .into_iter()
-                    .map(|row| of_replay(job, row))
-            })
-            .collect();
+        let (mut deliveries, mut replayed) = (Vec::new(), vec![Replayed::Stored; replays.len()]);
+        for (((at, job), creation), matched) in of.iter().zip(&creations).zip(matched) {
+            match matched {
+                Ok(accepted) => deliveries.extend(accepted.deliveries.into_iter().map(|row| of_replay(job, row))),
+                Err(Created::Stored) => {}
+                Err(Created::Needs(needed)) => {
+                    if let Some(place) = replayed.get_mut(*at) {
+                        *place = Replayed::Needs(needed, Arc::clone(&creation.job));
+                    }
+                }
+            }
+        }
         let stale = ledger::store_replays(&mut conn, &deliveries, &matched_by).await?;
         if stale.is_empty() {
-            break deliveries;
+            break (deliveries, replayed);
         }
         snapshots.forget(&stale);
         read_since.extend(stale);
     };
     drop(conn);
     queues.push_all(&deliveries.iter().filter_map(due).collect::<Vec<DeliverEvent>>()).await?;
-    Ok(())
+    Ok(replayed)
 }
 
 fn of_replay(job: &ReplayEvent, row: NewEventDelivery) -> NewEventDelivery {
@@ -75,10 +103,10 @@ fn of_replay(job: &ReplayEvent, row: NewEventDelivery) -> NewEventDelivery {
 
 async fn load(
     conn: &mut PooledConnection,
-    jobs: &[ReplayEvent],
+    replays: &[Replay],
 ) -> Result<HashMap<(ProjectId, EventId), Event>, WorkerError> {
     let mut wanted: BTreeMap<ProjectId, Vec<EventId>> = BTreeMap::new();
-    for job in jobs {
+    for Replay { job, .. } in replays {
         wanted.entry(job.project_id).or_default().push(job.event_id);
     }
     let mut found = HashMap::new();

@@ -22,8 +22,9 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 const TIMEOUT_MAX: Duration = Duration::from_secs(120);
 /// What we call ourselves.
 pub const USER_AGENT: &str = concat!("Posthouse/", env!("CARGO_PKG_VERSION"));
-/// Headers that belong to the connection or the framing: never taken from an event.
-const RESERVED: [&str; 12] = [
+/// Headers that belong to the connection or the framing, or say what we can read: never taken from an event.
+const RESERVED: [&str; 13] = [
+    "accept-encoding",
     "connection",
     "content-encoding",
     "content-length",
@@ -57,6 +58,9 @@ pub enum RequestError {
     /// The endpoint's URL is not one.
     #[error("the endpoint's URL is invalid")]
     Url,
+    /// The subscription's function gave nothing to send, as the delivery says.
+    #[error("the subscription's function made no payload")]
+    Payload,
     /// The endpoint wants a form and the payload is not an object.
     #[error("the payload is not an object and cannot be sent as a form")]
     Form,
@@ -103,6 +107,9 @@ pub fn build(
 }
 
 fn body(delivery: &OutgoingDelivery, target: &DeliveryTarget) -> Result<Vec<u8>, RequestError> {
+    if delivery.payload.is_empty() {
+        return Err(RequestError::Payload);
+    }
     if target.content_type == "application/x-www-form-urlencoded" {
         return form::encode(&delivery.payload).map(String::into_bytes).ok_or(RequestError::Form);
     }

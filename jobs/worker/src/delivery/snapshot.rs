@@ -11,16 +11,19 @@ use posthouse_jobs::EventTarget;
 use posthouse_schema::{
     QueryError,
     delivery_target::{self, DeliveryTarget},
-    ids::{EndpointId, ProjectId},
+    ids::{EndpointId, ProjectId, SubscriptionId},
     pool::PooledConnection,
     project_config::{self, ProjectConfig},
     routing::{self, Route, Wanted},
 };
 
-use super::matching::is_meant;
+use super::matching::{PreparedRoute, is_meant};
 
 /// Entries of one kind that are kept, such as projects or the endpoints of one; before there are more all are forgotten.
 const KEPT_MAX: usize = 10_000;
+
+/// The routes to one target.
+pub type Routes = Arc<[Arc<PreparedRoute>]>;
 
 /// A project as of one routing version, or later.
 pub struct Snapshot {
@@ -28,7 +31,8 @@ pub struct Snapshot {
     pub version: i64,
     /// The project's settings.
     pub config: Arc<ProjectConfig>,
-    routes: Mutex<HashMap<EventTarget, Arc<[Route]>>>,
+    routes: Mutex<HashMap<EventTarget, Routes>>,
+    prepared: Mutex<HashMap<SubscriptionId, Arc<PreparedRoute>>>,
     targets: Mutex<HashMap<EndpointId, Arc<DeliveryTarget>>>,
 }
 
@@ -42,7 +46,7 @@ impl Snapshot {
         conn: &mut PooledConnection,
         project: ProjectId,
         targets: impl Iterator<Item = &EventTarget>,
-    ) -> Result<HashMap<EventTarget, Arc<[Route]>>, QueryError> {
+    ) -> Result<HashMap<EventTarget, Routes>, QueryError> {
         let mut found = HashMap::new();
         let mut missing = HashSet::new();
         {
@@ -55,15 +59,32 @@ impl Snapshot {
             }
         }
         if !missing.is_empty() {
-            let routes = routing::routes(conn, project, &wanted(&missing)).await?;
+            let routes = self.prepared(routing::routes(conn, project, &wanted(&missing)).await?);
             let read = missing.into_iter().map(|target| {
-                let routes = routes.iter().filter(|route| is_meant(&target, route)).cloned().collect();
+                let routes = routes.iter().filter(|prepared| is_meant(&target, &prepared.route)).cloned().collect();
                 (target, routes)
             });
-            found.extend(read.collect::<Vec<(EventTarget, Arc<[Route]>)>>());
+            found.extend(read.collect::<Vec<(EventTarget, Routes)>>());
             keep(&self.routes, &found);
         }
         Ok(found)
+    }
+
+    /// The routes with their filters compiled, each subscription's once.
+    fn prepared(&self, routes: Vec<Route>) -> Vec<Arc<PreparedRoute>> {
+        let kept: HashMap<_, _> = {
+            let kept = lock(&self.prepared);
+            let ids = routes.iter().map(|route| route.subscription_id);
+            ids.filter_map(|id| Some((id, Arc::clone(kept.get(&id)?)))).collect()
+        };
+        let prepare = |route: Route| match kept.get(&route.subscription_id) {
+            Some(prepared) => Arc::clone(prepared),
+            None => Arc::new(PreparedRoute::new(route)),
+        };
+        let prepared: Vec<_> = routes.into_iter().map(prepare).collect();
+        let new = prepared.iter().filter(|prepared| !kept.contains_key(&prepared.route.subscription_id));
+        keep(&self.prepared, &new.map(|new| (new.route.subscription_id, Arc::clone(new))).collect());
+        prepared
     }
 
     /// What sending to each of these endpoints takes; without those that were deleted.
@@ -139,7 +160,7 @@ impl Snapshots {
         if !missing.is_empty() {
             let read = project_config::load(conn, &missing).await?.into_iter().map(|(project, (config, version))| {
                 let (config, routes, targets) = (Arc::new(config), Mutex::default(), Mutex::default());
-                (project, Arc::new(Snapshot { version, config, routes, targets }))
+                (project, Arc::new(Snapshot { version, config, routes, prepared: Mutex::default(), targets }))
             });
             let read = read.collect();
             keep(&self.projects, &read);

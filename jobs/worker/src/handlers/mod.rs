@@ -3,6 +3,7 @@
 mod create_event;
 mod deliver_event;
 mod deliver_meta_event;
+mod index_events;
 mod onboard_batch;
 mod purge_expired;
 mod replay_event;
@@ -12,6 +13,6 @@ mod sweep_deliveries;
 
 pub use self::{
     create_event::create_event, deliver_event::deliver_event, deliver_meta_event::deliver_meta_event,
-    onboard_batch::onboard_batch, purge_expired::purge_expired, replay_event::replay_event, run_batch::run_batch,
-    send_email::send_email, sweep_deliveries::sweep_deliveries,
+    index_events::index_events, onboard_batch::onboard_batch, purge_expired::purge_expired, replay_event::replay_event,
+    run_batch::run_batch, send_email::send_email, sweep_deliveries::sweep_deliveries,
 };

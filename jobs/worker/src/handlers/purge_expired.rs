@@ -5,11 +5,15 @@ use std::sync::Arc;
 use apalis::prelude::{BoxDynError, Data};
 use chrono::{Days, NaiveTime, Utc};
 use posthouse_jobs::PurgeExpired;
-use posthouse_schema::{batch_run, partitions};
+use posthouse_schema::{account_purge, batch_run, partitions, schedule};
 
 use crate::context::Context;
 
-/// Makes the partitions of the coming days and drops those past their retention, with the batch runs of their time.
+/// Rows of each kind that one statement deletes.
+const ROWS_AT_ONCE: i64 = 1_000;
+
+/// Makes the partitions of the coming days and drops those past their retention, with the batch runs of their time; deletes
+/// sessions and tokens that are over.
 ///
 /// # Errors
 /// The database fails, or a lock was not free within a second; the job runs again and goes on where it stopped.
@@ -19,7 +23,10 @@ pub async fn purge_expired(job: PurgeExpired, context: Data<Arc<Context>>) -> Re
     let made = partitions::make_ahead(&mut conn, today, today).await?;
     let first_kept = today - Days::new(u64::from(job.retention_days));
     let dropped = partitions::drop_before(&mut conn, first_kept).await?;
-    batch_run::forget(&mut conn, first_kept.and_time(NaiveTime::MIN).and_utc()).await?;
+    let kept_since = first_kept.and_time(NaiveTime::MIN).and_utc();
+    batch_run::forget(&mut conn, kept_since).await?;
+    schedule::forget_ticks(&mut conn, kept_since).await?;
+    while account_purge::purge(&mut conn, ROWS_AT_ONCE).await? > 0 {}
     tracing::info!(made = made.len(), dropped = dropped.len(), first_kept = %first_kept, "Partitions were made and dropped.");
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 pub mod announcement;
 mod deliver;
+pub mod new_endpoint;
 mod request;
 
 pub use deliver::deliver;

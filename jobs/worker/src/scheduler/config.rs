@@ -40,13 +40,19 @@ pub struct Config {
     /// When overdue deliveries get their job again, as a cron expression in UTC with seconds first.
     #[arg(long, env = "POSTHOUSE_SWEEP_SCHEDULE", default_value = "*/30 * * * * *")]
     pub sweep_schedule: cron::Schedule,
+    /// When stored events are made searchable, as a cron expression in UTC with seconds first.
+    #[arg(long, env = "POSTHOUSE_SEARCH_SCHEDULE", default_value = "*/5 * * * * *")]
+    pub search_schedule: cron::Schedule,
+    /// Events that are made searchable each time, at most; 0 for no search.
+    #[arg(long, env = "POSTHOUSE_SEARCH_EVENTS_MAX", default_value_t = 2_500)]
+    pub search_events_max: u32,
 }
 
 impl Config {
     /// The schedules that these settings make.
     #[must_use]
     pub fn schedules(&self) -> Vec<Schedule> {
-        vec![
+        let mut schedules = vec![
             Schedule {
                 name: "purge_expired",
                 cron: self.purge_schedule.clone(),
@@ -59,6 +65,15 @@ impl Config {
                 catch_up: CatchUp::Each(SWEEPS_MAX),
                 work: Work::Sweep,
             },
-        ]
+        ];
+        if self.search_events_max > 0 {
+            schedules.push(Schedule {
+                name: "index_events",
+                cron: self.search_schedule.clone(),
+                catch_up: CatchUp::Latest,
+                work: Work::Index { events_max: self.search_events_max },
+            });
+        }
+        schedules
     }
 }

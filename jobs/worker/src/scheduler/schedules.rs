@@ -1,7 +1,7 @@
 //! What is done periodically, and what becomes of ticks that nobody was there for.
 
 use chrono::{DateTime, Utc};
-use posthouse_jobs::{PurgeExpired, QueueError, Queues, SweepDeliveries};
+use posthouse_jobs::{IndexEvents, PurgeExpired, QueueError, Queues, SweepDeliveries};
 
 /// What becomes of ticks that were missed while no scheduler was active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,11 @@ pub enum Work {
     },
     /// [`SweepDeliveries`].
     Sweep,
+    /// [`IndexEvents`] with so many at most.
+    Index {
+        /// Events.
+        events_max: u32,
+    },
 }
 
 /// A periodic job.
@@ -62,6 +67,7 @@ impl Schedule {
     pub async fn enqueue(&self, queues: &Queues, tick: DateTime<Utc>) -> Result<(), QueueError> {
         match self.work {
             Work::Purge { retention_days } => queues.push(&PurgeExpired { tick, retention_days }).await?,
+            Work::Index { events_max } => queues.push(&IndexEvents { tick, events_max }).await?,
             Work::Sweep => queues.push(&SweepDeliveries { tick }).await?,
         };
         Ok(())

@@ -3,6 +3,7 @@
 
 mod configuring;
 mod delivering;
+mod filtering;
 mod housekeeping;
 mod mailing;
 mod meta_events;
@@ -12,4 +13,5 @@ mod receiver;
 mod refusing;
 mod replaying;
 mod resolving;
+mod transforming;
 mod world;

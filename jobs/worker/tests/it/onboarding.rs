@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use apalis::prelude::Data;
-use posthouse_jobs::{OnboardBatch, OnboardRow};
+use posthouse_jobs::{DeliverMetaEvent, OnboardBatch, OnboardRow};
 use posthouse_schema::{
     endpoint::{self, Endpoint, EndpointFilter},
     page::{Direction, PageRequest, Sort},
@@ -12,7 +12,10 @@ use posthouse_schema::{
 };
 use posthouse_worker::handlers;
 
-use crate::world::{World, config, direct};
+use crate::{
+    receiver::Receiver,
+    world::{World, config, direct, is_idle, until},
+};
 
 fn row(name: &str, url: &str, event_type: &str) -> OnboardRow {
     OnboardRow {
@@ -85,5 +88,27 @@ async fn a_deleted_project_gets_nothing() {
     Project::delete(&mut *world.conn().await, world.project).await.unwrap();
     run(&world, vec![row("a", "https://example.com/a", "*")]).await;
     assert!(made(&world).await.0.is_empty());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_project_that_asked_is_told_of_each_new_endpoint_once() {
+    let ops = Receiver::start().await;
+    let mut config = config();
+    (config.meta_event.is_enabled, config.meta_event.url) = (true, ops.url());
+    config.meta_event.secret = "meta-secret".into();
+    config.meta_event.event_type = Some(vec!["endpoint.created".into()]);
+    let world = World::start(config, direct(), None).await;
+    let mut first = row("a", "https://example.com/a", "*");
+    (first.auth_username, first.auth_password) = ("u".into(), "hunter2".into());
+    let rows = vec![first, row("b", "https://example.com/b", "*")];
+    run(&world, rows.clone()).await;
+    until("both are told of", async || ops.received().len() == 2).await;
+    run(&world, rows).await;
+    until("nothing left to do", async || is_idle::<DeliverMetaEvent>(&world).await).await;
+    let told: Vec<String> =
+        ops.received().iter().map(|request| String::from_utf8_lossy(&request.body).into_owned()).collect();
+    assert!(told.len() == 2 && told.iter().all(|body| body.contains("endpoint.created") && !body.contains("hunter2")));
+    assert!(told.iter().any(|body| body.contains("https://example.com/a")));
     world.stop().await;
 }

@@ -159,6 +159,8 @@ impl World {
             endpoint_id: EndpointId::generate(),
             source_id: None,
             event_types: TextArray(vec!["invoice.paid".into()]),
+            filter: None,
+            function: None,
             delivery_mode: DeliveryMode::AtLeastOnce,
             alert_config: None,
             retry_config: None,
@@ -174,16 +176,7 @@ impl World {
 
     /// One more subscription of the endpoint.
     pub async fn subscribe(&self, endpoint_id: EndpointId, event_type: &str) {
-        let values = SubscriptionValues {
-            name: "more".into(),
-            endpoint_id,
-            source_id: None,
-            event_types: TextArray(vec![event_type.into()]),
-            delivery_mode: DeliveryMode::AtLeastOnce,
-            alert_config: None,
-            retry_config: None,
-            rate_limit_config: None,
-        };
+        let values = SubscriptionValues::plain("more".into(), endpoint_id, vec![event_type.into()]);
         Subscription::insert(&mut *self.conn().await, self.project, &values).await.unwrap();
     }
 

@@ -1,0 +1,58 @@
+//! The dashboard's routes: accounts and organisations, and every route of a project below the organisation's path. Whoever
+//! asks must be a member of that organisation, and the project must be one of it.
+
+use salvo::{
+    http::header::{CACHE_CONTROL, HeaderValue},
+    oapi::{Info, License, OpenApi, SecurityRequirement, SecurityScheme, security},
+    prelude::*,
+};
+
+use crate::{accounts, auth, configuration, known_paths::KnownPaths, organisations, projects};
+
+/// What these routes are for, on the first page of their description.
+const DESCRIPTION: &str = "What the dashboard asks beside the public API: accounts, organisations, members, invitations. Every \
+    route of a project is also below `/ui/organisations/{org_id}/projects/{project_id}`, for a session or a personal key.";
+
+/// All routes below `/ui`; `project` makes those of one project.
+pub fn router(project: fn() -> Router) -> Router {
+    let mirror = || projects::collection_router().push(project().push(projects::dashboard_router()));
+    let known = KnownPaths::of(&OpenApi::new("", "").merge_router(&routes(mirror(), None)));
+    routes(mirror(), Some(known))
+}
+
+fn routes(projects: Router, known: Option<KnownPaths>) -> Router {
+    let organisation = organisations::organisation_router().push(projects);
+    let mut signed_in = Router::new()
+        .hoop(auth::authenticate)
+        .push(accounts::router())
+        .push(organisations::collection_router(organisation))
+        .push(configuration::router());
+    if let Some(known) = known {
+        signed_in = signed_in.push(Router::with_path("{**rest}").goal(known));
+    }
+    Router::with_path("ui")
+        .hoop(no_store)
+        .push(accounts::guest_router())
+        .push(organisations::guest_router())
+        .push(configuration::guest_router())
+        .push(signed_in)
+}
+
+/// Answers hold tokens and keys: no cache on the way keeps them.
+#[handler]
+async fn no_store(res: &mut Response) {
+    res.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+/// The description of what is here and nowhere else.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    let own = Router::with_path("projects/{project_id}").push(projects::dashboard_router());
+    let info = Info::new("Posthouse dashboard", env!("CARGO_PKG_VERSION"))
+        .description(DESCRIPTION)
+        .license(License::new("Apache-2.0"));
+    OpenApi::with_info(info)
+        .add_security_scheme("bearer", SecurityScheme::Http(security::Http::new(security::HttpAuthScheme::Bearer)))
+        .security([SecurityRequirement::new("bearer", Vec::<String>::new())])
+        .merge_router(&routes(own, None))
+}

@@ -1,0 +1,34 @@
+//! Queue `index_events`: what was stored becomes searchable, behind the hot path and only while that keeps up.
+
+use std::sync::Arc;
+
+use apalis::prelude::{BoxDynError, Data};
+use posthouse_jobs::{CreateEvent, DeliverEvent, IndexEvents, Job as _};
+use posthouse_schema::event::{Indexed, index_page_all_projects};
+
+use crate::context::Context;
+
+/// Jobs that wait in a hot queue beyond which searches have to wait instead.
+const BACKLOG_MAX: u64 = 1_000;
+
+/// Indexes the next events, up to the number that the job allows.
+///
+/// # Errors
+/// The database or the queue fails; the next tick goes on.
+pub async fn index_events(job: IndexEvents, context: Data<Arc<Context>>) -> Result<(), BoxDynError> {
+    let mut left = usize::try_from(job.events_max).unwrap_or(usize::MAX);
+    while left > 0 {
+        for queue in [CreateEvent::QUEUE, DeliverEvent::QUEUE] {
+            if context.queues.view(queue).counts().await?.ready > BACKLOG_MAX {
+                tracing::debug!(queue, "Events wait to be indexed until the queue is shorter.");
+                return Ok(());
+            }
+        }
+        let mut conn = context.pool.get().await?;
+        match index_page_all_projects(&mut conn).await? {
+            Indexed::Some(events) => left = left.saturating_sub(events.max(1)),
+            Indexed::UpToDate | Indexed::Busy => return Ok(()),
+        }
+    }
+    Ok(())
+}

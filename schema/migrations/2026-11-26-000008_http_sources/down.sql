@@ -1,0 +1,1 @@
+ALTER TABLE sources DROP COLUMN crc_verified_at;

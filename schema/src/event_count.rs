@@ -1,0 +1,123 @@
+//! How much there is in a project, from what is cheap to count: a day's events lie in one partition, and are counted in the
+//! index of its primary key. A day that is over is counted once.
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
+use diesel::{
+    ExpressionMethods, QueryDsl, QueryResult, QueryableByName,
+    dsl::count_star,
+    sql_types::{Array, BigInt, Bool, Date, Uuid},
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use crate::{
+    ids::{EventId, ProjectId},
+    tables::{endpoints, event_day_counts},
+};
+
+/// Days whose events may still be on their way into the database: an event is written after its time, not before.
+const OPEN_DAYS: u64 = 2;
+
+/// Which kinds of things a project has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
+pub struct Existing {
+    /// Whether it has events.
+    #[diesel(sql_type = Bool)]
+    pub events: bool,
+    /// Whether it has sources.
+    #[diesel(sql_type = Bool)]
+    pub sources: bool,
+    /// Whether it has endpoints.
+    #[diesel(sql_type = Bool)]
+    pub endpoints: bool,
+    /// Whether it has subscriptions.
+    #[diesel(sql_type = Bool)]
+    pub subscriptions: bool,
+}
+
+#[derive(QueryableByName)]
+struct DayRow {
+    #[diesel(sql_type = Date)]
+    day: NaiveDate,
+    #[diesel(sql_type = BigInt)]
+    events: i64,
+}
+
+/// What the project has.
+///
+/// # Errors
+/// The database fails.
+pub async fn existing(conn: &mut AsyncPgConnection, project: ProjectId) -> QueryResult<Existing> {
+    diesel::sql_query(include_str!("sql/project_has.sql")).bind::<Uuid, _>(project).get_result(conn).await
+}
+
+/// The project's endpoints.
+///
+/// # Errors
+/// The database fails.
+pub async fn endpoints(conn: &mut AsyncPgConnection, project: ProjectId) -> QueryResult<i64> {
+    endpoints::table
+        .filter(endpoints::project_id.eq(project))
+        .filter(endpoints::deleted_at.is_null())
+        .select(count_star())
+        .first(conn)
+        .await
+}
+
+/// The project's events of each day that had any, from `first` to `last`, seen from `now`.
+///
+/// # Errors
+/// The database fails.
+pub async fn by_day(
+    conn: &mut AsyncPgConnection,
+    project: ProjectId,
+    (first, last): (NaiveDate, NaiveDate),
+    now: DateTime<Utc>,
+) -> QueryResult<Vec<(NaiveDate, i64)>> {
+    let mut known: Vec<(NaiveDate, i64)> = event_day_counts::table
+        .filter(event_day_counts::project_id.eq(project))
+        .filter(event_day_counts::day.between(first, last))
+        .select((event_day_counts::day, event_day_counts::events))
+        .load(conn)
+        .await?;
+    let missing: Vec<NaiveDate> = first
+        .iter_days()
+        .take_while(|day| *day <= last.min(now.date_naive()))
+        .filter(|day| known.iter().all(|(known, _)| known != day))
+        .collect();
+    let counted = count(conn, project, &missing).await?;
+    let first_open = now.date_naive() - Days::new(OPEN_DAYS - 1);
+    let closed: Vec<_> = counted
+        .iter()
+        .filter(|row| row.day < first_open)
+        .map(|row| {
+            (
+                event_day_counts::project_id.eq(project),
+                event_day_counts::day.eq(row.day),
+                event_day_counts::events.eq(row.events),
+            )
+        })
+        .collect();
+    if !closed.is_empty() {
+        diesel::insert_into(event_day_counts::table).values(closed).on_conflict_do_nothing().execute(conn).await?;
+    }
+    known.extend(counted.into_iter().map(|row| (row.day, row.events)));
+    known.sort_unstable();
+    Ok(known)
+}
+
+async fn count(conn: &mut AsyncPgConnection, project: ProjectId, days: &[NaiveDate]) -> QueryResult<Vec<DayRow>> {
+    if days.is_empty() {
+        return Ok(Vec::new());
+    }
+    let begin = |day: &NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
+    let first: Vec<EventId> = days.iter().map(|day| EventId::first_at(begin(day))).collect();
+    let last: Vec<EventId> =
+        days.iter().map(|day| EventId::last_at(begin(day) + TimeDelta::days(1) - TimeDelta::milliseconds(1))).collect();
+    diesel::sql_query(include_str!("sql/count_events.sql"))
+        .bind::<Uuid, _>(project)
+        .bind::<Array<Date>, _>(days)
+        .bind::<Array<Uuid>, _>(first)
+        .bind::<Array<Uuid>, _>(last)
+        .load(conn)
+        .await
+}
