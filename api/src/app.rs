@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::{
-    auth::{KeyCache, password::Passwords, session::Sessions},
+    auth::{KeyCache, PortalCache, password::Passwords, session::Sessions},
     cache::Cache,
     error::ApiError,
     ingest::source::HttpSource,
@@ -87,6 +87,8 @@ pub struct App {
     pub limits: Limits,
     /// Keys that were checked lately.
     pub keys: KeyCache,
+    /// Portal links and their credentials that were checked lately.
+    pub portal: PortalCache,
     /// Sessions that went on lately, and what signs their tokens.
     pub sessions: Sessions,
     /// Takes turns at hashing.
@@ -134,6 +136,7 @@ impl App {
             sessions,
             passwords: Passwords::default(),
             keys: KeyCache::default(),
+            portal: PortalCache::default(),
             projects: Cache::new(CACHE_TTL, PROJECTS_MAX),
             endpoints: Cache::new(CACHE_TTL, ENDPOINTS_MAX),
             outbound,

@@ -30,6 +30,9 @@ pub enum ApiError {
     /// 401. Unknown, wrong, expired and revoked credentials look the same.
     #[error("authorization failed")]
     BadCredentials,
+    /// 401. The holder of a portal link asks for what the link does not open, contract section 1.2.
+    #[error("unauthorized")]
+    OutOfReach,
     /// 403. Known, but not allowed.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -87,7 +90,7 @@ impl ApiError {
     const fn status(&self) -> StatusCode {
         match self {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated | Self::BadCredentials => StatusCode::UNAUTHORIZED,
+            Self::Unauthenticated | Self::BadCredentials | Self::OutOfReach => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) | Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,

@@ -29,8 +29,8 @@ impl<T> Reply<T> {
     }
 
     /// 400 with data that says what is wrong; everything else that is refused is an [`crate::error::ApiError`].
-    pub const fn refused(message: &'static str, data: T) -> Self {
-        Self { code: StatusCode::BAD_REQUEST, message: Cow::Borrowed(message), data }
+    pub fn refused(message: impl Into<Cow<'static, str>>, data: T) -> Self {
+        Self { code: StatusCode::BAD_REQUEST, message: message.into(), data }
     }
 
     /// 202.

@@ -19,16 +19,23 @@ use crate::{
     cors::Cors,
     deliveries, endpoints, etag, event_types, events, head, health, ingest,
     known_paths::{KnownPaths, Options},
-    limits, meta_events, metrics, onboard, path_parameters, projects, sources, subscriptions, ui,
+    limits, meta_events, metrics, onboard, path_parameters, portal, portal_links, projects, sources, subscriptions, ui,
 };
 
 /// What this API is for, on the first page of its description.
 const DESCRIPTION: &str = "Send events, and Posthouse delivers them as signed webhooks to the endpoints that subscribed. \
     Authenticate with `Authorization: Bearer <key>`. Every answer is `{\"status\", \"message\", \"data\"}`.";
 
+/// What the portal's routes are for.
+const PORTAL_DESCRIPTION: &str = "What the holder of a portal link can do. Authenticate with `Authorization: Bearer <token>`: \
+    the link's token, or a key of it. Only the endpoints that the link opens, and what belongs to them, can be reached.";
+
 /// Routes below `/api/v1`, which need credentials.
 fn api() -> Router {
-    let routes = described_api();
+    with_known_paths(described_api())
+}
+
+fn with_known_paths(routes: Router) -> Router {
     let known = KnownPaths::of(&OpenApi::new("", "").merge_router(&routes));
     Router::new().hoop(Options(known.clone())).push(routes.push(Router::with_path("{**rest}").goal(known)))
 }
@@ -44,6 +51,7 @@ fn project() -> Router {
         .push(meta_events::router())
         .push(events::router())
         .push(deliveries::router())
+        .push(portal_links::router())
 }
 
 fn described_api() -> Router {
@@ -68,6 +76,18 @@ pub fn openapi() -> OpenApi {
     openapi
 }
 
+/// The description of the portal's routes. It is a document of its own, since its operations are those of the API.
+#[must_use]
+pub fn portal_openapi() -> OpenApi {
+    let info = Info::new("Posthouse portal", env!("CARGO_PKG_VERSION"))
+        .description(PORTAL_DESCRIPTION)
+        .license(License::new("Apache-2.0"));
+    OpenApi::with_info(info)
+        .add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
+        .security([SecurityRequirement::new("bearer", Vec::<String>::new())])
+        .merge_router(&portal::router())
+}
+
 /// The whole service.
 #[must_use]
 pub fn service(app: Arc<App>) -> Service {
@@ -85,7 +105,9 @@ pub fn service(app: Arc<App>) -> Service {
         .push(api())
         .push(ui::openapi().into_router("ui/openapi.json"))
         .push(ui::router(project))
+        .push(with_known_paths(portal::router()))
         .push(openapi().into_router("openapi.json"))
+        .push(portal_openapi().into_router("portal-openapi.json"))
         .push(Scalar::new("/openapi.json").title("Posthouse API").into_router("docs"));
     // Handlers read bodies within the limit themselves; this one catches what does not pass through them.
     let router = router.hoop(salvo::http::request::SecureMaxSize(limit.saturating_add(1)));

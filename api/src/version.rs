@@ -18,17 +18,14 @@ pub struct Version {
 }
 
 impl Version {
-    /// The version that the API speaks by itself.
-    #[must_use]
-    pub const fn current() -> Self {
-        Self { has_text_durations: false, has_old_names: false }
-    }
+    /// What the newest clients expect.
+    pub const NEWEST: Self = Self { has_text_durations: false, has_old_names: false };
 
     /// The version that the request asks for.
     #[must_use]
     pub fn of(req: &Request) -> Self {
         let Some(text) = req.header::<String>("x-convoy-version").filter(|text| !text.is_empty()) else {
-            return Self::current();
+            return Self::NEWEST;
         };
         let date = NaiveDate::parse_from_str(&text, "%Y-%m-%d").unwrap_or(NaiveDate::MIN);
         let is_before = |year, month| NaiveDate::from_ymd_opt(year, month, 1).is_some_and(|change| date < change);

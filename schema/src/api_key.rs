@@ -20,6 +20,8 @@ use crate::{
 
 const MASK_CHARS: usize = 16;
 const SECRET_CHARS: usize = 64;
+/// What project and personal keys begin with.
+const PREFIX: &str = "CO";
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// A row of `api_keys`, expired and revoked ones too. Its `Debug` shows no hash.
@@ -77,19 +79,23 @@ impl PlainKey {
     /// A new random key.
     #[must_use]
     pub fn generate() -> Self {
-        let mut random = rand::rng();
-        let mut chars = |count: usize| -> String {
-            (0..count)
-                .map(|_| char::from(ALPHABET.get(random.random_range(0..ALPHABET.len())).copied().unwrap_or(b'0')))
-                .collect()
-        };
-        Self(format!("CO.{}.{}", chars(MASK_CHARS), chars(SECRET_CHARS)))
+        Self::with_prefix(PREFIX)
+    }
+
+    /// A new random key of the kind that begins like this.
+    pub(crate) fn with_prefix(prefix: &str) -> Self {
+        Self(format!("{prefix}.{}.{}", random_text(MASK_CHARS), random_text(SECRET_CHARS)))
     }
 
     /// Reads a key as presented. `None`: it has not the form of one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (mask, secret) = text.strip_prefix("CO.")?.split_once('.')?;
+        Self::parse_with_prefix(PREFIX, text)
+    }
+
+    /// Reads a key of the kind that begins like this.
+    pub(crate) fn parse_with_prefix(prefix: &str, text: &str) -> Option<Self> {
+        let (mask, secret) = text.strip_prefix(prefix)?.strip_prefix('.')?.split_once('.')?;
         let is_sound =
             |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
         (is_sound(mask, MASK_CHARS) && is_sound(secret, SECRET_CHARS)).then(|| Self(text.to_string()))
@@ -112,6 +118,14 @@ impl PlainKey {
     pub fn hash(&self) -> Vec<u8> {
         Sha256::digest(self.0.as_bytes()).to_vec()
     }
+}
+
+/// Letters and digits that nobody can guess.
+pub(crate) fn random_text(chars: usize) -> String {
+    let mut random = rand::rng();
+    (0..chars)
+        .map(|_| char::from(ALPHABET.get(random.random_range(0..ALPHABET.len())).copied().unwrap_or(b'0')))
+        .collect()
 }
 
 impl ApiKey {

@@ -128,6 +128,8 @@ pub struct EndpointFilter {
     pub name_part: Option<String>,
     /// Only this owner's.
     pub owner_id: Option<String>,
+    /// Only these; empty for all.
+    pub ids: Vec<EndpointId>,
 }
 
 impl Endpoint {
@@ -160,6 +162,9 @@ impl Endpoint {
         }
         if let Some(owner) = &filter.owner_id {
             query = query.filter(endpoints::owner_id.eq(owner.clone()).and(endpoints::owner_id.ne("")));
+        }
+        if !filter.ids.is_empty() {
+            query = query.filter(endpoints::id.eq_any(filter.ids.clone()));
         }
         query = match (page.reads_ascending(), page.cursor) {
             (true, Some(cursor)) => query.filter(endpoints::id.ge(cursor)).order(endpoints::id.asc()),

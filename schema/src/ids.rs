@@ -28,6 +28,9 @@ macro_rules! id {
         pub struct $name(Ulid);
 
         impl $name {
+            /// The id that no row has: to ask for nothing.
+            pub const NONE: Self = Self(Ulid(0));
+
             /// A new id whose time is now and whose other 80 bits are random.
             #[must_use]
             pub fn generate() -> Self {
@@ -122,6 +125,10 @@ id!(/// A project: a tenant's isolated space.
     ProjectId);
 id!(/// An API key, project or personal.
     ApiKeyId);
+id!(/// A link by which a customer sees its own endpoints.
+    PortalLinkId);
+id!(/// A key of a portal link.
+    PortalKeyId);
 id!(/// An invitation to an organisation.
     InviteId);
 id!(/// A session: from signing in to signing out.

@@ -270,6 +270,35 @@ diesel::table! {
 }
 
 diesel::table! {
+    portal_keys (id) {
+        id -> Uuid,
+        project_id -> Uuid,
+        portal_link_id -> Uuid,
+        mask -> Text,
+        hash -> Bytea,
+        expires_at -> Timestamptz,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    portal_links (project_id, id) {
+        project_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        owner_id -> Text,
+        endpoint_ids -> Array<Nullable<Uuid>>,
+        can_manage_endpoint -> Bool,
+        auth_type -> Text,
+        token -> Text,
+        token_hash -> Bytea,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     projects (id) {
         id -> Uuid,
         organisation_id -> Uuid,
@@ -395,6 +424,7 @@ diesel::joinable!(meta_events -> projects (project_id));
 diesel::joinable!(organisation_invites -> organisations (organisation_id));
 diesel::joinable!(organisation_members -> organisations (organisation_id));
 diesel::joinable!(organisation_members -> users (user_id));
+diesel::joinable!(portal_links -> projects (project_id));
 diesel::joinable!(organisations -> users (owner_id));
 diesel::joinable!(projects -> organisations (organisation_id));
 diesel::joinable!(sessions -> users (user_id));
@@ -422,6 +452,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     organisation_invites,
     organisation_members,
     organisations,
+    portal_keys,
+    portal_links,
     projects,
     routing_versions,
     schedule_ticks,

@@ -79,6 +79,14 @@ EndpointStatus {
     Paused = "paused",
 });
 
+words!(/// How the holder of a portal link proves itself.
+PortalAuthType {
+    /// By the link's own token, which lasts until the link is revoked.
+    StaticToken = "static_token",
+    /// By keys that are asked for and last an hour.
+    RefreshToken = "refresh_token",
+});
+
 words!(/// How far an event has come.
 EventStatus {
     /// Accepted; its job waits.

@@ -1,8 +1,11 @@
 //! Who calls, and what they may do. A project key decides the project whatever the path says, as clients of the contract
-//! rely on; a personal key, or a session, needs membership of the project's organisation.
+//! rely on; a personal key, or a session, needs membership of the project's organisation. The holder of a portal link is
+//! refused by [`authorized`], and reaches only what is asked for through [`scoped`].
 
+mod access;
 mod caller;
 pub mod password;
+mod portal;
 pub mod session;
 pub mod throttle;
 pub mod token;
@@ -19,7 +22,11 @@ use posthouse_schema::{
 };
 use salvo::prelude::*;
 
-pub use self::caller::Caller;
+pub use self::{
+    access::{Access, scoped},
+    caller::Caller,
+    portal::{PortalCache, PortalHolder, portal_holder, portal_link, portal_only},
+};
 use crate::{
     app::{App, app},
     cache::Cache,
@@ -54,17 +61,20 @@ pub enum Need {
     View,
     /// Change.
     Manage,
+    /// Change an endpoint itself, which only some portal links allow.
+    ManageEndpoints,
 }
 
 /// Refuses a request without valid credentials, before anything else is looked at.
 #[handler]
 pub async fn authenticate(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let outcome = match app(depot) {
-        Ok(app) => identify(req, &app).await,
+        Ok(app) => holder(req, &app).await,
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(caller) => drop(depot.insert_typed(caller)),
+        Ok(Identity::Caller(caller)) => drop(depot.insert_typed(caller)),
+        Ok(Identity::Portal(holder)) => drop(depot.insert_typed(holder)),
         Err(error) => {
             error.answer(res);
             ctrl.skip_rest();
@@ -72,14 +82,30 @@ pub async fn authenticate(req: &mut Request, depot: &mut Depot, res: &mut Respon
     }
 }
 
-/// Who a request's credentials are of.
+/// Who holds valid credentials. The holder of a portal link is no caller: whoever asks for one refuses it.
+enum Identity {
+    Caller(Caller),
+    Portal(PortalHolder),
+}
+
+/// Who a request's credentials are of, other than of a portal link.
 ///
 /// # Errors
 /// 401 where they are missing or not valid; 503 when they cannot be checked.
 pub async fn identify(req: &Request, app: &App) -> Result<Caller, ApiError> {
+    match holder(req, app).await? {
+        Identity::Caller(caller) => Ok(caller),
+        Identity::Portal(_) => Err(ApiError::OutOfReach),
+    }
+}
+
+async fn holder(req: &Request, app: &App) -> Result<Identity, ApiError> {
     let (scheme, credential) = credential(req).ok_or(ApiError::Unauthenticated)?;
     match scheme.to_ascii_lowercase().as_str() {
-        "bearer" => check(credential, app).await,
+        "bearer" => match portal::check(credential, app).await? {
+            Some(holder) => Ok(Identity::Portal(holder)),
+            None => check(credential, app).await.map(Identity::Caller),
+        },
         "basic" => Err(ApiError::BadCredentials),
         _ => Err(ApiError::Unauthenticated),
     }
@@ -134,9 +160,10 @@ pub async fn check(credential: &str, app: &App) -> Result<Caller, ApiError> {
 /// Who called.
 ///
 /// # Errors
-/// 401 on a route that nobody guards.
+/// 401 on a route that nobody guards, and for the holder of a portal link.
 pub fn caller(depot: &Depot) -> Result<Caller, ApiError> {
-    depot.get_typed::<Caller>().copied().map_err(|_| ApiError::Unauthenticated)
+    let missing = if portal_holder(depot).is_some() { ApiError::OutOfReach } else { ApiError::Unauthenticated };
+    depot.get_typed::<Caller>().copied().map_err(|_| missing)
 }
 
 /// The person who called.
@@ -177,7 +204,8 @@ fn is_below(req: &Request, project: &Project) -> bool {
 /// The shared state and the project that this request is about, if the caller may do with it what they `need`.
 ///
 /// # Errors
-/// 400 for a project that does not exist or is not theirs, which look the same; 403 for a role that is too small.
+/// 400 for a project that does not exist or is not theirs, which look the same; 403 for a role that is too small; 401 for
+/// the holder of a portal link, to whom only what [`scoped`] guards is open.
 pub async fn authorized(req: &Request, depot: &Depot, need: Need) -> Result<(Arc<App>, Arc<Project>), ApiError> {
     let app = app(depot)?;
     let not_found =

@@ -13,7 +13,7 @@ use super::{
     wire::{CountWire, StatusTotalsWire},
 };
 use crate::{
-    auth::{Need, authorized},
+    auth::{Need, scoped},
     error::{ApiError, ApiResult},
     reply::{NoData, Reply},
 };
@@ -25,9 +25,9 @@ use crate::{
 /// those to endpoints that do not receive, stay as they are.
 #[endpoint(tags("Event Deliveries"), operation_id = "BatchRetryEventDelivery")]
 pub async fn batch_retry(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let mut conn = app.conn().await?;
-    let mut filter = filter::read(req, &mut conn, project.id).await?;
+    let mut filter = filter::read(req, &mut conn, project.id, &access).await?;
     // What comes later was not asked for.
     let now = chrono::Utc::now();
     filter.to = Some(filter.to.map_or(now, |to| to.min(now)));
@@ -45,9 +45,9 @@ pub async fn batch_retry(req: &mut Request, depot: &mut Depot) -> ApiResult<NoDa
 /// Counts what a batch retry would send again
 #[endpoint(tags("Event Deliveries"), operation_id = "CountBatchRetryEvents")]
 pub async fn count_batch_retry(req: &mut Request, depot: &mut Depot) -> ApiResult<CountWire> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     let mut conn = app.conn().await?;
-    let mut filter = filter::read(req, &mut conn, project.id).await?;
+    let mut filter = filter::read(req, &mut conn, project.id, &access).await?;
     let failed = [DeliveryStatus::Failure, DeliveryStatus::Discarded];
     if filter.statuses.is_empty() {
         filter.statuses = failed.to_vec();
@@ -60,9 +60,9 @@ pub async fn count_batch_retry(req: &mut Request, depot: &mut Depot) -> ApiResul
 /// Counts deliveries by status
 #[endpoint(tags("Event Deliveries"), operation_id = "GetEventDeliveriesStatusTotals")]
 pub async fn status_totals(req: &mut Request, depot: &mut Depot) -> ApiResult<StatusTotalsWire> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     let mut conn = app.conn().await?;
-    let filter = filter::read(req, &mut conn, project.id).await?;
+    let filter = filter::read(req, &mut conn, project.id, &access).await?;
     let totals = event_delivery::status_totals(&mut conn, project.id, &filter).await?;
     let totals = totals.into_iter().map(|(status, number)| (status.to_string(), number)).collect();
     Ok(Reply::ok(

@@ -17,18 +17,19 @@ use posthouse_schema::{
 };
 use salvo::prelude::*;
 
-use self::{
+use self::wire::DeliveryWire;
+pub use self::{
     attempts::{get_attempt, list_attempts},
     batch::{batch_retry, count_batch_retry, status_totals},
     resend::{force_resend, resend_delivery},
-    wire::DeliveryWire,
 };
 use crate::{
-    auth::{Need, authorized},
+    auth::{Access, Need, scoped},
     endpoints::wire::EndpointWire,
     error::{ApiError, ApiResult},
     events::source_names::SourceNames,
     query::{self, Paged},
+    redaction,
     reply::Reply,
 };
 
@@ -57,42 +58,43 @@ pub fn router() -> Router {
 /// `status` (repeatable), `startDate` and `endDate` (the last seven days where they are missing), `sort`, and the page.
 #[endpoint(tags("Event Deliveries"), operation_id = "GetEventDeliveriesPaged")]
 pub async fn list_deliveries(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<DeliveryWire>> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     let page = query::page::<EventDeliveryId>(req)?;
     let mut conn = app.conn().await?;
-    let filter = filter::read(req, &mut conn, project.id).await?;
+    let filter = filter::read(req, &mut conn, project.id, &access).await?;
     let rows = event_delivery::list(&mut conn, project.id, &filter, &page).await?;
     let around = around(&mut conn, project.id, &rows.rows).await?;
     drop(conn);
-    let show = |row| around.show(row);
+    let show = |row| redaction::delivery(&access, around.show(row));
     Ok(Reply::ok("Event deliveries fetched successfully", Paged::new(&page, rows, |row| row.id.to_string(), show)))
 }
 
 /// Reads an event delivery
 #[endpoint(tags("Event Deliveries"), operation_id = "GetEventDelivery")]
 pub async fn get_delivery(req: &mut Request, depot: &mut Depot) -> ApiResult<DeliveryWire> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     let mut conn = app.conn().await?;
-    let row = find(req, &mut conn, project.id).await?.ok_or(ApiError::NotFound("event delivery not found"))?;
-    Ok(Reply::ok("Event Delivery fetched successfully", show(&mut conn, row).await?))
+    let row = find(req, &mut conn, project.id, &access).await?.ok_or(ApiError::NotFound("event delivery not found"))?;
+    Ok(Reply::ok("Event Delivery fetched successfully", show(&mut conn, row, &access).await?))
 }
 
-/// The delivery that the path names.
+/// The delivery that the path names, if it is within the caller's reach.
 async fn find(
     req: &Request,
     conn: &mut PooledConnection,
     project: ProjectId,
+    access: &Access,
 ) -> Result<Option<EventDelivery>, ApiError> {
     let id: Option<EventDeliveryId> = req.param::<String>("delivery_id").and_then(|id| id.parse().ok());
-    match id {
-        Some(id) => Ok(EventDelivery::find(conn, project, id).await?),
-        None => Ok(None),
-    }
+    let Some(id) = id else { return Ok(None) };
+    let found = EventDelivery::find(conn, project, id).await?;
+    found.iter().try_for_each(|row| access.admit(row.endpoint_id))?;
+    Ok(found)
 }
 
-async fn show(conn: &mut PooledConnection, row: EventDelivery) -> Result<DeliveryWire, ApiError> {
+async fn show(conn: &mut PooledConnection, row: EventDelivery, access: &Access) -> Result<DeliveryWire, ApiError> {
     let around = around(conn, row.project_id, std::slice::from_ref(&row)).await?;
-    Ok(around.show(row))
+    Ok(redaction::delivery(access, around.show(row)))
 }
 
 /// What is shown of deliveries beside their own rows.

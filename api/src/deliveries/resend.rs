@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::{Need, authorized},
+    auth::{Need, scoped},
     body::read_json,
     error::{ApiError, ApiResult},
     reply::{NoData, Reply},
@@ -31,9 +31,11 @@ const IDS_MAX: usize = 1_000;
 /// again by itself, and one to an endpoint that does not receive, are refused.
 #[endpoint(tags("Event Deliveries"), operation_id = "ResendEventDelivery")]
 pub async fn resend_delivery(req: &mut Request, depot: &mut Depot) -> ApiResult<DeliveryWire> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let mut conn = app.conn().await?;
-    let old = find(req, &mut conn, project.id).await?.ok_or_else(|| ApiError::invalid("event delivery not found"))?;
+    let old = find(req, &mut conn, project.id, &access)
+        .await?
+        .ok_or_else(|| ApiError::invalid("event delivery not found"))?;
     match old.status {
         DeliveryStatus::Failure | DeliveryStatus::Discarded => {}
         DeliveryStatus::Success => return Err(ApiError::invalid("event already sent")),
@@ -52,7 +54,7 @@ pub async fn resend_delivery(req: &mut Request, depot: &mut Depot) -> ApiResult<
         }));
     };
     enqueue(&app, std::slice::from_ref(&row)).await;
-    Ok(Reply::ok("App event processed for retry successfully", show(&mut conn, row).await?))
+    Ok(Reply::ok("App event processed for retry successfully", show(&mut conn, row, &access).await?))
 }
 
 /// Sends deliveries again that succeeded
@@ -61,7 +63,7 @@ pub async fn resend_delivery(req: &mut Request, depot: &mut Depot) -> ApiResult<
 /// how many not, because their endpoints do not receive.
 #[endpoint(tags("Event Deliveries"), operation_id = "ForceResendEventDeliveries", request_body = ForceResendBody)]
 pub async fn force_resend(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let body: ForceResendBody = read_json(req, &app).await.map_err(|error| match error {
         ApiError::Invalid(_) => ApiError::invalid("Request is invalid"),
         other => other,
@@ -72,6 +74,7 @@ pub async fn force_resend(req: &mut Request, depot: &mut Depot) -> ApiResult<NoD
     let ids: Vec<EventDeliveryId> = body.ids.iter().filter_map(|id| id.parse().ok()).collect();
     let mut conn = app.conn().await?;
     let found = event_delivery::find_many(&mut conn, project.id, &ids).await?;
+    found.iter().try_for_each(|row| access.admit(row.endpoint_id))?;
     if found.iter().any(|row| row.status != DeliveryStatus::Success) {
         return Err(ApiError::invalid("only successful events can be force resent"));
     }

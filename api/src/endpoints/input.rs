@@ -7,7 +7,7 @@ use posthouse_schema::{
 };
 use url::Url;
 
-use super::wire::{CREDENTIALS, EndpointBody, REDACTED, Seconds};
+use super::wire::{CREDENTIALS, EndpointBody, KEY_OF_PORTALS, REDACTED, Seconds};
 use crate::{
     body::{bounded, required},
     error::ApiError,
@@ -182,7 +182,8 @@ fn authentication(
 fn keep_redacted(new: &mut serde_json::Value, old: Option<&serde_json::Value>) {
     let Some(old) = old else { return };
     let is_same_url = new.pointer("/oauth2/url") == old.pointer("/oauth2/url");
-    for place in CREDENTIALS.into_iter().filter(|place| is_same_url || !place.starts_with("/oauth2")) {
+    let places = CREDENTIALS.into_iter().chain([KEY_OF_PORTALS]);
+    for place in places.filter(|place| is_same_url || !place.starts_with("/oauth2")) {
         if let (Some(new), Some(old)) = (new.pointer_mut(place), old.pointer(place))
             && new == REDACTED
         {

@@ -5,6 +5,8 @@ mod oauth2;
 mod rates;
 pub mod wire;
 
+pub use self::rates::period_failure_rates;
+
 use posthouse_schema::{
     endpoint::{self, Endpoint, EndpointFilter},
     ids::EndpointId,
@@ -16,7 +18,7 @@ use serde_json::Value;
 use self::wire::{EndpointBody, EndpointWire, ExpireSecretBody};
 use crate::{
     app::App,
-    auth::{Need, authorized},
+    auth::{Access, Need, scoped},
     body::{parse, read, read_json},
     error::{ApiError, ApiResult},
     meta_events::announce,
@@ -48,15 +50,16 @@ pub fn router() -> Router {
 /// A secret is made where none is given.
 #[endpoint(tags("Endpoints"), operation_id = "CreateEndpoint", request_body = EndpointBody)]
 pub async fn create_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::ManageEndpoints).await?;
     let version = Version::of(req);
     let mut body: EndpointBody = read_json(req, &app).await?;
+    body.owner_id = access.new_owner(body.owner_id)?;
     let secret = input::secret(body.secret.take())?;
     let values = input::values(body, &project, version, None)?;
     let row = Endpoint::insert(&mut *app.conn().await?, project.id, &values, &secret).await?;
     let made = written(&app, row).await?;
     announce(&app, &project, MetaEventKind::EndpointCreated, || made.clone().without_secrets()).await;
-    Ok(Reply::created("Endpoint created successfully", wire(&made, version)))
+    Ok(Reply::created("Endpoint created successfully", wire(made, &access, version)))
 }
 
 /// Lists endpoints
@@ -64,10 +67,11 @@ pub async fn create_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<
 /// Query: `q` (part of the name), `ownerId`, and the page: `perPage`, `direction`, `next_page_cursor`, `prev_page_cursor`.
 #[endpoint(tags("Endpoints"), operation_id = "GetEndpoints")]
 pub async fn list_endpoints(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<Value>> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     let filter = EndpointFilter {
         name_part: query::one(req, "q").or_else(|| query::one(req, "query")),
         owner_id: query::one(req, "ownerId"),
+        ids: access.endpoints(Vec::new())?,
     };
     let page = query::page::<EndpointId>(req)?;
     let mut conn = app.conn().await?;
@@ -75,19 +79,24 @@ pub async fn list_endpoints(req: &mut Request, depot: &mut Depot) -> ApiResult<P
     let ids: Vec<EndpointId> = rows.rows.iter().map(|row| row.id).collect();
     let secrets = endpoint::secrets_of(&mut conn, project.id, &ids).await?;
     let version = Version::of(req);
-    let paged =
-        Paged::new(&page, rows, |row| row.id.to_string(), |row| wire(&EndpointWire::read(row, &secrets), version));
+    let paged = Paged::new(
+        &page,
+        rows,
+        |row| row.id.to_string(),
+        |row| wire(EndpointWire::read(row, &secrets), &access, version),
+    );
     Ok(Reply::ok("Endpoints fetched successfully", paged))
 }
 
 /// Reads an endpoint
 #[endpoint(tags("Endpoints"), operation_id = "GetEndpoint")]
 pub async fn get_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     let not_found = || ApiError::NotFound("Resource not found");
     let id = id(req).ok_or_else(not_found)?;
+    access.admit(id)?;
     let row = Endpoint::find(&mut *app.conn().await?, project.id, id).await?.ok_or_else(not_found)?;
-    Ok(Reply::ok("Endpoint fetched successfully", show(&app, row, Version::of(req)).await?))
+    Ok(Reply::ok("Endpoint fetched successfully", show(&app, row, &access, Version::of(req)).await?))
 }
 
 /// Changes an endpoint
@@ -96,23 +105,28 @@ pub async fn get_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<Val
 /// are replaced, the others are kept where they are missing.
 #[endpoint(tags("Endpoints"), operation_id = "UpdateEndpoint", request_body = EndpointBody)]
 pub async fn update_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::ManageEndpoints).await?;
     let version = Version::of(req);
-    let body: EndpointBody = read_json(req, &app).await?;
+    let mut body: EndpointBody = read_json(req, &app).await?;
+    if access.is_portal() {
+        body.owner_id = None; // An endpoint stays with its owner.
+    }
     let id = id(req).ok_or_else(unknown)?;
+    access.admit(id)?;
     let old = Endpoint::find(&mut *app.conn().await?, project.id, id).await?.ok_or_else(unknown)?;
     let values = input::values(body, &project, version, Some(&old))?;
     let row = Endpoint::update(&mut *app.conn().await?, project.id, id, &values).await?.ok_or_else(unknown)?;
     let changed = written(&app, row).await?;
     announce(&app, &project, MetaEventKind::EndpointUpdated, || changed.clone().without_secrets()).await;
-    Ok(Reply::accepted("Endpoint updated successfully", wire(&changed, version)))
+    Ok(Reply::accepted("Endpoint updated successfully", wire(changed, &access, version)))
 }
 
 /// Deletes an endpoint and its subscriptions
 #[endpoint(tags("Endpoints"), operation_id = "DeleteEndpoint")]
 pub async fn delete_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::ManageEndpoints).await?;
     let id = id(req).ok_or_else(unknown)?;
+    access.admit(id)?;
     let old = if project.config.meta_event.wants(MetaEventKind::EndpointDeleted) {
         Endpoint::find(&mut *app.conn().await?, project.id, id).await?
     } else {
@@ -132,8 +146,9 @@ pub async fn delete_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<
 /// Pauses an endpoint, or lets it go on
 #[endpoint(tags("Endpoints"), operation_id = "PauseEndpoint")]
 pub async fn pause_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::ManageEndpoints).await?;
     let id = id(req).ok_or_else(unknown)?;
+    access.admit(id)?;
     let mut conn = app.conn().await?;
     let old = Endpoint::find(&mut conn, project.id, id).await?.ok_or_else(unknown)?;
     let to = match old.status {
@@ -146,14 +161,15 @@ pub async fn pause_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<V
     let changed = Endpoint::set_status(&mut conn, (project.id, id), &[old.status], to).await?;
     drop(conn);
     let row = changed.ok_or_else(|| ApiError::invalid("the endpoint's status changed meanwhile, try again"))?;
-    Ok(Reply::accepted("endpoint status updated successfully", show(&app, row, Version::of(req)).await?))
+    Ok(Reply::accepted("endpoint status updated successfully", show(&app, row, &access, Version::of(req)).await?))
 }
 
 /// Activates a paused or disabled endpoint
 #[endpoint(tags("Endpoints"), operation_id = "ActivateEndpoint")]
 pub async fn activate_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::ManageEndpoints).await?;
     let id = id(req).ok_or_else(unknown)?;
+    access.admit(id)?;
     let mut conn = app.conn().await?;
     let from = [EndpointStatus::Inactive, EndpointStatus::Paused];
     let changed = Endpoint::set_status(&mut conn, (project.id, id), &from, EndpointStatus::Active).await?;
@@ -162,7 +178,7 @@ pub async fn activate_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResul
         return Err(ApiError::invalid("current endpoint status - active, does not support activation"));
     };
     drop(conn);
-    Ok(Reply::accepted("endpoint status successfully activated", show(&app, row, Version::of(req)).await?))
+    Ok(Reply::accepted("endpoint status successfully activated", show(&app, row, &access, Version::of(req)).await?))
 }
 
 /// Rolls an endpoint's secret
@@ -171,10 +187,11 @@ pub async fn activate_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResul
 /// answer is the same for clients of every version.
 #[endpoint(tags("Endpoints"), operation_id = "ExpireSecret", request_body = ExpireSecretBody)]
 pub async fn expire_secret(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::ManageEndpoints).await?;
     let bytes = read(req, &app).await?;
     let body: ExpireSecretBody = parse(&bytes)?;
     let id = id(req).ok_or_else(unknown)?;
+    access.admit(id)?;
     let seconds = body.expiration.unwrap_or(0);
     if !(0..=EXPIRATION_SECONDS_MAX).contains(&seconds) {
         return Err(ApiError::invalid(format!(
@@ -187,7 +204,7 @@ pub async fn expire_secret(req: &mut Request, depot: &mut Depot) -> ApiResult<Va
     let old_expire_at = chrono::Utc::now() + chrono::TimeDelta::seconds(seconds);
     endpoint::roll_secret(&mut conn, (project.id, id), &secret, old_expire_at).await?;
     drop(conn);
-    Ok(Reply::ok("endpoint secret expired successfully", show(&app, row, Version::current()).await?))
+    Ok(Reply::ok("endpoint secret expired successfully", show(&app, row, &access, Version::NEWEST).await?))
 }
 
 fn id(req: &Request) -> Option<EndpointId> {
@@ -198,9 +215,9 @@ fn unknown() -> ApiError {
     ApiError::invalid("endpoint not found")
 }
 
-async fn show(app: &App, row: Endpoint, version: Version) -> Result<Value, ApiError> {
+async fn show(app: &App, row: Endpoint, access: &Access, version: Version) -> Result<Value, ApiError> {
     let secrets = endpoint::secrets_of(&mut *app.conn().await?, row.project_id, &[row.id]).await?;
-    Ok(wire(&EndpointWire::read(row, &secrets), version))
+    Ok(wire(EndpointWire::read(row, &secrets), access, version))
 }
 
 /// An endpoint that was just made or changed.
@@ -209,7 +226,13 @@ async fn written(app: &App, row: Endpoint) -> Result<EndpointWire, ApiError> {
     Ok(EndpointWire::new(row, &secrets))
 }
 
-fn wire(endpoint: &EndpointWire, version: Version) -> Value {
+fn wire(mut endpoint: EndpointWire, access: &Access, version: Version) -> Value {
+    if !access.sees_secrets() {
+        endpoint.hide_secrets();
+    }
+    if access.is_portal() {
+        endpoint.hide_credentials();
+    }
     let mut value = serde_json::to_value(endpoint).unwrap_or_default();
     version.adapt(&mut value);
     value

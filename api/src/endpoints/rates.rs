@@ -11,7 +11,7 @@ use salvo::{oapi::ToSchema, prelude::*};
 use serde::Serialize;
 
 use crate::{
-    auth::{Need, authorized},
+    auth::{Need, scoped},
     error::ApiResult,
     query,
     reply::Reply,
@@ -41,11 +41,11 @@ pub struct PeriodRatesWire {
 /// seven days where they are missing).
 #[endpoint(tags("Endpoints"), operation_id = "GetEndpointsPeriodFailureRates")]
 pub async fn period_failure_rates(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<PeriodRatesWire>> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     let period = query::window(req, chrono::Utc::now())?;
     let mut seen = HashSet::new();
-    let mut ids: Vec<EndpointId> = query::ids(req, "endpointId")?;
-    ids.retain(|id| seen.insert(*id));
+    let mut ids: Vec<EndpointId> = access.endpoints(query::ids(req, "endpointId")?)?;
+    ids.retain(|id| access.reaches(*id) && seen.insert(*id));
     ids.truncate(ENDPOINTS_MAX);
     let mut conn = app.conn().await?;
     let known = Endpoint::find_many(&mut conn, project.id, &ids).await?;

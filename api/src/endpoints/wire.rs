@@ -168,13 +168,25 @@ impl EndpointWire {
     /// The endpoint as meta events tell of it: whoever receives them need not be who may sign.
     #[must_use]
     pub fn without_secrets(mut self) -> Self {
+        self.hide_credentials();
         for secret in self.secrets.iter_mut().flatten() {
             secret.value = REDACTED.into();
         }
-        if let Some(authentication) = &mut self.authentication {
-            hide(authentication, &["/api_key/header_value"]);
-        }
         self
+    }
+
+    /// Says that there are secrets, and not which.
+    pub fn hide_secrets(&mut self) {
+        for secret in self.secrets.iter_mut().flatten() {
+            secret.value = "***".into();
+        }
+    }
+
+    /// Hides what this endpoint's requests prove themselves with.
+    pub fn hide_credentials(&mut self) {
+        if let Some(authentication) = &mut self.authentication {
+            hide(authentication, &[KEY_OF_PORTALS]);
+        }
     }
 
     /// The endpoint without secrets and credentials.
@@ -309,6 +321,9 @@ fn hide(authentication: &mut serde_json::Value, places: &[&str]) {
         }
     }
 }
+
+/// What is hidden from portals and meta events besides.
+pub const KEY_OF_PORTALS: &str = "/api_key/header_value";
 
 /// Stands for a credential. Where it is written back, the stored one is kept.
 pub const REDACTED: &str = "[REDACTED]";

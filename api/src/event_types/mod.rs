@@ -15,7 +15,7 @@ use salvo::prelude::*;
 
 use self::wire::{EventTypeBody, EventTypeChangeBody, EventTypeWire, ImportBody};
 use crate::{
-    auth::{Need, authorized},
+    auth::{Need, authorized, scoped},
     body::{bounded, read_json, required},
     error::{ApiError, ApiResult},
     reply::Reply,
@@ -44,7 +44,8 @@ pub fn router() -> Router {
 /// All of them, the newest first. A project begins with `*`, and what its subscriptions name comes in by itself.
 #[endpoint(tags("EventTypes"), operation_id = "GetEventTypes")]
 pub async fn list_event_types(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<EventTypeWire>> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    // The catalogue is the same for every owner.
+    let (app, project, _) = scoped(req, depot, Need::View).await?;
     let rows = EventType::list(&mut *app.conn().await?, project.id, LISTED_MAX).await?;
     Ok(Reply::ok("Event types fetched successfully", rows.into_iter().map(EventTypeWire::from).collect()))
 }

@@ -5,11 +5,11 @@ use posthouse_schema::{endpoint::Endpoint, ids::EndpointId};
 use salvo::prelude::*;
 
 use super::{
-    accept::{Content, NO_DATA, NO_EVENT_TYPE, Wishes, enqueue, missing},
+    accept::{Content, NO_DATA, NO_EVENT_TYPE, Wishes, enqueue, is_blank, missing},
     wire::{CreateEventBody, EventIdWire},
 };
 use crate::{
-    auth::{Need, authorized},
+    auth::{Need, scoped},
     body::read_json,
     error::{ApiError, ApiResult},
     reply::Reply,
@@ -21,9 +21,10 @@ use crate::{
 /// `X-Posthouse-Event-ID` of the answer names the event.
 #[endpoint(tags("Events"), operation_id = "CreateEndpointEvent", request_body = CreateEventBody)]
 pub async fn create_event(req: &mut Request, depot: &mut Depot, res: &mut Response) -> ApiResult<Option<EventIdWire>> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let body: CreateEventBody = read_json(req, &app).await?;
     let endpoint_id = target(&body)?;
+    access.admit(endpoint_id)?;
     let wishes = Wishes::read(req, body.return_id, body.ack.as_deref())?;
     let content = Content {
         event_type: body.event_type,
@@ -31,7 +32,12 @@ pub async fn create_event(req: &mut Request, depot: &mut Depot, res: &mut Respon
         custom_headers: body.custom_headers,
         idempotency_key: body.idempotency_key,
     };
-    let job = content.or_key_of(req)?.checked(&project)?.job(EventTarget::Single { endpoint_id });
+    let content = content.or_key_of(req)?;
+    if access.is_portal() && !is_blank(content.idempotency_key.as_ref()) {
+        // Keys are one space for the project: a customer could claim one that an event for others is to have.
+        return Err(ApiError::invalid("idempotency_key: a portal link cannot set one"));
+    }
+    let job = content.checked(&project)?.job(EventTarget::Single { endpoint_id });
     if app.endpoints.get(&(project.id, endpoint_id)).is_none() {
         if Endpoint::find(&mut *app.conn().await?, project.id, endpoint_id).await?.is_none() {
             return Err(unknown_endpoint());

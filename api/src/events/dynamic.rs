@@ -84,7 +84,7 @@ pub(super) async fn resolve(app: &App, project: &Project, dynamic: Dynamic) -> R
         advanced_signatures: Some(true),
         ..EndpointBody::default()
     };
-    let endpoint = endpoints::input::values(body, project, Version::current(), None)?;
+    let endpoint = endpoints::input::values(body, project, Version::NEWEST, None)?;
     let new = NewDynamicEndpoint { endpoint: &endpoint, secret: &secret, event_types: &event_types };
     let subscription_id = dynamic_endpoint::resolve(&mut *app.conn().await?, project.id, &new).await?;
     Ok(EventTarget::Dynamic { url, subscription_id })

@@ -8,15 +8,20 @@ use posthouse_schema::{
 };
 use salvo::Request;
 
-use crate::{error::ApiError, query};
+use crate::{auth::Access, error::ApiError, query};
 
 /// The filter that the request asks for.
 ///
 /// # Errors
-/// 400 for what cannot be read.
-pub async fn read(req: &Request, conn: &mut PooledConnection, project: ProjectId) -> Result<EventFilter, ApiError> {
+/// 400 for what cannot be read; 401 for an endpoint out of the caller's reach.
+pub async fn read(
+    req: &Request,
+    conn: &mut PooledConnection,
+    project: ProjectId,
+    access: &Access,
+) -> Result<EventFilter, ApiError> {
     let (from, to) = query::window(req, chrono::Utc::now())?;
-    let endpoint_ids: Vec<EndpointId> = query::ids(req, "endpointId")?;
+    let endpoint_ids: Vec<EndpointId> = access.endpoints(query::ids(req, "endpointId")?)?;
     let mut endpoint_ids = (!endpoint_ids.is_empty()).then_some(endpoint_ids);
     if let Some(owner) = query::text(req, "ownerId")? {
         let mut of_owner = endpoint::ids_of_owner(conn, project, &owner).await?;
@@ -30,5 +35,6 @@ pub async fn read(req: &Request, conn: &mut PooledConnection, project: ProjectId
         broker_message_id: query::text(req, "brokerMessageId")?,
         from: Some(from),
         to: Some(to),
+        targets: None,
     })
 }

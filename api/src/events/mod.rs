@@ -20,17 +20,20 @@ use salvo::prelude::*;
 
 use self::{
     batch::event_batch,
-    create::create_event,
     dynamic::dynamic_event,
     fanout::{broadcast_event, fanout_event},
-    replay::{batch_replay, count_batch_replay, replay_event},
     source_names::SourceNames,
     wire::EventWire,
 };
+pub use self::{
+    create::create_event,
+    replay::{batch_replay, count_batch_replay, replay_event},
+};
 use crate::{
-    auth::{Need, authorized},
+    auth::{Need, scoped},
     error::{ApiError, ApiResult},
     query::{self, Paged},
+    redaction,
     reply::Reply,
 };
 
@@ -57,11 +60,11 @@ pub fn router() -> Router {
 /// seconds.
 #[endpoint(tags("Events"), operation_id = "GetEventsPaged")]
 pub async fn list_events(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<EventWire>> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     let page = query::page::<EventId>(req)?;
     let search = search::read(req)?;
     let mut conn = app.conn().await?;
-    let filter = filter::read(req, &mut conn, project.id).await?;
+    let filter = filter::read(req, &mut conn, project.id, &access).await?;
     let rows = match search {
         Some(search) => event::search(&mut conn, project.id, &filter, &search, &page).await?,
         None => event::list(&mut conn, project.id, &filter, &page).await?,
@@ -70,7 +73,7 @@ pub async fn list_events(req: &mut Request, depot: &mut Depot) -> ApiResult<Page
     drop(conn);
     let show = |row: Event| {
         let source = row.source_id;
-        EventWire::new(row, names.name(source))
+        redaction::event(&access, EventWire::new(row, names.name(source)))
     };
     Ok(Reply::ok("App events fetched successfully", Paged::new(&page, rows, |row| row.id.to_string(), show)))
 }
@@ -78,12 +81,14 @@ pub async fn list_events(req: &mut Request, depot: &mut Depot) -> ApiResult<Page
 /// Reads an event
 #[endpoint(tags("Events"), operation_id = "GetEndpointEvent")]
 pub async fn get_event(req: &mut Request, depot: &mut Depot) -> ApiResult<EventWire> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     let not_found = || ApiError::NotFound("event not found");
     let id: EventId = req.param::<String>("event_id").and_then(|id| id.parse().ok()).ok_or_else(not_found)?;
     let mut conn = app.conn().await?;
     let row = Event::find(&mut conn, project.id, id).await?.ok_or_else(not_found)?;
+    access.admit_any(&row.endpoint_ids)?;
     let names = SourceNames::of(&mut conn, project.id, [&row]).await?;
     let source = row.source_id;
-    Ok(Reply::ok("Endpoint event fetched successfully", EventWire::new(row, names.name(source))))
+    let wire = redaction::event(&access, EventWire::new(row, names.name(source)));
+    Ok(Reply::ok("Endpoint event fetched successfully", wire))
 }

@@ -12,10 +12,10 @@ use salvo::prelude::*;
 
 use super::{filter, source_names::SourceNames, wire::EventWire};
 use crate::{
-    auth::{Need, authorized},
+    auth::{Need, scoped},
     deliveries::wire::CountWire,
     error::{ApiError, ApiResult},
-    query,
+    query, redaction,
     reply::{NoData, Reply},
 };
 
@@ -25,11 +25,12 @@ use crate::{
 /// beside the old ones. A duplicate is refused, for it is never delivered: its original can be replayed.
 #[endpoint(tags("Events"), operation_id = "ReplayEndpointEvent")]
 pub async fn replay_event(req: &mut Request, depot: &mut Depot) -> ApiResult<EventWire> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let not_found = || ApiError::invalid("event not found");
     let id: EventId = req.param::<String>("event_id").and_then(|id| id.parse().ok()).ok_or_else(not_found)?;
     let mut conn = app.conn().await?;
     let row = Event::find(&mut conn, project.id, id).await?.ok_or_else(not_found)?;
+    access.admit_replay(&row)?;
     if row.is_duplicate {
         let owner = event::owner_of_key(&mut conn, project.id, &row.idempotency_key).await?;
         let original = owner.map_or_else(|| "one that is gone".into(), |owner| owner.to_string());
@@ -45,7 +46,8 @@ pub async fn replay_event(req: &mut Request, depot: &mut Depot) -> ApiResult<Eve
     };
     app.queues.push(&job).await.map_err(ApiError::queue)?;
     let source = row.source_id;
-    Ok(Reply::ok("Endpoint event replayed successfully", EventWire::new(row, names.name(source))))
+    let wire = redaction::event(&access, EventWire::new(row, names.name(source)));
+    Ok(Reply::ok("Endpoint event replayed successfully", wire))
 }
 
 /// Replays all events that a query means
@@ -54,10 +56,11 @@ pub async fn replay_event(req: &mut Request, depot: &mut Depot) -> ApiResult<Eve
 /// number; duplicates are passed over. It is done in the background; the message says how many events it is for.
 #[endpoint(tags("Events"), operation_id = "BatchReplayEvents")]
 pub async fn batch_replay(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     without_search(req, "batch replay does not support search filters")?;
     let mut conn = app.conn().await?;
-    let mut filter = filter::read(req, &mut conn, project.id).await?;
+    let mut filter = filter::read(req, &mut conn, project.id, &access).await?;
+    filter.targets = access.replayable();
     // What comes later was not asked for.
     let now = chrono::Utc::now();
     filter.to = Some(filter.to.map_or(now, |to| to.min(now)));
@@ -77,10 +80,11 @@ pub async fn batch_replay(req: &mut Request, depot: &mut Depot) -> ApiResult<NoD
 /// Counts what a batch replay would replay
 #[endpoint(tags("Events"), operation_id = "CountAffectedEvents")]
 pub async fn count_batch_replay(req: &mut Request, depot: &mut Depot) -> ApiResult<CountWire> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     without_search(req, "batch replay count does not support search filters")?;
     let mut conn = app.conn().await?;
-    let filter = filter::read(req, &mut conn, project.id).await?;
+    let mut filter = filter::read(req, &mut conn, project.id, &access).await?;
+    filter.targets = access.replayable();
     let num = event::count_replayable(&mut conn, project.id, &filter).await?;
     Ok(Reply::ok("events count successful", CountWire { num }))
 }

@@ -15,6 +15,7 @@ use posthouse_schema::{
     words::{ProjectKind, Role},
 };
 use salvo::prelude::*;
+use serde_json::Value;
 use url::Url;
 
 use self::wire::{KeyWire, NewProjectWire, ProjectBody, ProjectWire};
@@ -53,9 +54,9 @@ pub fn dashboard_router() -> Router {
 /// Query: `orgID`, or the header `X-Organisation-Id`. A project key lists its own organisation's.
 #[endpoint(tags("Projects"), operation_id = "GetProjects")]
 pub async fn list_projects(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<ProjectWire>> {
-    let app = app(depot)?;
+    let (app, caller) = (app(depot)?, caller(depot)?);
     let organisation = organisation(req, &app).await?;
-    match caller(depot)? {
+    match caller {
         // A project key opens one project, and sees no other.
         Caller::Project { project, .. } => {
             let own = app.project(project).await?.filter(|own| own.organisation_id == organisation);
@@ -79,6 +80,7 @@ pub async fn list_projects(req: &mut Request, depot: &mut Depot) -> ApiResult<Ve
 #[endpoint(tags("Projects"), operation_id = "CreateProject", request_body = ProjectBody)]
 pub async fn create_project(req: &mut Request, depot: &mut Depot) -> ApiResult<NewProjectWire> {
     let app = app(depot)?;
+    caller(depot)?;
     if named_organisation(req).is_none() {
         return Err(ApiError::NotFound("Organization not found"));
     }
@@ -120,11 +122,14 @@ pub async fn update_project(req: &mut Request, depot: &mut Depot) -> ApiResult<P
     let mut changed = project.as_ref().clone();
     changed.name = required("name", body.name, "please provide a valid name")?;
     changed.logo_url = logo_url(body.logo_url)?.unwrap_or(changed.logo_url);
+    let has_meta_event = body.config.as_ref().and_then(|config| config.get("meta_event")).is_some_and(Value::is_object);
     changed.config = settings::patched(&changed.config, body.config, changed.kind)?;
     let row = Project::update(&mut *app.conn().await?, &changed).await.map_err(name_taken)?;
     app.projects.forget(&project.id);
     let row = row.ok_or_else(|| ApiError::invalid("project not found"))?;
-    Ok(Reply::accepted("Project updated successfully", ProjectWire::from(&row)))
+    let shown = ProjectWire::from(&row);
+    let shown = if has_meta_event { shown.with_meta_event_as_given() } else { shown };
+    Ok(Reply::accepted("Project updated successfully", shown))
 }
 
 /// Deletes a project

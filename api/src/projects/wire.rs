@@ -115,6 +115,15 @@ impl ProjectWire {
             deleted_at: None,
         }
     }
+
+    /// Without the broker that meta events never have, as an update that names them is answered.
+    #[must_use]
+    pub fn with_meta_event_as_given(mut self) -> Self {
+        if let Some(meta) = self.config.get_mut("meta_event").and_then(Value::as_object_mut) {
+            meta.insert("pub_sub".into(), Value::Null);
+        }
+        self
+    }
 }
 
 /// Settings with what is in force where a project has none of its own, contract section 2.1.

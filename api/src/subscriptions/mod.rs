@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use self::wire::{Shown, SubscriptionBody, SubscriptionWire, TryFilterBody};
 use crate::{
-    auth::{Need, authorized},
+    auth::{Need, authorized, scoped},
     body::read_json,
     endpoints::wire::EndpointWire,
     error::{ApiError, ApiResult},
@@ -46,10 +46,11 @@ pub fn router() -> Router {
 /// Makes a subscription
 #[endpoint(tags("Subscriptions"), operation_id = "CreateSubscription", request_body = SubscriptionBody)]
 pub async fn create_subscription(req: &mut Request, depot: &mut Depot) -> ApiResult<SubscriptionWire> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let body: SubscriptionBody = read_json(req, &app).await?;
     let mut conn = app.conn().await?;
     let values = input::values(body, &project, &mut conn, None).await?;
+    access.admit(values.endpoint_id)?;
     if !project.config.multiple_endpoint_subscriptions
         && Subscription::exists_for(&mut conn, project.id, values.endpoint_id).await?
     {
@@ -64,9 +65,11 @@ pub async fn create_subscription(req: &mut Request, depot: &mut Depot) -> ApiRes
 /// Query: `endpointId` (repeatable), `name` (part of it), and the page.
 #[endpoint(tags("Subscriptions"), operation_id = "GetSubscriptions")]
 pub async fn list_subscriptions(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<SubscriptionWire>> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
-    let filter =
-        SubscriptionFilter { endpoint_ids: query::ids(req, "endpointId")?, name_part: query::one(req, "name") };
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
+    let filter = SubscriptionFilter {
+        endpoint_ids: access.endpoints(query::ids(req, "endpointId")?)?,
+        name_part: query::one(req, "name"),
+    };
     let page = query::page::<SubscriptionId>(req)?;
     let mut conn = app.conn().await?;
     let rows = Subscription::list(&mut conn, project.id, &filter, &page).await?;
@@ -78,10 +81,11 @@ pub async fn list_subscriptions(req: &mut Request, depot: &mut Depot) -> ApiResu
 /// Reads a subscription
 #[endpoint(tags("Subscriptions"), operation_id = "GetSubscription")]
 pub async fn get_subscription(req: &mut Request, depot: &mut Depot) -> ApiResult<SubscriptionWire> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     let id = id(req).ok_or(ApiError::NotFound(UNKNOWN))?;
     let mut conn = app.conn().await?;
     let row = Subscription::find(&mut conn, project.id, id).await?.ok_or(ApiError::NotFound(UNKNOWN))?;
+    access.admit(row.endpoint_id)?;
     let around = around(&mut conn, project.id, std::slice::from_ref(&row)).await?;
     Ok(Reply::ok("Subscription fetched successfully", around.show(row)))
 }
@@ -91,13 +95,15 @@ pub async fn get_subscription(req: &mut Request, depot: &mut Depot) -> ApiResult
 /// What is missing keeps its value.
 #[endpoint(tags("Subscriptions"), operation_id = "UpdateSubscription", request_body = SubscriptionBody)]
 pub async fn update_subscription(req: &mut Request, depot: &mut Depot) -> ApiResult<SubscriptionWire> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let body: SubscriptionBody = read_json(req, &app).await?;
     let unknown = || ApiError::invalid(UNKNOWN);
     let id = id(req).ok_or_else(unknown)?;
     let mut conn = app.conn().await?;
     let old = Subscription::find(&mut conn, project.id, id).await?.ok_or_else(unknown)?;
+    access.admit(old.endpoint_id)?;
     let values = input::values(body, &project, &mut conn, Some(&old)).await?;
+    access.admit(values.endpoint_id)?;
     let moves = values.endpoint_id != old.endpoint_id;
     if moves
         && !project.config.multiple_endpoint_subscriptions
@@ -113,9 +119,12 @@ pub async fn update_subscription(req: &mut Request, depot: &mut Depot) -> ApiRes
 /// Deletes a subscription
 #[endpoint(tags("Subscriptions"), operation_id = "DeleteSubscription")]
 pub async fn delete_subscription(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let id = id(req).ok_or(ApiError::NotFound(UNKNOWN))?;
-    if !Subscription::delete(&mut *app.conn().await?, project.id, id).await? {
+    let mut conn = app.conn().await?;
+    let row = Subscription::find(&mut conn, project.id, id).await?.ok_or(ApiError::NotFound(UNKNOWN))?;
+    access.admit(row.endpoint_id)?;
+    if !Subscription::delete(&mut conn, project.id, id).await? {
         return Err(ApiError::NotFound(UNKNOWN));
     }
     Ok(Reply::ok("Subscription deleted successfully", NoData))

@@ -291,6 +291,18 @@ impl Api {
         page.iter().map(|job| serde_json::from_slice(&job.payload).unwrap()).collect()
     }
 
+    /// The payloads of all jobs that wait, whatever their queue.
+    pub async fn queued_jobs(&self) -> Vec<String> {
+        let mut jobs = Vec::new();
+        for queue in posthouse_jobs::QUEUES {
+            for state in [JobState::Ready, JobState::Delayed] {
+                let page = self.queues.view(queue).page(state, 0, 1_000).await.unwrap();
+                jobs.extend(page.iter().map(|job| String::from_utf8_lossy(&job.payload).into_owned()));
+            }
+        }
+        jobs
+    }
+
     /// Stores an event as a worker would, with one delivery in this state, and returns the ids of both.
     pub async fn stored(&self, endpoint: &str, key: &str, status: DeliveryStatus) -> (EventId, EventDeliveryId) {
         let event_id = EventId::generate();

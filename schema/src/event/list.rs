@@ -18,6 +18,7 @@ use crate::{
     ids::{EndpointId, EventId, ProjectId, SourceId},
     page::{Page, PageRequest},
     tables::{events, idempotency_keys},
+    words::TargetKind,
 };
 
 /// Carries the id that a broker gave the message which became the event.
@@ -39,6 +40,17 @@ pub struct EventFilter {
     pub from: Option<DateTime<Utc>>,
     /// Accepted at this instant or earlier.
     pub to: Option<DateTime<Utc>>,
+    /// Only events for these alone.
+    pub targets: Option<EventTargets>,
+}
+
+/// Whom events are for, where that is nobody else: endpoints by their ids, or an owner.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventTargets {
+    /// Events for one of these endpoints.
+    pub endpoint_ids: Vec<EndpointId>,
+    /// Events for all endpoints of this owner; empty for no such events.
+    pub owner_id: String,
 }
 
 pub(super) type Filtered<'f> = diesel::helper_types::IntoBoxed<'f, events::table, Pg>;
@@ -59,6 +71,12 @@ pub(super) fn filtered<'f>(project: ProjectId, filter: &EventFilter) -> Filtered
     if let Some(endpoints) = &filter.endpoint_ids {
         let wanted: Vec<Option<EndpointId>> = endpoints.iter().copied().map(Some).collect();
         query = query.filter(events::endpoint_ids.overlaps_with(wanted));
+    }
+    if let Some(targets) = &filter.targets {
+        let ids: Vec<String> = targets.endpoint_ids.iter().map(ToString::to_string).collect();
+        let single = events::target_kind.eq(TargetKind::Single).and(events::target.eq_any(ids));
+        let of_owner = events::target.eq(targets.owner_id.clone()).and(events::target.ne(""));
+        query = query.filter(single.or(events::target_kind.eq(TargetKind::Fanout).and(of_owner)));
     }
     if let Some(key) = &filter.idempotency_key {
         // The original is found through its key, the duplicates through the index that has only them.

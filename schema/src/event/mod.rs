@@ -19,7 +19,8 @@ pub use self::{
     document::EventSearch,
     idempotency::{claim_keys, owner_of_key},
     list::{
-        BROKER_MESSAGE_HEADER, EventFilter, are_stored, count_replayable, find_many, list, list_ids, list_replayable,
+        BROKER_MESSAGE_HEADER, EventFilter, EventTargets, are_stored, count_replayable, find_many, list, list_ids,
+        list_replayable,
     },
     search::search,
     search_index::{Indexed, index_page_all_projects},

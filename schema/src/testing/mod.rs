@@ -57,6 +57,15 @@ impl TestDatabase {
         &self.url
     }
 
+    /// Runs a statement on it: for rows that no query of ours makes by themselves.
+    ///
+    /// # Panics
+    /// The statement fails: the test cannot go on.
+    pub async fn run(&self, statement: &str) {
+        let mut conn = AsyncPgConnection::establish(&self.url).await.expect("the tests' PostgreSQL answers");
+        run(&mut conn, statement).await;
+    }
+
     /// A pool of four connections to it.
     ///
     /// # Panics
