@@ -179,6 +179,10 @@ impl Tenant {
 /// What an operation is asked with; `None` for one without a body. What the asker makes has other names, so that the mark
 /// in an answer is the tenant's.
 fn body(operation: &str, tenant: &Tenant) -> Option<Value> {
+    let apart = of_filters_and_functions(operation, tenant).or_else(|| of_new_events(operation, tenant));
+    if apart.is_some() {
+        return apart;
+    }
     let endpoint = || tenant.id("endpoint_id");
     Some(match operation {
         "CreateProject" | "UpdateProject" => json!({"name": "renamed", "type": "outgoing"}),
@@ -188,26 +192,9 @@ fn body(operation: &str, tenant: &Tenant) -> Option<Value> {
         "ExpireSecret" => json!({"secret": "known-to-mallory", "expiration": 0}),
         "CreateSubscription" => json!({"name": "mine", "endpoint_id": endpoint()}),
         "UpdateSubscription" => json!({"name": "renamed"}),
-        "CreateFilter" | "UpdateFilter" => json!({"event_type": "order.made", "body": {"is": "changed"}}),
-        "BulkCreateFilters" => json!([{"event_type": "order.made"}]),
-        "BulkUpdateFilters" => json!([{"uid": tenant.id("filter_id"), "event_type": "order.made"}]),
-        "TestFilter" => json!({"payload": {}}),
-        "TestSubscriptionFilter" => json!({"request": {}, "schema": {}}),
-        "TestSubscriptionFunction" | "PostV1ProjectsProjectIDSourcesTestFunction" => {
-            json!({"payload": {}, "function": "function transform(payload) { return payload }", "type": "header"})
-        }
         "CreateSource" | "UpdateSource" => json!({"name": "renamed", "type": "http"}),
-        "CreateEndpointEvent" => json!({"endpoint_id": endpoint(), "event_type": "order.paid", "data": {}}),
-        "CreateEndpointFanoutEvent" => json!({"owner_id": "ada", "event_type": "order.paid", "data": {}}),
-        "CreateBroadcastEvent" => json!({"event_type": "order.paid", "data": {}}),
         "CreatePortalLink" => json!({"name": "mine", "owner_id": "mallory", "endpoints": [endpoint()]}),
         "UpdatePortalLink" => json!({"name": "renamed", "owner_id": "mallory"}),
-        "CreateDynamicEvent" => {
-            json!({"url": "https://example.com/mallory", "event_type": "order.paid", "data": {}})
-        }
-        "CreateEventBatch" => {
-            json!({"events": [{"endpoint_id": endpoint(), "event_type": "order.paid", "data": {}}]})
-        }
         "CreateEventType" => json!({"name": "mine"}),
         "UpdateEventType" => json!({"description": "changed"}),
         "ImportOpenApiSpec" => json!({"spec": r#"{"webhooks": {"order.paid": {"post": {"description": "mine"}}}}"#}),
@@ -255,5 +242,35 @@ fn body(operation: &str, tenant: &Tenant) -> Option<Value> {
         | "GetLicenseFeatures"
         | "Health" => return None,
         other => panic!("the walk does not know {other}: say here what it is asked with"),
+    })
+}
+
+fn of_filters_and_functions(operation: &str, tenant: &Tenant) -> Option<Value> {
+    Some(match operation {
+        "CreateFilter" | "UpdateFilter" => json!({"event_type": "order.made", "body": {"is": "changed"}}),
+        "BulkCreateFilters" => json!([{"event_type": "order.made"}]),
+        "BulkUpdateFilters" => json!([{"uid": tenant.id("filter_id"), "event_type": "order.made"}]),
+        "TestFilter" => json!({"payload": {}}),
+        "TestSubscriptionFilter" => json!({"request": {}, "schema": {}}),
+        "TestSubscriptionFunction" | "PostV1ProjectsProjectIDSourcesTestFunction" => {
+            json!({"payload": {}, "function": "function transform(payload) { return payload }", "type": "header"})
+        }
+        _ => return None,
+    })
+}
+
+fn of_new_events(operation: &str, tenant: &Tenant) -> Option<Value> {
+    let endpoint = || tenant.id("endpoint_id");
+    Some(match operation {
+        "CreateEndpointEvent" => json!({"endpoint_id": endpoint(), "event_type": "order.paid", "data": {}}),
+        "CreateEndpointFanoutEvent" => json!({"owner_id": "ada", "event_type": "order.paid", "data": {}}),
+        "CreateBroadcastEvent" => json!({"event_type": "order.paid", "data": {}}),
+        "CreateDynamicEvent" => {
+            json!({"url": "https://example.com/mallory", "event_type": "order.paid", "data": {}})
+        }
+        "CreateEventBatch" => {
+            json!({"events": [{"endpoint_id": endpoint(), "event_type": "order.paid", "data": {}}]})
+        }
+        _ => return None,
     })
 }
