@@ -65,7 +65,12 @@ pub async fn list_deliveries(req: &mut Request, depot: &mut Depot) -> ApiResult<
     let rows = event_delivery::list(&mut conn, project.id, &filter, &page).await?;
     let around = around(&mut conn, project.id, &rows.rows).await?;
     drop(conn);
-    let show = |row| redaction::delivery(&access, around.show(row));
+    let show = |row| {
+        let mut shown = redaction::delivery(&access, around.show(row));
+        // Clients know a list here, and null elsewhere.
+        shown.source_metadata.idempotency_keys.get_or_insert_default();
+        shown
+    };
     Ok(Reply::ok("Event deliveries fetched successfully", Paged::new(&page, rows, |row| row.id.to_string(), show)))
 }
 

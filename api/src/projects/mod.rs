@@ -128,7 +128,7 @@ pub async fn update_project(req: &mut Request, depot: &mut Depot) -> ApiResult<P
     app.projects.forget(&project.id);
     let row = row.ok_or_else(|| ApiError::invalid("project not found"))?;
     let shown = ProjectWire::from(&row);
-    let shown = if has_meta_event { shown.with_meta_event_as_given() } else { shown };
+    let shown = if has_meta_event { shown.with_meta_event_as_given(&row.config.meta_event) } else { shown };
     Ok(Reply::accepted("Project updated successfully", shown))
 }
 

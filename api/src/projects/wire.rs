@@ -116,11 +116,12 @@ impl ProjectWire {
         }
     }
 
-    /// Without the broker that meta events never have, as an update that names them is answered.
+    /// With the meta events just as they are kept, as an update that names them is answered.
     #[must_use]
-    pub fn with_meta_event_as_given(mut self) -> Self {
+    pub fn with_meta_event_as_given(mut self, given: &MetaEventConfig) -> Self {
         if let Some(meta) = self.config.get_mut("meta_event").and_then(Value::as_object_mut) {
             meta.insert("pub_sub".into(), Value::Null);
+            meta.insert("event_type".into(), json!(given.event_type));
         }
         self
     }
@@ -136,6 +137,8 @@ fn config(row: &ProjectConfig, is_new: bool) -> Value {
         meta.insert("pub_sub".into(), if is_new { Value::Null } else { nowhere });
         if is_new && row.meta_event == MetaEventConfig::default() {
             meta.insert("event_type".into(), Value::Null);
+        } else if !is_new && row.meta_event.event_type.is_none() {
+            meta.insert("event_type".into(), json!([]));
         }
     }
     let mut breaker = json!({

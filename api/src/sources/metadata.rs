@@ -36,7 +36,7 @@ pub struct SourceMetadata {
     pub forward_headers: Option<Vec<String>>,
     /// Always null.
     pub pub_sub: Option<serde_json::Value>,
-    /// Always null.
+    /// Empty in a list of deliveries, and null elsewhere.
     pub idempotency_keys: Option<Vec<String>>,
     /// Always empty.
     pub event_type_location: String,

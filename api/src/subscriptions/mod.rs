@@ -34,6 +34,7 @@ pub fn router() -> Router {
         .get(get_subscription)
         .put(update_subscription)
         .delete(delete_subscription)
+        .push(Router::with_path("toggle_status").put(toggle_status))
         .push(filters::router());
     Router::with_path("subscriptions")
         .get(list_subscriptions)
@@ -112,8 +113,8 @@ pub async fn update_subscription(req: &mut Request, depot: &mut Depot) -> ApiRes
         return Err(ApiError::invalid("a subscription for this endpoint already exists"));
     }
     let row = Subscription::update(&mut conn, project.id, id, &values).await?.ok_or_else(unknown)?;
-    let shown = SubscriptionWire::new(row, None, None, Shown::Flat);
-    Ok(Reply::accepted("Subscription updated successfully", shown))
+    let around = around(&mut conn, project.id, std::slice::from_ref(&row)).await?;
+    Ok(Reply::accepted("Subscription updated successfully", around.show(row)))
 }
 
 /// Deletes a subscription
@@ -128,6 +129,17 @@ pub async fn delete_subscription(req: &mut Request, depot: &mut Depot) -> ApiRes
         return Err(ApiError::NotFound(UNKNOWN));
     }
     Ok(Reply::ok("Subscription deleted successfully", NoData))
+}
+
+/// Does nothing
+///
+/// A subscription has no status. Older clients call this, and are answered as they always were.
+#[endpoint(tags("Subscriptions"), operation_id = "ToggleSubscriptionStatus")]
+pub async fn toggle_status(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
+    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let id = id(req).ok_or(ApiError::NotFound(UNKNOWN))?;
+    Subscription::find(&mut *app.conn().await?, project.id, id).await?.ok_or(ApiError::NotFound(UNKNOWN))?;
+    Ok(Reply::accepted("Subscription status updated successfully", json!({})))
 }
 
 /// Tries a filter

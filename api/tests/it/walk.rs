@@ -204,7 +204,7 @@ fn body(operation: &str, tenant: &Tenant) -> Option<Value> {
         "ForceResendEventDeliveries" => json!({"ids": [tenant.id("delivery_id")]}),
         "ReplayEndpointEvent" | "ResendEventDelivery" | "BatchRetryEventDelivery" => json!("{}"),
         "BatchReplayEvents" => json!(null),
-        "PauseEndpoint" | "ActivateEndpoint" | "RevokePortalLink" => json!("{}"),
+        "PauseEndpoint" | "ActivateEndpoint" | "RevokePortalLink" | "ToggleSubscriptionStatus" => json!("{}"),
         "GetProjects"
         | "GetProject"
         | "DeleteProject"

@@ -54,7 +54,9 @@ async fn the_description_holds_whatever_is_sent() {
     world.endpoint("a").await;
     let url = format!("http://{}", world.deployment.api);
     let mut command = Command::new(tool("schemathesis"));
+    let notes = tempfile::tempdir().unwrap();
     command
+        .current_dir(notes.path())
         .args([
             "run",
             &format!("{url}/openapi.json"),

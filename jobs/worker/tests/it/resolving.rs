@@ -48,14 +48,14 @@ async fn an_endpoint_without_subscription_gets_its_events_all_the_same() {
     let endpoint = world.endpoint(&receiver.url(), |_, _| {}).await;
     let page = PageRequest { per_page: 10, sort: Sort::Ascending, direction: Direction::Next, cursor: None };
     let filter = SubscriptionFilter { endpoint_ids: vec![endpoint], name_part: None };
-    diesel::sql_query("DELETE FROM subscriptions").execute(&mut *world.conn().await).await.unwrap();
+    without_subscriptions(&world).await;
     let events: Vec<CreateEvent> = (0..5).map(|_| world.event(endpoint, "anything")).collect();
     world.queues.push_all(&events).await.unwrap();
     world.ended(5, DeliveryStatus::Success).await;
     let made = Subscription::list(&mut *world.conn().await, world.project, &filter, &page).await.unwrap().rows;
     assert_eq!((made.len(), made[0].name.as_str()), (1, "e-subscription"));
     // A broadcast subscribes nobody.
-    diesel::sql_query("DELETE FROM subscriptions").execute(&mut *world.conn().await).await.unwrap();
+    without_subscriptions(&world).await;
     let mut broadcast = world.event(endpoint, "anything");
     broadcast.target = EventTarget::Broadcast;
     world.queues.push(&broadcast).await.unwrap();
@@ -63,4 +63,10 @@ async fn an_endpoint_without_subscription_gets_its_events_all_the_same() {
     let row = Event::find(&mut *world.conn().await, world.project, broadcast.event_id).await.unwrap().unwrap();
     assert_eq!(row.status, EventStatus::Failure);
     world.stop().await;
+}
+
+async fn without_subscriptions(world: &World) {
+    for table in ["subscription_filters", "subscriptions"] {
+        diesel::sql_query(format!("DELETE FROM {table}")).execute(&mut *world.conn().await).await.unwrap();
+    }
 }
