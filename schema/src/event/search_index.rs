@@ -3,9 +3,9 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, QueryableByName,
+    ExpressionMethods, QueryDsl, QueryResult, QueryableByName, define_sql_function,
     result::Error,
-    sql_types::{Array, Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid},
+    sql_types::{Array, BigInt, Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid},
 };
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
@@ -18,7 +18,14 @@ use crate::{
 };
 
 /// Events that one page adds.
-const PAGE_ROWS: usize = 200;
+const PAGE_ROWS: i64 = 200;
+/// Held by whoever adds a page.
+const ADVISORY_LOCK: i64 = 0x706f_7374_5365_6172;
+
+define_sql_function! {
+    /// Takes a lock until the end of the transaction, unless another has it.
+    fn pg_try_advisory_xact_lock(key: BigInt) -> Bool;
+}
 
 #[derive(QueryableByName)]
 struct Unindexed {
@@ -41,11 +48,7 @@ struct Unindexed {
 #[derive(QueryableByName)]
 struct Horizon {
     #[diesel(sql_type = Timestamptz)]
-    until: DateTime<Utc>,
-    #[diesel(sql_type = Timestamptz)]
     settled: DateTime<Utc>,
-    #[diesel(sql_type = Nullable<Timestamptz>)]
-    next: Option<DateTime<Utc>>,
 }
 
 /// What became of a page.
@@ -65,36 +68,31 @@ pub enum Indexed {
 /// The database fails; nothing of the page is indexed.
 pub async fn index_page_all_projects(conn: &mut AsyncPgConnection) -> QueryResult<Indexed> {
     conn.transaction::<_, Error, _>(async |conn| {
-        let mark: Option<(DateTime<Utc>, EventId)> = event_search_mark::table
+        // Not a lock of the mark's row: that would be a write, and a wait for the disk, where there is nothing to do.
+        let is_first: bool = diesel::select(pg_try_advisory_xact_lock(ADVISORY_LOCK)).get_result(conn).await?;
+        if !is_first {
+            return Ok(Indexed::Busy);
+        }
+        let (after, after_id): (DateTime<Utc>, EventId) = event_search_mark::table
             .select((event_search_mark::stored_at, event_search_mark::id))
-            .for_update()
-            .skip_locked()
             .first(conn)
-            .await
-            .optional()?;
-        let Some((after, after_id)) = mark else { return Ok(Indexed::Busy) };
-        let horizon: Horizon = diesel::sql_query(include_str!("../sql/search_horizon.sql"))
-            .bind::<Timestamptz, _>(after)
-            .get_result(conn)
             .await?;
+        let horizon: Horizon =
+            Statement::new(include_str!("../sql/search_horizon.sql")).get_result(conn).await?;
         let rows: Vec<Unindexed> = Statement::new(include_str!("../sql/search_unindexed.sql"))
             .bind::<Timestamptz, _>(after)
+            .bind::<Timestamptz, _>(horizon.settled)
+            .bind::<Timestamptz, _>(after)
             .bind::<Uuid, _>(after_id)
-            .bind::<Timestamptz, _>(horizon.until)
+            .bind::<BigInt, _>(PAGE_ROWS)
             .load(conn)
             .await?;
+        let Some(last) = rows.last() else { return Ok(Indexed::UpToDate) };
+        let reached = (event_search_mark::stored_at.eq(last.stored_at), event_search_mark::id.eq(last.id));
         add(conn, &rows).await?;
-        let is_full = rows.len() == PAGE_ROWS;
-        let reached = match rows.last() {
-            Some(last) if is_full => (last.stored_at, last.id),
-            // Nothing more up to there: go on where there is something, or wait.
-            _ => (horizon.next.unwrap_or(horizon.settled).max(after), EventId::from_bits(0)),
-        };
-        diesel::update(event_search_mark::table)
-            .set((event_search_mark::stored_at.eq(reached.0), event_search_mark::id.eq(reached.1)))
-            .execute(conn)
-            .await?;
-        Ok(if is_full || horizon.next.is_some() { Indexed::Some(rows.len()) } else { Indexed::UpToDate })
+        diesel::update(event_search_mark::table).set(reached).execute(conn).await?;
+        let is_full = rows.len() == usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
+        Ok(if is_full { Indexed::Some(rows.len()) } else { Indexed::UpToDate })
     })
     .await
 }
