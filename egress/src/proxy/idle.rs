@@ -70,6 +70,14 @@ impl IdleConnections {
         }
     }
 
+    /// Closes, for ever, what nobody has taken in time. Nobody may ever ask for that origin again.
+    pub(super) async fn close_unused(&self) {
+        loop {
+            tokio::time::sleep(AGE_MAX / 2).await;
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).sweep();
+        }
+    }
+
     /// Closes them all.
     pub(super) fn clear(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
@@ -88,4 +96,46 @@ impl Kept {
 
 fn is_fresh(open: &Open, since: Instant) -> bool {
     since.elapsed() < AGE_MAX && open.sender.is_ready()
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper_util::rt::TokioIo;
+
+    use super::*;
+    use crate::proxy::meter::Totals;
+
+    /// A connection, and its end at the origin.
+    async fn open() -> (Open, tokio::io::DuplexStream) {
+        let (own, origin) = tokio::io::duplex(64);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(own)).await.unwrap();
+        tokio::spawn(connection);
+        sender.ready().await.unwrap();
+        (Open { sender, address: ([127, 0, 0, 1], 80).into(), meter: Meter::new(Totals::default()) }, origin)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_takes_is_closed() {
+        let idle = IdleConnections::default();
+        let target = Target::from_http_authority("origin.example").unwrap();
+        let (kept, mut origin) = open().await;
+        idle.keep(&target, kept);
+        let used = async {
+            tokio::time::sleep(AGE_MAX / 2 + Duration::from_secs(1)).await;
+            let judged = [([127, 0, 0, 1], 80).into()];
+            idle.take(&target, &judged)
+        };
+        let open = tokio::select! {
+            () = idle.close_unused() => panic!("it never ends"),
+            open = used => open.expect("it is fresh"),
+        };
+        idle.keep(&target, open);
+        let closed = async { tokio::io::AsyncReadExt::read(&mut origin, &mut [0; 1]).await };
+        tokio::select! {
+            () = idle.close_unused() => panic!("it never ends"),
+            read = tokio::time::timeout(AGE_MAX * 2, closed) => assert_eq!(read.unwrap().unwrap(), 0),
+        }
+        let kept = idle.0.lock().unwrap();
+        assert!(kept.by_origin.is_empty() && kept.count == 0);
+    }
 }

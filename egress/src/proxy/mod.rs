@@ -86,7 +86,10 @@ pub async fn serve(
         cut: CancellationToken::new(),
         settings,
     });
-    accept::accept(&listener, &shared, &shutdown).await;
+    tokio::select! {
+        () = accept::accept(&listener, &shared, &shutdown) => {}
+        () = shared.idle.close_unused() => {}
+    }
     drop(listener);
     shared.tasks.close();
     shared.idle.clear();
