@@ -134,6 +134,11 @@ bench-queue *ARGS:
     cargo build --release --bin posthouse-bench
     @exec "{{built}}/release/posthouse-bench" queue "$@"
 
+# Measure how quickly a ledger of 1,000,000 events is listed, on a system of its own: [--events N] [--markdown] [--strict]
+bench-lists *ARGS:
+    cargo build --release --workspace --bins
+    @exec "{{built}}/release/posthouse-bench" lists "$@"
+
 # Apply pending migrations to DATABASE_URL
 migrate:
     cargo run --quiet --bin posthouse -- migrate

@@ -4,6 +4,7 @@ mod cases;
 mod gateway;
 mod http;
 mod latency;
+mod lists;
 mod load;
 mod parts;
 mod payload;
@@ -26,6 +27,7 @@ const EXAMPLES: &str = "Examples:
   just bench --quick                          # the same in about a minute, coarser
   just bench --case one-endpoint --markdown
   just bench-queue                            # what the queue promises, on a Redis of its own
+  just bench-lists                            # pages of a large ledger, on a system of its own
   posthouse-bench load --run-env .posthouse/run.env -n 5000 -k 4 --rate 100";
 
 /// Measures what Posthouse costs and how quick it is. Use a release build and an otherwise quiet machine.
@@ -88,6 +90,21 @@ enum Command {
         #[arg(long, default_value = ".posthouse/bench")]
         folder: PathBuf,
     },
+    /// How quickly a large ledger is listed, on a system of its own.
+    Lists {
+        /// Events in it; there are twice as many deliveries.
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
+        events: u64,
+        /// The table as Markdown.
+        #[arg(long)]
+        markdown: bool,
+        /// Exit code 1 when a figure falls short.
+        #[arg(long)]
+        strict: bool,
+        /// Where data and logs are kept.
+        #[arg(long, default_value = ".posthouse/bench")]
+        folder: PathBuf,
+    },
     /// Receives and counts; started by the others.
     #[command(hide = true)]
     Sink {
@@ -122,10 +139,19 @@ async fn run(command: Command) -> Result<ExitCode> {
             std::fs::create_dir_all(&folder).context("make the folder")?;
             let rows = all(&cases, Scale { divisor: if quick { 10 } else { 1 } }, &folder).await?;
             print(&rows, markdown)?;
-            let is_short = strict && rows.iter().any(Row::is_missed);
-            Ok(if is_short { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+            Ok(verdict(&rows, strict))
+        }
+        Command::Lists { events, markdown, strict, folder } => {
+            std::fs::create_dir_all(&folder).context("make the folder")?;
+            let rows = lists::measure(&folder, events).await?;
+            print(&rows, markdown)?;
+            Ok(verdict(&rows, strict))
         }
     }
+}
+
+fn verdict(rows: &[Row], is_strict: bool) -> ExitCode {
+    if is_strict && rows.iter().any(Row::is_missed) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 async fn all(only: &[Case], scale: Scale, folder: &std::path::Path) -> Result<Vec<Row>> {
