@@ -17,9 +17,10 @@ use crate::{
     app::App,
     auth, compression, conventions,
     cors::Cors,
-    deliveries, endpoints, etag, event_types, events, head, health, ingest,
+    deliveries, documents, endpoints, etag, event_types, events, examples, head, health, ingest,
     known_paths::{KnownPaths, Options},
-    limits, meta_events, metrics, onboard, path_parameters, portal, portal_links, projects, sources, subscriptions, ui,
+    limits, meta_events, metrics, onboard, path_parameters, portal, portal_links, projects, query_parameters, sources,
+    subscriptions, ui,
 };
 
 /// What this API is for, on the first page of its description.
@@ -32,11 +33,15 @@ const PORTAL_DESCRIPTION: &str = "What the holder of a portal link can do. Authe
 
 /// Routes below `/api/v1`, which need credentials.
 fn api() -> Router {
-    with_known_paths(described_api())
+    with_known_paths(described_api(), KnownPaths::of(&[documents::API], below("/api/v1")))
 }
 
-fn with_known_paths(routes: Router) -> Router {
-    let known = KnownPaths::of(&OpenApi::new("", "").merge_router(&routes));
+/// Leaves out what is elsewhere.
+fn below(root: &str) -> impl Fn(&str) -> Option<String> {
+    move |path| path.starts_with(root).then(|| path.to_string())
+}
+
+fn with_known_paths(routes: Router, known: KnownPaths) -> Router {
     Router::new().hoop(Options(known.clone())).push(routes.push(Router::with_path("{**rest}").goal(known)))
 }
 
@@ -73,6 +78,8 @@ pub fn openapi() -> OpenApi {
         .security([SecurityRequirement::new("bearer", Vec::<String>::new())])
         .merge_router(&Router::new().push(health::router()).push(ingest::router()).push(described_api()));
     path_parameters::describe(&mut openapi);
+    query_parameters::describe(&mut openapi);
+    examples::describe(&mut openapi);
     openapi
 }
 
@@ -82,10 +89,13 @@ pub fn portal_openapi() -> OpenApi {
     let info = Info::new("Posthouse portal", env!("CARGO_PKG_VERSION"))
         .description(PORTAL_DESCRIPTION)
         .license(License::new("Apache-2.0"));
-    OpenApi::with_info(info)
+    let mut openapi = OpenApi::with_info(info)
         .add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .security([SecurityRequirement::new("bearer", Vec::<String>::new())])
-        .merge_router(&portal::router())
+        .merge_router(&portal::router());
+    query_parameters::describe(&mut openapi);
+    examples::describe(&mut openapi);
+    openapi
 }
 
 /// The whole service.
@@ -103,11 +113,9 @@ pub fn service(app: Arc<App>) -> Service {
         .push(health::router())
         .push(ingest::router())
         .push(api())
-        .push(ui::openapi().into_router("ui/openapi.json"))
+        .push(documents::router())
         .push(ui::router(project))
-        .push(with_known_paths(portal::router()))
-        .push(openapi().into_router("openapi.json"))
-        .push(portal_openapi().into_router("portal-openapi.json"))
+        .push(with_known_paths(portal::router(), KnownPaths::of(&[documents::PORTAL], below("/portal-api"))))
         .push(Scalar::new("/openapi.json").title("Posthouse API").into_router("docs"));
     // Handlers read bodies within the limit themselves; this one catches what does not pass through them.
     let router = router.hoop(salvo::http::request::SecureMaxSize(limit.saturating_add(1)));

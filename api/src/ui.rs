@@ -7,7 +7,10 @@ use salvo::{
     prelude::*,
 };
 
-use crate::{accounts, auth, configuration, known_paths::KnownPaths, organisations, projects};
+use crate::{
+    accounts, auth, configuration, documents, examples, known_paths::KnownPaths, organisations, projects,
+    query_parameters,
+};
 
 /// What these routes are for, on the first page of their description.
 const DESCRIPTION: &str = "What the dashboard asks beside the public API: accounts, organisations, members, invitations. Every \
@@ -16,7 +19,10 @@ const DESCRIPTION: &str = "What the dashboard asks beside the public API: accoun
 /// All routes below `/ui`; `project` makes those of one project.
 pub fn router(project: fn() -> Router) -> Router {
     let mirror = || projects::collection_router().push(project().push(projects::dashboard_router()));
-    let known = KnownPaths::of(&OpenApi::new("", "").merge_router(&routes(mirror(), None)));
+    let known = KnownPaths::of(&[documents::UI, documents::API], |path| match path.strip_prefix("/api/v1/projects") {
+        Some(rest) => Some(format!("/ui/organisations/{{org_id}}/projects{rest}")),
+        None => path.starts_with("/ui/").then(|| path.to_string()),
+    });
     routes(mirror(), Some(known))
 }
 
@@ -51,8 +57,11 @@ pub fn openapi() -> OpenApi {
     let info = Info::new("Posthouse dashboard", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
         .license(License::new("Apache-2.0"));
-    OpenApi::with_info(info)
+    let mut openapi = OpenApi::with_info(info)
         .add_security_scheme("bearer", SecurityScheme::Http(security::Http::new(security::HttpAuthScheme::Bearer)))
         .security([SecurityRequirement::new("bearer", Vec::<String>::new())])
-        .merge_router(&routes(own, None))
+        .merge_router(&routes(own, None));
+    query_parameters::describe(&mut openapi);
+    examples::describe(&mut openapi);
+    openapi
 }

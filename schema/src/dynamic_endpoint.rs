@@ -5,10 +5,10 @@ use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, result
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use crate::{
-    endpoint::{Endpoint, EndpointValues},
+    endpoint::{self, Endpoint, EndpointValues},
     ids::{EndpointId, ProjectId, SubscriptionId},
     subscription::{Subscription, SubscriptionValues},
-    tables::{endpoints, subscriptions},
+    tables::subscriptions,
     text_array::TextArray,
 };
 
@@ -28,7 +28,7 @@ pub struct NewDynamicEndpoint<'n> {
 /// # Errors
 /// The database fails.
 pub async fn find(conn: &mut AsyncPgConnection, project: ProjectId, url: &str) -> QueryResult<Option<SubscriptionId>> {
-    let Some(endpoint) = endpoint_of(conn, project, url).await? else { return Ok(None) };
+    let Some(endpoint) = endpoint::id_of_url(conn, project, url).await? else { return Ok(None) };
     Ok(first_subscription(conn, project, endpoint).await?.map(|(id, _)| id))
 }
 
@@ -41,7 +41,7 @@ pub async fn resolve(
     project: ProjectId,
     new: &NewDynamicEndpoint<'_>,
 ) -> QueryResult<SubscriptionId> {
-    if let Some(endpoint) = endpoint_of(conn, project, &new.endpoint.url).await?
+    if let Some(endpoint) = endpoint::id_of_url(conn, project, &new.endpoint.url).await?
         && let Some((id, event_types)) = first_subscription(conn, project, endpoint).await?
         && (new.event_types.is_empty() || event_types.0 == new.event_types)
     {
@@ -53,7 +53,7 @@ pub async fn resolve(
             .bind::<Text, _>(format!("{project} {}", new.endpoint.url))
             .execute(conn)
             .await?;
-        let endpoint = match endpoint_of(conn, project, &new.endpoint.url).await? {
+        let endpoint = match endpoint::id_of_url(conn, project, &new.endpoint.url).await? {
             Some(id) => id,
             None => Endpoint::insert(conn, project, new.endpoint, new.secret).await?.id,
         };
@@ -68,18 +68,6 @@ pub async fn resolve(
         }
     })
     .await
-}
-
-async fn endpoint_of(conn: &mut AsyncPgConnection, project: ProjectId, url: &str) -> QueryResult<Option<EndpointId>> {
-    endpoints::table
-        .filter(endpoints::project_id.eq(project))
-        .filter(endpoints::url.eq(url))
-        .filter(endpoints::deleted_at.is_null())
-        .order(endpoints::id)
-        .select(endpoints::id)
-        .first(conn)
-        .await
-        .optional()
 }
 
 async fn first_subscription(

@@ -292,6 +292,26 @@ pub async fn ids_of_owner(
         .await
 }
 
+/// The id of the project's oldest endpoint with exactly this URL.
+///
+/// # Errors
+/// The database fails.
+pub(crate) async fn id_of_url(
+    conn: &mut AsyncPgConnection,
+    project: ProjectId,
+    url: &str,
+) -> QueryResult<Option<EndpointId>> {
+    endpoints::table
+        .filter(endpoints::project_id.eq(project))
+        .filter(endpoints::url.eq(url))
+        .filter(endpoints::deleted_at.is_null())
+        .order(endpoints::id)
+        .select(endpoints::id)
+        .first(conn)
+        .await
+        .optional()
+}
+
 /// The secrets of these endpoints, the oldest first, with those that ended within the last hour: whoever has just rolled a
 /// secret sees both.
 ///

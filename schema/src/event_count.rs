@@ -5,12 +5,14 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use diesel::{
     ExpressionMethods, QueryDsl, QueryResult, QueryableByName,
     dsl::count_star,
+    result::Error,
     sql_types::{Array, BigInt, Bool, Date, Uuid},
 };
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use crate::{
-    ids::{EventId, ProjectId},
+    deadline,
+    ids::{EndpointId, EventId, ProjectId},
     tables::{endpoints, event_day_counts},
 };
 
@@ -105,14 +107,48 @@ pub async fn by_day(
     Ok(known)
 }
 
+/// The project's events that went to one of these endpoints, of each day that had any and is still stored.
+///
+/// # Errors
+/// The database fails, or takes longer than [`deadline::QUERY_MAX`].
+pub async fn of_endpoints_by_day(
+    conn: &mut AsyncPgConnection,
+    project: ProjectId,
+    endpoints: &[EndpointId],
+    (first, last): (NaiveDate, NaiveDate),
+) -> QueryResult<Vec<(NaiveDate, i64)>> {
+    let days: Vec<NaiveDate> = first.iter_days().take_while(|day| *day <= last).collect();
+    let (first, last) = bounds(&days);
+    let query = diesel::sql_query(include_str!("sql/count_events_of_endpoints.sql"))
+        .bind::<Uuid, _>(project)
+        .bind::<Array<Date>, _>(days)
+        .bind::<Array<Uuid>, _>(first)
+        .bind::<Array<Uuid>, _>(last)
+        .bind::<Array<Uuid>, _>(endpoints);
+    let rows: Vec<DayRow> = conn
+        .transaction::<_, Error, _>(async |conn| {
+            deadline::set(conn).await?;
+            query.load(conn).await
+        })
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.day, row.events)).collect())
+}
+
+/// The first and the last id of each day.
+fn bounds(days: &[NaiveDate]) -> (Vec<EventId>, Vec<EventId>) {
+    let begin = |day: &NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
+    let end = |day: &NaiveDate| begin(day) + TimeDelta::days(1) - TimeDelta::milliseconds(1);
+    (
+        days.iter().map(|day| EventId::first_at(begin(day))).collect(),
+        days.iter().map(|day| EventId::last_at(end(day))).collect(),
+    )
+}
+
 async fn count(conn: &mut AsyncPgConnection, project: ProjectId, days: &[NaiveDate]) -> QueryResult<Vec<DayRow>> {
     if days.is_empty() {
         return Ok(Vec::new());
     }
-    let begin = |day: &NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
-    let first: Vec<EventId> = days.iter().map(|day| EventId::first_at(begin(day))).collect();
-    let last: Vec<EventId> =
-        days.iter().map(|day| EventId::last_at(begin(day) + TimeDelta::days(1) - TimeDelta::milliseconds(1))).collect();
+    let (first, last) = bounds(days);
     diesel::sql_query(include_str!("sql/count_events.sql"))
         .bind::<Uuid, _>(project)
         .bind::<Array<Date>, _>(days)

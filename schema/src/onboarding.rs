@@ -6,10 +6,10 @@ use diesel::{
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use crate::{
-    endpoint::{Endpoint, EndpointValues, random_secret},
+    endpoint::{self, Endpoint, EndpointValues, random_secret},
     ids::{EndpointId, ProjectId},
     subscription::{Subscription, SubscriptionValues},
-    tables::{endpoints, projects, subscriptions},
+    tables::{projects, subscriptions},
     text_array::TextArray,
 };
 
@@ -40,7 +40,7 @@ pub async fn onboard(
         }
         let mut made = Vec::new();
         for row in rows {
-            let endpoint = match find_by_url(conn, project, &row.endpoint.url).await? {
+            let endpoint = match endpoint::id_of_url(conn, project, &row.endpoint.url).await? {
                 Some(found) => found,
                 None => {
                     let new = Endpoint::insert(conn, project, &row.endpoint, &random_secret()).await?;
@@ -56,19 +56,6 @@ pub async fn onboard(
         Ok(Some(made))
     })
     .await
-}
-
-/// The project's oldest endpoint with exactly this URL.
-async fn find_by_url(conn: &mut AsyncPgConnection, project: ProjectId, url: &str) -> QueryResult<Option<EndpointId>> {
-    endpoints::table
-        .filter(endpoints::project_id.eq(project))
-        .filter(endpoints::url.eq(url))
-        .filter(endpoints::deleted_at.is_null())
-        .order(endpoints::id)
-        .select(endpoints::id)
-        .first(conn)
-        .await
-        .optional()
 }
 
 async fn is_subscribed(

@@ -12,6 +12,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use crate::{
     filter::{EVERY_TYPE, FilterRow},
     ids::{EndpointId, ProjectId, SourceId, SubscriptionId},
+    project_config::RetryPolicy,
     tables::{endpoints, subscription_filters, subscriptions},
     words::{DeliveryMode, EndpointStatus},
 };
@@ -35,6 +36,8 @@ pub struct Route {
     pub function: Option<Arc<str>>,
     /// What a crash may cause.
     pub delivery_mode: DeliveryMode,
+    /// When its failed deliveries are tried again; `None` for the project's policy.
+    pub retry: Option<RetryPolicy>,
     /// The endpoint's owner, in the caller's own terms.
     pub owner_id: String,
     /// Whether the endpoint receives.
@@ -59,6 +62,7 @@ struct SubscriptionPart {
     filter: Option<serde_json::Value>,
     function: Option<String>,
     delivery_mode: DeliveryMode,
+    retry_config: Option<serde_json::Value>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -127,6 +131,7 @@ pub async fn routes(conn: &mut AsyncPgConnection, project: ProjectId, wanted: &W
             filters: filters.remove(&subscription.id).unwrap_or_default(),
             function: subscription.function.map(Arc::from),
             delivery_mode: subscription.delivery_mode,
+            retry: subscription.retry_config.and_then(|config| serde_json::from_value(config).ok()),
             owner_id: endpoint.owner_id,
             endpoint_status: endpoint.status,
         })

@@ -41,7 +41,7 @@ pub struct Subscription {
     pub delivery_mode: DeliveryMode,
     /// When people are told of failures.
     pub alert_config: Option<serde_json::Value>,
-    /// Its own retry policy.
+    /// Its own retry policy: a [`crate::project_config::RetryPolicy`].
     pub retry_config: Option<serde_json::Value>,
     /// Its own rate limit.
     pub rate_limit_config: Option<serde_json::Value>,
@@ -71,7 +71,7 @@ pub struct SubscriptionValues {
     pub delivery_mode: DeliveryMode,
     /// When people are told of failures.
     pub alert_config: Option<serde_json::Value>,
-    /// Its own retry policy.
+    /// Its own retry policy: a [`crate::project_config::RetryPolicy`].
     pub retry_config: Option<serde_json::Value>,
     /// Its own rate limit.
     pub rate_limit_config: Option<serde_json::Value>,

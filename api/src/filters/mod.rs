@@ -16,7 +16,7 @@ use salvo::prelude::*;
 
 use self::wire::{FilterBody, FilterTestBody, FilterTestWire, FilterWire, SampleBody};
 use crate::{
-    auth::{Need, authorized},
+    auth::{Access, Need, scoped},
     body::read_json,
     error::{ApiError, ApiResult},
     reply::{NoData, Reply},
@@ -47,10 +47,10 @@ pub fn router() -> Router {
 /// wanted; the filter for `*` decides about types without an enabled filter of their own.
 #[endpoint(tags("Filters"), operation_id = "CreateFilter", request_body = FilterBody)]
 pub async fn create_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<FilterWire> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let body: FilterBody = read_json(req, &app).await?;
     let mut conn = app.conn().await?;
-    let subscription = subscription(req, &mut conn, project.id).await?;
+    let subscription = subscription(req, &mut conn, project.id, &access).await?;
     let event_type = body.event_type.clone().unwrap_or_default();
     if event_type.is_empty() {
         return Err(ApiError::NotFound("event type does not exist"));
@@ -69,11 +69,11 @@ pub async fn create_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<Fi
 /// All or none.
 #[endpoint(tags("Filters"), operation_id = "BulkCreateFilters", request_body = Vec<FilterBody>)]
 pub async fn create_filters(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<FilterWire>> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let bodies: Vec<FilterBody> = read_json(req, &app).await?;
     few(bodies.len())?;
     let mut conn = app.conn().await?;
-    let subscription = subscription(req, &mut conn, project.id).await?;
+    let subscription = subscription(req, &mut conn, project.id, &access).await?;
     let (mut values, mut given): (Vec<FilterValues>, Vec<Scopes<bool>>) = (Vec::new(), Vec::new());
     for body in bodies {
         let event_type = body.event_type.clone().unwrap_or_default();
@@ -106,9 +106,9 @@ pub async fn create_filters(req: &mut Request, depot: &mut Depot) -> ApiResult<V
 /// All of them, the newest first.
 #[endpoint(tags("Filters"), operation_id = "GetFilters")]
 pub async fn list_filters(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<FilterWire>> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     let mut conn = app.conn().await?;
-    let subscription = subscription(req, &mut conn, project.id).await?;
+    let subscription = subscription(req, &mut conn, project.id, &access).await?;
     let rows = FilterRow::list(&mut conn, project.id, subscription, FILTERS_MAX).await?;
     Ok(Reply::ok("Filters retrieved successfully", rows.into_iter().map(FilterWire::from).collect()))
 }
@@ -116,8 +116,8 @@ pub async fn list_filters(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec
 /// Reads a filter
 #[endpoint(tags("Filters"), operation_id = "GetFilter")]
 pub async fn get_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<FilterWire> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
-    let row = find(req, &mut app.conn().await?, project.id).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
+    let row = find(req, &mut app.conn().await?, project.id, &access).await?;
     Ok(Reply::ok("Filter retrieved successfully", row.into()))
 }
 
@@ -126,10 +126,10 @@ pub async fn get_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<Filte
 /// What is missing keeps its value; `enabled_at` null disables it.
 #[endpoint(tags("Filters"), operation_id = "UpdateFilter", request_body = FilterBody)]
 pub async fn update_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<FilterWire> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let body: FilterBody = read_json(req, &app).await?;
     let mut conn = app.conn().await?;
-    let old = find(req, &mut conn, project.id).await?;
+    let old = find(req, &mut conn, project.id, &access).await?;
     let values = input::changed(body, &old, Utc::now())?;
     let changed = FilterRow::update(&mut conn, project.id, old.subscription_id, &[(old.id, values)])
         .await
@@ -143,11 +143,11 @@ pub async fn update_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<Fi
 /// Each is named by `uid`. All or none.
 #[endpoint(tags("Filters"), operation_id = "BulkUpdateFilters", request_body = Vec<FilterBody>)]
 pub async fn update_filters(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<FilterWire>> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let bodies: Vec<FilterBody> = read_json(req, &app).await?;
     few(bodies.len())?;
     let mut conn = app.conn().await?;
-    let subscription = subscription(req, &mut conn, project.id).await?;
+    let subscription = subscription(req, &mut conn, project.id, &access).await?;
     let rows = FilterRow::list(&mut conn, project.id, subscription, FILTERS_MAX).await?;
     let mut changes = Vec::with_capacity(bodies.len());
     for body in bodies {
@@ -169,9 +169,9 @@ pub async fn update_filters(req: &mut Request, depot: &mut Depot) -> ApiResult<V
 /// Events of its type are then decided about by the filter for `*`, or where there is none by the subscription's event types.
 #[endpoint(tags("Filters"), operation_id = "DeleteFilter")]
 pub async fn delete_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
-    let (app, project) = authorized(req, depot, Need::Manage).await?;
+    let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let mut conn = app.conn().await?;
-    let row = find(req, &mut conn, project.id).await?;
+    let row = find(req, &mut conn, project.id, &access).await?;
     if !FilterRow::delete(&mut conn, project.id, row.subscription_id, row.id).await? {
         return Err(NO_FILTER);
     }
@@ -183,12 +183,12 @@ pub async fn delete_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<No
 /// Whether an event of this type would pass the filter that decides about it. Nothing is sent.
 #[endpoint(tags("Filters"), operation_id = "TestFilter", request_body = FilterTestBody)]
 pub async fn test_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<FilterTestWire> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     let body: FilterTestBody = read_json(req, &app).await?;
     let event_type = req.param::<String>("event_type").unwrap_or_default();
     crate::body::bounded("event_type", &event_type)?;
     let mut conn = app.conn().await?;
-    let subscription = subscription(req, &mut conn, project.id).await?;
+    let subscription = subscription(req, &mut conn, project.id, &access).await?;
     let rows = FilterRow::of_types(&mut conn, project.id, subscription, &[&event_type, EVERY_TYPE]).await?;
     drop(conn);
     let of_type = |name: &str| rows.iter().find(|row| row.event_type == name);
@@ -237,20 +237,27 @@ async fn has_room(
     Ok(())
 }
 
-/// The live subscription that the path names.
+/// The live subscription that the path names, if its endpoint is within the caller's reach.
 async fn subscription(
     req: &Request,
     conn: &mut PooledConnection,
     project: ProjectId,
+    access: &Access,
 ) -> Result<SubscriptionId, ApiError> {
     let id = req.param::<String>("subscription_id").and_then(|id| id.parse().ok()).ok_or(NO_SUBSCRIPTION)?;
     let row = Subscription::find(conn, project, id).await?.ok_or(NO_SUBSCRIPTION)?;
+    access.admit(row.endpoint_id)?;
     Ok(row.id)
 }
 
-/// The filter that the path names.
-async fn find(req: &Request, conn: &mut PooledConnection, project: ProjectId) -> Result<FilterRow, ApiError> {
-    let subscription = subscription(req, conn, project).await?;
+/// The filter that the path names, of such a subscription.
+async fn find(
+    req: &Request,
+    conn: &mut PooledConnection,
+    project: ProjectId,
+    access: &Access,
+) -> Result<FilterRow, ApiError> {
+    let subscription = subscription(req, conn, project, access).await?;
     let id = req.param::<String>("filter_id").and_then(|id| id.parse().ok()).ok_or(NO_FILTER)?;
     let row = FilterRow::find(conn, project, id).await?.ok_or(NO_FILTER)?;
     if row.subscription_id != subscription {

@@ -9,7 +9,7 @@ use salvo::prelude::*;
 use self::wire::{FunctionTestBody, FunctionTestWire};
 use crate::{
     app::App,
-    auth::{Need, authorized},
+    auth::{Need, authorized, scoped},
     body::{no_nul, read_json},
     error::{ApiError, ApiResult},
     reply::Reply,
@@ -20,7 +20,7 @@ use crate::{
 /// Runs `transform(payload)` and shows what it returns and what it wrote to the console. Nothing is stored or sent.
 #[endpoint(tags("Subscriptions"), operation_id = "TestSubscriptionFunction", request_body = FunctionTestBody)]
 pub async fn test_subscription_function(req: &mut Request, depot: &mut Depot) -> ApiResult<FunctionTestWire> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, _) = scoped(req, depot, Need::View).await?;
     let body: FunctionTestBody = read_json(req, &app).await?;
     let tried = run(&app, project.id.to_bits(), body).await?;
     Ok(Reply::ok("Function run successfully", tried))

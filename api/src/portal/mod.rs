@@ -10,7 +10,7 @@ use self::{
     instance::{get_configuration, get_features, get_sign_in},
     link::get_own_link,
 };
-use crate::{auth, deliveries, endpoints, event_types, events, subscriptions};
+use crate::{auth, deliveries, endpoints, event_types, events, filters, functions, projects, subscriptions};
 
 /// All routes, described in a document of their own: their operations are those of the API.
 pub fn router() -> Router {
@@ -22,6 +22,7 @@ pub fn router() -> Router {
         )
         .push(Router::with_path("license/features").get(get_features))
         .push(Router::with_path("portal_link").get(get_own_link))
+        .push(projects::summary_router())
         .push(endpoints())
         .push(events())
         .push(deliveries())
@@ -76,11 +77,14 @@ fn subscriptions() -> Router {
     Router::with_path("subscriptions")
         .get(subscriptions::list_subscriptions)
         .post(subscriptions::create_subscription)
+        .push(Router::with_path("test_filter").post(subscriptions::try_filter))
+        .push(Router::with_path("test_function").post(functions::test_subscription_function))
         .push(
             Router::with_path("{subscription_id}")
                 .get(subscriptions::get_subscription)
                 .put(subscriptions::update_subscription)
-                .delete(subscriptions::delete_subscription),
+                .delete(subscriptions::delete_subscription)
+                .push(filters::router()),
         )
 }
 

@@ -41,12 +41,17 @@ pub fn collection_router() -> Router {
     Router::with_path("projects").get(list_projects).post(create_project)
 }
 
+/// The summary, for the dashboard and for portals.
+pub fn summary_router() -> Router {
+    Router::with_path("dashboard/summary").get(summary::get_summary)
+}
+
 /// What only the dashboard asks of a project.
 pub fn dashboard_router() -> Router {
     Router::new()
         .push(Router::with_path("stats").get(dashboard::get_stats))
         .push(Router::with_path("security/keys/regenerate").put(dashboard::regenerate_key))
-        .push(Router::with_path("dashboard/summary").get(summary::get_summary))
+        .push(summary_router())
 }
 
 /// Lists projects

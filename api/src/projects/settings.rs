@@ -8,10 +8,12 @@ use salvo::http::HeaderName;
 use serde_json::{Value, json};
 
 use super::meta_event;
-use crate::{error::ApiError, version::parse_duration};
+use crate::{
+    error::ApiError,
+    subscriptions::retry::{ATTEMPTS_MAX, WAIT_SECONDS_MAX},
+    version::parse_duration,
+};
 
-const ATTEMPTS_MAX: i32 = 100;
-const WAIT_SECONDS_MAX: i32 = 86_400;
 const VERSIONS_MAX: usize = 5;
 const HEADER_CHARS_MAX: usize = 100;
 const THRESHOLD_MAX: u64 = 1_000_000;

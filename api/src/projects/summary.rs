@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, Utc};
-use posthouse_schema::event_count;
+use posthouse_schema::{event_count, ids::EndpointId};
 use salvo::{oapi::ToSchema, prelude::*};
 use serde::Serialize;
 
 use crate::{
-    auth::{Need, authorized},
+    auth::{Need, scoped},
     error::{ApiError, ApiResult},
     query,
     reply::Reply,
@@ -92,10 +92,11 @@ impl Period {
 /// Summarises a project
 ///
 /// Query: `startDate`, `endDate` (now where it is missing), and `type`: `daily`, `weekly`, `monthly` or `yearly`. Looks back
-/// three years at most. A day that is over is counted once, so that what expires later stays counted.
+/// three years at most. A day that is over is counted once, so that what expires later stays counted. A portal link counts what
+/// went to its endpoints.
 #[endpoint(tags("Projects"), operation_id = "GetDashboardSummary")]
 pub async fn get_summary(req: &mut Request, depot: &mut Depot) -> ApiResult<SummaryWire> {
-    let (app, project) = authorized(req, depot, Need::View).await?;
+    let (app, project, access) = scoped(req, depot, Need::View).await?;
     if query::one(req, "startDate").is_none() {
         return Err(ApiError::invalid("please specify a startDate in the format 2006-01-02T15:04:05"));
     }
@@ -106,8 +107,15 @@ pub async fn get_summary(req: &mut Request, depot: &mut Depot) -> ApiResult<Summ
         .ok_or_else(|| ApiError::invalid("please specify a type query: daily, weekly, monthly or yearly"))?;
     let (first, last) = bounded(window, now);
     let mut conn = app.conn().await?;
-    let days = event_count::by_day(&mut conn, project.id, (first, last), now).await?;
-    let apps = event_count::endpoints(&mut conn, project.id).await?;
+    let (days, apps) = if access.is_portal() {
+        let endpoints = access.endpoints(Vec::new())?;
+        let days = event_count::of_endpoints_by_day(&mut conn, project.id, &endpoints, (first, last)).await?;
+        let is_none = endpoints == [EndpointId::NONE];
+        (days, if is_none { 0 } else { i64::try_from(endpoints.len()).unwrap_or(i64::MAX) })
+    } else {
+        let days = event_count::by_day(&mut conn, project.id, (first, last), now).await?;
+        (days, event_count::endpoints(&mut conn, project.id).await?)
+    };
     drop(conn);
     let data = SummaryWire {
         events_sent: days.iter().map(|(_, count)| count).sum(),

@@ -1,6 +1,7 @@
-//! A source as events and deliveries show it: enough to recognise it, in the whole shape of a source, contract section 2.4.
+//! A source as events, deliveries and subscriptions show it: enough to recognise it, in the whole shape of a source, contract section 2.4.
 
 use chrono::{DateTime, Utc};
+use posthouse_schema::source::Source;
 use salvo::oapi::ToSchema;
 use serde::Serialize;
 
@@ -11,20 +12,20 @@ use crate::endpoints::wire::zero_time;
 pub struct SourceMetadata {
     /// The source.
     pub uid: String,
-    /// Always empty.
+    /// Its project; empty beside events and deliveries, as are the next two.
     pub project_id: String,
-    /// Always empty.
+    /// What its ingest URL ends with.
     pub mask_id: String,
     /// What it is called.
     pub name: String,
     /// Always empty.
     pub url: String,
-    /// Always empty.
+    /// `http` or `pub_sub`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Always empty.
     pub provider: String,
-    /// Always false.
+    /// Whether it refuses; false beside events and deliveries.
     pub is_disabled: bool,
     /// Always null.
     pub verifier: Option<serde_json::Value>,
@@ -86,6 +87,18 @@ impl SourceMetadata {
             created_at: zero_time(),
             updated_at: zero_time(),
             deleted_at: None,
+        }
+    }
+
+    /// As a subscription shows it.
+    #[must_use]
+    pub fn of_subscription(source: &Source) -> Self {
+        Self {
+            project_id: source.project_id.to_string(),
+            mask_id: source.mask_id.clone(),
+            kind: source.kind.to_string(),
+            is_disabled: source.is_disabled,
+            ..Self::new(source.id.to_string(), source.name.clone())
         }
     }
 }

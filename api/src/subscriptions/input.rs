@@ -13,7 +13,10 @@ use posthouse_schema::{
 };
 use serde_json::{Value, json};
 
-use super::wire::{EventFilterBody, FilterConfig, SubscriptionBody};
+use super::{
+    retry,
+    wire::{EventFilterBody, FilterConfig, SubscriptionBody},
+};
 use crate::{
     body::{bounded, required},
     error::ApiError,
@@ -73,7 +76,7 @@ pub async fn values(
             body.alert_config,
             old.and_then(|old| old.alert_config.as_ref()),
         )?)?,
-        retry_config: object("retry_config", body.retry_config, old.and_then(|old| old.retry_config.as_ref()))?,
+        retry_config: retry_config(body.retry_config, old)?,
         rate_limit_config: object(
             "rate_limit_config",
             body.rate_limit_config,
@@ -139,6 +142,13 @@ fn object(field: &'static str, given: Option<Value>, old: Option<&Value>) -> Res
         None | Some(Value::Null) => Ok(old.cloned()),
         Some(value) if value.is_object() && !value.to_string().contains("\\u0000") => Ok(Some(value)),
         Some(_) => Err(ApiError::invalid(format!("{field}: an object is expected"))),
+    }
+}
+
+fn retry_config(given: Option<Value>, old: Option<&Subscription>) -> Result<Option<Value>, ApiError> {
+    match object("retry_config", given, None)? {
+        None => Ok(old.and_then(|old| old.retry_config.clone())),
+        Some(given) => Ok(Some(json!(retry::policy(&given)?))),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Subscriptions: make, read, list, change, delete.
 
 mod input;
+pub mod retry;
 mod wire;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use crate::{
     filters, functions,
     query::{self, Paged},
     reply::{NoData, Reply},
+    sources::metadata::SourceMetadata,
 };
 
 const UNKNOWN: &str = "failed to find subscription";
@@ -147,7 +149,7 @@ pub async fn toggle_status(req: &mut Request, depot: &mut Depot) -> ApiResult<Va
 /// Whether an event would pass a filter; neither need be stored. Nothing is sent.
 #[endpoint(tags("Subscriptions"), operation_id = "TestSubscriptionFilter", request_body = TryFilterBody)]
 pub async fn try_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<bool> {
-    let (app, _) = authorized(req, depot, Need::View).await?;
+    let (app, ..) = scoped(req, depot, Need::View).await?;
     let body: TryFilterBody = read_json(req, &app).await?;
     let filter = input::scopes(body.schema.unwrap_or_default())?;
     let sample = body.request.unwrap_or_default().scopes();
@@ -161,7 +163,7 @@ fn id(req: &Request) -> Option<SubscriptionId> {
 /// The endpoints and sources of some subscriptions.
 struct Around {
     endpoints: HashMap<EndpointId, EndpointWire>,
-    sources: HashMap<SourceId, Value>,
+    sources: HashMap<SourceId, SourceMetadata>,
 }
 
 impl Around {
@@ -180,9 +182,6 @@ async fn around(conn: &mut PooledConnection, project: ProjectId, rows: &[Subscri
         if source_ids.is_empty() { Vec::new() } else { Source::find_many(conn, project, &source_ids).await? };
     Ok(Around {
         endpoints: endpoints.into_iter().map(|row| (row.id, EndpointWire::metadata(row))).collect(),
-        sources: sources
-            .into_iter()
-            .map(|row| (row.id, json!({"uid": row.id, "project_id": row.project_id, "name": row.name, "type": row.kind, "mask_id": row.mask_id, "is_disabled": row.is_disabled})))
-            .collect(),
+        sources: sources.iter().map(|row| (row.id, SourceMetadata::of_subscription(row))).collect(),
     })
 }

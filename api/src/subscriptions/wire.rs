@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     endpoints::wire::EndpointWire,
     filters::wire::{SampleBody, flat},
+    sources::metadata::SourceMetadata,
 };
 
 /// What a subscription is made or changed with.
@@ -27,7 +28,8 @@ pub struct SubscriptionBody {
     pub filter_config: Option<FilterConfig>,
     /// When people are told of failures: `{"count", "threshold"}`.
     pub alert_config: Option<Value>,
-    /// Its own retry policy; kept, and not used by this version.
+    /// Its own retry policy instead of the project's: `type` (`linear` or `exponential`), `duration` (such as `30s`, or seconds;
+    /// `interval_seconds` means the same), `retry_count` (attempts).
     pub retry_config: Option<Value>,
     /// Its own rate limit; kept, and not used by this version.
     pub rate_limit_config: Option<Value>,
@@ -83,7 +85,7 @@ pub struct SubscriptionWire {
     /// JavaScript that makes the payload of its deliveries.
     pub function: Option<String>,
     /// Enough of the source to recognise it.
-    pub source_metadata: Option<Value>,
+    pub source_metadata: Option<SourceMetadata>,
     /// Enough of the endpoint to recognise it.
     pub endpoint_metadata: Option<EndpointWire>,
     /// Always null.
@@ -127,7 +129,12 @@ impl SubscriptionWire {
 
     /// The subscription with what its endpoint and its source add.
     #[must_use]
-    pub fn new(row: Subscription, endpoint: Option<EndpointWire>, source: Option<Value>, shown: Shown) -> Self {
+    pub fn new(
+        row: Subscription,
+        endpoint: Option<EndpointWire>,
+        source: Option<SourceMetadata>,
+        shown: Shown,
+    ) -> Self {
         Self {
             uid: row.id.to_string(),
             name: row.name,

@@ -10,6 +10,7 @@ mod conventions;
 mod deliveries;
 mod endpoints;
 mod event_types;
+mod examples;
 mod filters;
 mod functions;
 mod harness;

@@ -6,6 +6,7 @@ use posthouse_api::{router, ui};
 fn the_description_is_the_committed_one() {
     is_committed("openapi.json", &serde_json::to_string_pretty(&router::openapi()).unwrap());
     is_committed("ui-openapi.json", &serde_json::to_string_pretty(&ui::openapi()).unwrap());
+    is_committed("portal-openapi.json", &serde_json::to_string_pretty(&router::portal_openapi()).unwrap());
 }
 
 fn is_committed(name: &str, json: &str) {

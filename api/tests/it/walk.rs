@@ -55,7 +55,12 @@ impl Operation {
     /// Asks it about the tenant's resources.
     pub async fn ask(&self, api: &Api, tenant: &Tenant, key: Option<&str>) -> Answer {
         let body = body(&self.id, tenant);
-        api.send(&self.method, &tenant.fill(&self.path), key, &[], body.map(|body| body.to_string())).await
+        let mut path = tenant.fill(&self.path);
+        if self.id == "GetDashboardSummary" {
+            path += if path.contains('?') { "&" } else { "?" };
+            path += "startDate=2026-01-01T00:00:00&type=yearly";
+        }
+        api.send(&self.method, &path, key, &[], body.map(|body| body.to_string())).await
     }
 }
 
@@ -140,7 +145,8 @@ impl Tenant {
             .map_or_else(|| panic!("the walk has no {name}: let every tenant have one"), |(_, id)| id.as_str())
     }
 
-    fn fill(&self, path: &str) -> String {
+    /// A described path with the tenant's ids.
+    pub fn fill(&self, path: &str) -> String {
         let fill = |part: &str| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
             Some("project_id") => self.project.clone(),
             Some("event_type") => "order.paid".into(),
@@ -237,6 +243,7 @@ fn body(operation: &str, tenant: &Tenant) -> Option<Value> {
         | "GetPortalLink"
         | "RefreshPortalLinkAuthToken"
         | "GetOwnPortalLink"
+        | "GetDashboardSummary"
         | "GetConfiguration"
         | "GetAuthConfiguration"
         | "GetLicenseFeatures"

@@ -6,6 +6,7 @@ use super::EventFilter;
 use crate::{ids::EventId, page::PageRequest};
 
 /// Ids that are still to be looked at, and from which end.
+#[derive(Clone, Copy)]
 pub(super) struct Range {
     pub(super) first: EventId,
     pub(super) last: EventId,
@@ -23,6 +24,24 @@ impl Range {
             Some(cursor) => Self { first, last: last.min(cursor), is_ascending },
             None => Self { first, last, is_ascending },
         }
+    }
+
+    /// What of it is no further from its beginning than this.
+    pub(super) fn slice(&self, length: TimeDelta) -> Self {
+        let mut slice = *self;
+        if self.is_ascending {
+            let end = self.first.created_at().checked_add_signed(length).map(EventId::last_at);
+            slice.last = end.map_or(self.last, |end| end.min(self.last));
+        } else {
+            let end = self.last.created_at().checked_sub_signed(length).map(EventId::first_at);
+            slice.first = end.map_or(self.first, |end| end.max(self.first));
+        }
+        slice
+    }
+
+    /// The id at which it ends, in its order.
+    pub(super) const fn end(&self) -> EventId {
+        if self.is_ascending { self.last } else { self.first }
     }
 
     /// Leaves out everything up to `id`. `false`: nothing is left.
@@ -51,6 +70,23 @@ impl Range {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slices_follow_each_other_to_the_end() {
+        let now = Utc::now();
+        let ids = (EventId::first_at(now - TimeDelta::days(7)), EventId::last_at(now));
+        for is_ascending in [true, false] {
+            let mut range = Range { first: ids.0, last: ids.1, is_ascending };
+            let mut slices = 1;
+            while range.go_beyond(range.slice(TimeDelta::days(2)).end()) {
+                slices += 1;
+            }
+            assert_eq!(slices, 4);
+        }
+        let whole = Range { first: EventId::from_bits(0), last: EventId::from_bits(u128::MAX), is_ascending: false };
+        assert!(whole.slice(TimeDelta::days(1)).first < whole.last);
+        assert_eq!(whole.slice(TimeDelta::MAX).end(), whole.first);
+    }
 
     #[test]
     fn a_range_goes_on_beyond_what_was_looked_at_and_ends() {

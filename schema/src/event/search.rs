@@ -3,9 +3,12 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
+use chrono::TimeDelta;
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, PgJsonbExpressionMethods,
-    PgTextExpressionMethods, QueryDsl, QueryResult, SelectableHelper, result::Error,
+    PgTextExpressionMethods, QueryDsl, QueryResult, QueryableByName, SelectableHelper,
+    result::Error,
+    sql_types::{BigInt, Jsonb, Uuid},
 };
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
@@ -20,13 +23,27 @@ use crate::{
     endpoint::escape_like,
     ids::{EventId, ProjectId, SourceId},
     page::{Page, PageRequest},
+    statement::Statement,
     tables::{event_search, events, sources},
 };
 
-/// Candidates that are looked at together.
+/// Candidates that are looked at together, at most.
 const CANDIDATES: i64 = 1_000;
 /// Sources whose name a search can match.
 const SOURCES_MAX: i64 = 1_000;
+
+/// Materialised, so that the search is answered by its index whatever the order and the limit: for a page in the order of ids
+/// the planner would rather read every document of the range, in the hope of soon having met enough that match.
+const NEWEST: &str = "WITH found AS MATERIALIZED (SELECT id FROM event_search WHERE document @> $1 AND id BETWEEN $2 AND $3) \
+    SELECT id FROM found ORDER BY id DESC LIMIT $4";
+const OLDEST: &str = "WITH found AS MATERIALIZED (SELECT id FROM event_search WHERE document @> $1 AND id BETWEEN $2 AND $3) \
+    SELECT id FROM found ORDER BY id LIMIT $4";
+
+#[derive(QueryableByName)]
+struct Candidate {
+    #[diesel(sql_type = Uuid)]
+    id: EventId,
+}
 
 /// What of a search is asked of which table.
 struct Asked<'s> {
@@ -77,20 +94,24 @@ async fn rows(
     let wanted = usize::try_from(page.rows_to_read()).unwrap_or(usize::MAX);
     let mut range = Range::of(filter, page);
     let mut found: Vec<Event> = Vec::new();
+    // What is common is found within a day, with few candidates; for what is rare both grow.
+    let (mut days, mut limit) = (1, page.rows_to_read().saturating_mul(5).clamp(100, CANDIDATES));
     while found.len() < wanted {
         if began.elapsed() > deadline::QUERY_MAX {
             return Err(deadline::passed());
         }
-        let candidates = asked.candidates(conn, &range).await?;
-        let is_last = candidates.len() < usize::try_from(CANDIDATES).unwrap_or(usize::MAX);
-        let Some(furthest) = candidates.last().copied() else { break };
-        let mut matched = asked.matched(conn, filter, &candidates).await?;
-        matched.sort_by_key(|event| event.id);
-        if !range.is_ascending {
-            matched.reverse();
+        let slice = range.slice(TimeDelta::days(days));
+        let candidates = asked.candidates(conn, &slice, limit).await?;
+        let missing = wanted - found.len();
+        found.extend(asked.matched(conn, filter, (&candidates, slice.is_ascending), missing).await?);
+        let is_whole = candidates.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+        let reached = if is_whole { slice.end() } else { candidates.last().copied().unwrap_or_else(|| slice.end()) };
+        if is_whole {
+            days *= 2;
+        } else {
+            limit = CANDIDATES;
         }
-        found.extend(matched);
-        if is_last || !range.go_beyond(furthest) {
+        if !range.go_beyond(reached) {
             break;
         }
     }
@@ -100,23 +121,19 @@ async fn rows(
 
 impl Asked<'_> {
     /// The next candidates of the range, in its order: all that come before the last of them are among them.
-    async fn candidates(&self, conn: &mut AsyncPgConnection, range: &Range) -> QueryResult<Vec<EventId>> {
+    async fn candidates(&self, conn: &mut AsyncPgConnection, range: &Range, limit: i64) -> QueryResult<Vec<EventId>> {
         let mut ids = BTreeSet::new();
         let is_indexed = self.search.text.as_deref().is_none_or(has_grams);
         if is_indexed {
             let wanted = self.search.wanted(self.project);
-            let query = event_search::table
-                .filter(event_search::document.contains(wanted))
-                .filter(event_search::id.between(range.first, range.last))
-                .select(event_search::id)
-                .limit(CANDIDATES)
-                .into_boxed();
-            let query = if range.is_ascending {
-                query.order(event_search::id.asc())
-            } else {
-                query.order(event_search::id.desc())
-            };
-            ids.extend(query.load::<EventId>(conn).await?);
+            let found: Vec<Candidate> = Statement::new(if range.is_ascending { OLDEST } else { NEWEST })
+                .bind::<Jsonb, _>(wanted)
+                .bind::<Uuid, _>(range.first)
+                .bind::<Uuid, _>(range.last)
+                .bind::<BigInt, _>(limit)
+                .load(conn)
+                .await?;
+            ids.extend(found.into_iter().map(|row| row.id));
         }
         let mut ranges = Vec::new();
         if !is_indexed {
@@ -133,7 +150,7 @@ impl Asked<'_> {
                 .filter(events::project_id.eq(self.project))
                 .filter(events::id.between(first, last))
                 .select(events::id)
-                .limit(CANDIDATES)
+                .limit(limit)
                 .into_boxed();
             if is_of_sources {
                 query = query.filter(events::source_id.eq_any(&self.sources));
@@ -141,7 +158,7 @@ impl Asked<'_> {
             query = if range.is_ascending { query.order(events::id.asc()) } else { query.order(events::id.desc()) };
             ids.extend(query.load::<EventId>(conn).await?);
         }
-        let kept = usize::try_from(CANDIDATES).unwrap_or(usize::MAX);
+        let kept = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(if range.is_ascending {
             ids.into_iter().take(kept).collect()
         } else {
@@ -149,12 +166,13 @@ impl Asked<'_> {
         })
     }
 
-    /// Those of the candidates that are found in truth.
+    /// The first `limit` of the candidates that are found in truth, in the list's order.
     async fn matched(
         &self,
         conn: &mut AsyncPgConnection,
         filter: &EventFilter,
-        candidates: &[EventId],
+        (candidates, is_ascending): (&[EventId], bool),
+        limit: usize,
     ) -> QueryResult<Vec<Event>> {
         let (Some(first), Some(last)) = (candidates.iter().min(), candidates.iter().max()) else {
             return Ok(Vec::new());
@@ -181,7 +199,8 @@ impl Asked<'_> {
                 .select(event_search::id);
             query = query.filter(events::id.eq_any(documents));
         }
-        query.select(Event::as_select()).load(conn).await
+        query = if is_ascending { query.order(events::id.asc()) } else { query.order(events::id.desc()) };
+        query.select(Event::as_select()).limit(i64::try_from(limit).unwrap_or(i64::MAX)).load(conn).await
     }
 }
 

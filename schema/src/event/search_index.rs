@@ -73,12 +73,9 @@ pub async fn index_page_all_projects(conn: &mut AsyncPgConnection) -> QueryResul
         if !is_first {
             return Ok(Indexed::Busy);
         }
-        let (after, after_id): (DateTime<Utc>, EventId) = event_search_mark::table
-            .select((event_search_mark::stored_at, event_search_mark::id))
-            .first(conn)
-            .await?;
-        let horizon: Horizon =
-            Statement::new(include_str!("../sql/search_horizon.sql")).get_result(conn).await?;
+        let (after, after_id): (DateTime<Utc>, EventId) =
+            event_search_mark::table.select((event_search_mark::stored_at, event_search_mark::id)).first(conn).await?;
+        let horizon: Horizon = Statement::new(include_str!("../sql/search_horizon.sql")).get_result(conn).await?;
         let rows: Vec<Unindexed> = Statement::new(include_str!("../sql/search_unindexed.sql"))
             .bind::<Timestamptz, _>(after)
             .bind::<Timestamptz, _>(horizon.settled)

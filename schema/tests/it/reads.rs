@@ -7,7 +7,7 @@ use posthouse_schema::{
     delivery_attempt,
     event::{self, EventFilter},
     event_delivery::{self, DeliveryFilter},
-    ids::{EndpointId, EventDeliveryId, EventId, SourceId},
+    ids::{EndpointId, EventDeliveryId, EventId, SourceId, SubscriptionId},
     page::{Direction, PageRequest, Sort},
     words::DeliveryStatus,
 };
@@ -45,7 +45,7 @@ async fn filled() -> (Fixture, EndpointId, SourceId) {
     let (rare, source_bits) = (endpoint.to_bits(), source.to_bits());
     run(&mut fixture.conn, &format!("CREATE TABLE made AS SELECT n, n % {RARE} = 0 AS is_rare, lpad(to_hex((extract(epoch FROM now()) * 1000)::int8 - n), 12, '0') AS time FROM generate_series(1, {EVENTS}) n")).await;
     run(&mut fixture.conn, &format!("INSERT INTO events (project_id, id, event_type, target_kind, target, source_id, headers, payload, idempotency_key, is_duplicate, endpoint_ids, status, acknowledged_at) SELECT '{project:032x}', (time || md5('e' || n)::char(20))::uuid, 't', 'single', '', CASE WHEN is_rare THEN '{source_bits:032x}'::uuid END, CASE WHEN is_rare THEN '{{\"x-broker-message-id\": [\"m\"]}}'::jsonb ELSE '{{}}' END, 'x', CASE WHEN is_rare THEN 'k' ELSE '' END, is_rare, ARRAY[CASE WHEN is_rare THEN '{rare:032x}' ELSE '{common:032x}' END::uuid], 'Success', now() FROM made")).await;
-    run(&mut fixture.conn, &format!("INSERT INTO event_deliveries (project_id, id, event_id, endpoint_id, subscription_id, event_type, status, delivery_mode, strategy, retry_interval_seconds, retry_limit, next_send_time, acknowledged_at) SELECT '{project:032x}', (time || md5('d' || n)::char(20))::uuid, (time || md5('e' || n)::char(20))::uuid, CASE WHEN is_rare THEN '{rare:032x}' ELSE '{common:032x}' END::uuid, '{common:032x}', 't', CASE WHEN is_rare THEN 'Failure' ELSE 'Success' END, 'at_least_once', 'linear', 1, 1, now(), now() FROM made")).await;
+    run(&mut fixture.conn, &format!("INSERT INTO event_deliveries (project_id, id, event_id, endpoint_id, subscription_id, event_type, status, delivery_mode, strategy, retry_interval_seconds, retry_limit, next_send_time, acknowledged_at) SELECT '{project:032x}', (time || md5('d' || n)::char(20))::uuid, (time || md5('e' || n)::char(20))::uuid, CASE WHEN is_rare THEN '{rare:032x}' ELSE '{common:032x}' END::uuid, CASE WHEN is_rare THEN '{rare:032x}' ELSE '{common:032x}' END::uuid, CASE WHEN is_rare THEN 'rare' ELSE 't' END, CASE WHEN is_rare THEN 'Failure' ELSE 'Success' END, 'at_least_once', 'linear', 1, 1, now(), now() FROM made")).await;
     run(&mut fixture.conn, "ANALYZE events, event_deliveries").await;
     (fixture, endpoint, source)
 }
@@ -65,6 +65,15 @@ async fn deliveries_are_listed_without_reading_the_others() {
         ("oldest", all(), Sort::Ascending, 10),
         ("rare endpoint", DeliveryFilter { endpoint_ids: vec![rare], ..all() }, Sort::Descending, 10),
         ("common endpoint", DeliveryFilter { endpoint_ids: vec![fixture.endpoint], ..all() }, Sort::Descending, 10),
+        (
+            "rare subscription",
+            DeliveryFilter { subscription_id: Some(SubscriptionId::from_bits(rare.to_bits())), ..all() },
+            Sort::Descending,
+            10,
+        ),
+        ("rare type", DeliveryFilter { event_type: Some("rare".into()), ..all() }, Sort::Descending, 10),
+        ("common type", DeliveryFilter { event_type: Some("t".into()), ..all() }, Sort::Ascending, 10),
+        ("unknown type", DeliveryFilter { event_type: Some("none".into()), ..all() }, Sort::Descending, 0),
         ("failed", DeliveryFilter { statuses: vec![DeliveryStatus::Failure], ..all() }, Sort::Descending, 10),
         ("unfinished", DeliveryFilter { statuses: vec![DeliveryStatus::Retry], ..all() }, Sort::Descending, 0),
         ("of an event", DeliveryFilter { event_ids: Some(event), ..all() }, Sort::Descending, 1),

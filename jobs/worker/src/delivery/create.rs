@@ -232,6 +232,7 @@ fn delivery_row(config: &ProjectConfig, job: &CreateEvent, route: &Route) -> New
             (DeliveryStatus::Discarded, format!("the endpoint is {}", route.endpoint_status))
         }
     };
+    let retry = route.retry.unwrap_or(config.strategy);
     NewEventDelivery {
         project_id: job.project_id,
         id: EventDeliveryId::derive(job.event_id, route.subscription_id),
@@ -241,9 +242,9 @@ fn delivery_row(config: &ProjectConfig, job: &CreateEvent, route: &Route) -> New
         event_type: job.event_type.clone(),
         status,
         delivery_mode: route.delivery_mode,
-        strategy: config.strategy.strategy,
-        retry_interval_seconds: config.strategy.duration.max(0),
-        retry_limit: config.strategy.retry_count.max(0),
+        strategy: retry.strategy,
+        retry_interval_seconds: retry.duration.max(0),
+        retry_limit: retry.retry_count.max(0),
         next_send_time: job.accepted_at,
         description,
         acknowledged_at: job.accepted_at,

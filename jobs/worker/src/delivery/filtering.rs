@@ -168,6 +168,7 @@ pub(super) mod tests {
             filters,
             function: None,
             delivery_mode: DeliveryMode::AtLeastOnce,
+            retry: None,
             owner_id: String::new(),
             endpoint_status: EndpointStatus::Active,
         };

@@ -102,6 +102,7 @@ mod tests {
             filters: Vec::new(),
             function: None,
             delivery_mode: DeliveryMode::AtLeastOnce,
+            retry: None,
             owner_id: owner.into(),
             endpoint_status: EndpointStatus::Active,
         }

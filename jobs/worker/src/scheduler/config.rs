@@ -44,7 +44,7 @@ pub struct Config {
     #[arg(long, env = "POSTHOUSE_SEARCH_SCHEDULE", default_value = "*/5 * * * * *")]
     pub search_schedule: cron::Schedule,
     /// Events that are made searchable each time, at most; 0 for no search.
-    #[arg(long, env = "POSTHOUSE_SEARCH_EVENTS_MAX", default_value_t = 2_500)]
+    #[arg(long, env = "POSTHOUSE_SEARCH_EVENTS_MAX", default_value_t = 20_000)]
     pub search_events_max: u32,
 }
 

@@ -1,0 +1,2 @@
+DROP INDEX event_deliveries_type;
+DROP INDEX event_deliveries_subscription;
