@@ -3,8 +3,14 @@
 
 use salvo::{
     http::header::{CONTENT_TYPE, HeaderValue},
+    oapi::{
+        Info, License, OpenApi, SecurityRequirement, SecurityScheme,
+        security::{Http, HttpAuthScheme},
+    },
     prelude::*,
 };
+
+use crate::{examples, path_parameters, query_parameters};
 
 /// The API's.
 pub const API: &str = include_str!("../openapi.json");
@@ -12,6 +18,19 @@ pub const API: &str = include_str!("../openapi.json");
 pub const UI: &str = include_str!("../ui-openapi.json");
 /// The portal's.
 pub const PORTAL: &str = include_str!("../portal-openapi.json");
+
+/// What the code says of these routes.
+pub fn describe(title: &str, description: &str, routes: &Router) -> OpenApi {
+    let info = Info::new(title, env!("CARGO_PKG_VERSION")).description(description).license(License::new("Apache-2.0"));
+    let mut openapi = OpenApi::with_info(info)
+        .add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
+        .security([SecurityRequirement::new("bearer", Vec::<String>::new())])
+        .merge_router(routes);
+    path_parameters::describe(&mut openapi);
+    query_parameters::describe(&mut openapi);
+    examples::describe(&mut openapi);
+    openapi
+}
 
 /// Serves the documents.
 pub fn router() -> Router {

@@ -1,4 +1,5 @@
-//! An example for each request, from `examples.json`, where `{endpoint}` and the like stand for ids. The tests send them.
+//! An example for each request, from `examples.json`, where `{endpoint}` and the like stand for ids. A test sends those of the
+//! API.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 

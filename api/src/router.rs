@@ -5,11 +5,7 @@ use std::sync::Arc;
 use salvo::{
     affix_state,
     catcher::Catcher,
-    oapi::{
-        Info, License, OpenApi, SecurityRequirement, SecurityScheme,
-        scalar::Scalar,
-        security::{Http, HttpAuthScheme},
-    },
+    oapi::{OpenApi, scalar::Scalar},
     prelude::*,
 };
 
@@ -17,10 +13,9 @@ use crate::{
     app::App,
     auth, compression, conventions,
     cors::Cors,
-    deliveries, documents, endpoints, etag, event_types, events, examples, head, health, ingest,
+    deliveries, documents, endpoints, etag, event_types, events, head, health, ingest,
     known_paths::{KnownPaths, Options},
-    limits, meta_events, metrics, onboard, path_parameters, portal, portal_links, projects, query_parameters, sources,
-    subscriptions, ui,
+    limits, meta_events, metrics, onboard, portal, portal_links, projects, sources, subscriptions, ui,
 };
 
 /// What this API is for, on the first page of its description.
@@ -71,31 +66,14 @@ fn described_api() -> Router {
 /// The description of all routes.
 #[must_use]
 pub fn openapi() -> OpenApi {
-    let info =
-        Info::new("Posthouse", env!("CARGO_PKG_VERSION")).description(DESCRIPTION).license(License::new("Apache-2.0"));
-    let mut openapi = OpenApi::with_info(info)
-        .add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
-        .security([SecurityRequirement::new("bearer", Vec::<String>::new())])
-        .merge_router(&Router::new().push(health::router()).push(ingest::router()).push(described_api()));
-    path_parameters::describe(&mut openapi);
-    query_parameters::describe(&mut openapi);
-    examples::describe(&mut openapi);
-    openapi
+    let routes = Router::new().push(health::router()).push(ingest::router()).push(described_api());
+    documents::describe("Posthouse", DESCRIPTION, &routes)
 }
 
 /// The description of the portal's routes. It is a document of its own, since its operations are those of the API.
 #[must_use]
 pub fn portal_openapi() -> OpenApi {
-    let info = Info::new("Posthouse portal", env!("CARGO_PKG_VERSION"))
-        .description(PORTAL_DESCRIPTION)
-        .license(License::new("Apache-2.0"));
-    let mut openapi = OpenApi::with_info(info)
-        .add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
-        .security([SecurityRequirement::new("bearer", Vec::<String>::new())])
-        .merge_router(&portal::router());
-    query_parameters::describe(&mut openapi);
-    examples::describe(&mut openapi);
-    openapi
+    documents::describe("Posthouse portal", PORTAL_DESCRIPTION, &portal::router())
 }
 
 /// The whole service.

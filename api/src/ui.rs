@@ -3,14 +3,11 @@
 
 use salvo::{
     http::header::{CACHE_CONTROL, HeaderValue},
-    oapi::{Info, License, OpenApi, SecurityRequirement, SecurityScheme, security},
+    oapi::OpenApi,
     prelude::*,
 };
 
-use crate::{
-    accounts, auth, configuration, documents, examples, known_paths::KnownPaths, organisations, projects,
-    query_parameters,
-};
+use crate::{accounts, auth, configuration, documents, known_paths::KnownPaths, organisations, projects};
 
 /// What these routes are for, on the first page of their description.
 const DESCRIPTION: &str = "What the dashboard asks beside the public API: accounts, organisations, members, invitations. Every \
@@ -54,14 +51,5 @@ async fn no_store(res: &mut Response) {
 #[must_use]
 pub fn openapi() -> OpenApi {
     let own = Router::with_path("projects/{project_id}").push(projects::dashboard_router());
-    let info = Info::new("Posthouse dashboard", env!("CARGO_PKG_VERSION"))
-        .description(DESCRIPTION)
-        .license(License::new("Apache-2.0"));
-    let mut openapi = OpenApi::with_info(info)
-        .add_security_scheme("bearer", SecurityScheme::Http(security::Http::new(security::HttpAuthScheme::Bearer)))
-        .security([SecurityRequirement::new("bearer", Vec::<String>::new())])
-        .merge_router(&routes(own, None));
-    query_parameters::describe(&mut openapi);
-    examples::describe(&mut openapi);
-    openapi
+    documents::describe("Posthouse dashboard", DESCRIPTION, &routes(own, None))
 }

@@ -9,10 +9,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use posthouse_e2e::client::Client;
+use posthouse_e2e::{client::Client, database::Database};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
-use tokio_postgres::NoTls;
 
 use crate::{
     processes::{Snapshot, Usage, role},
@@ -171,11 +170,9 @@ pub fn memory_of_roles(usage: &BTreeMap<String, Usage>) -> u64 {
 async fn transactions(url: &str) -> Result<u64> {
     // PostgreSQL tells its numbers about a second late.
     tokio::time::sleep(Duration::from_millis(1_200)).await;
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.context("connect to PostgreSQL")?;
-    let connection = tokio::spawn(connection);
+    let database = Database::open(url).await?;
     let query = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
-    let row = client.query_one(query, &[]).await.context("read PostgreSQL's numbers")?;
-    drop(client);
-    connection.await?.context("PostgreSQL's connection")?;
+    let row = database.client.query_one(query, &[]).await.context("read PostgreSQL's numbers")?;
+    database.close().await?;
     Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
 }

@@ -18,7 +18,7 @@ mod table;
 use std::{io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{cases::Scale, gateway::Gateway, load::Load, sink::Sink, table::Row};
 
@@ -50,6 +50,17 @@ enum Case {
     Idle,
 }
 
+/// Of measurements that start what they measure.
+#[derive(Debug, Args)]
+struct Report {
+    /// The table as Markdown.
+    #[arg(long)]
+    markdown: bool,
+    /// Where data and logs are kept.
+    #[arg(long, default_value = ".posthouse/bench")]
+    folder: PathBuf,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the cases on a system of its own, and prints their table.
@@ -60,15 +71,11 @@ enum Command {
         /// A tenth of everything.
         #[arg(long)]
         quick: bool,
-        /// The table as Markdown.
-        #[arg(long)]
-        markdown: bool,
         /// Exit code 1 when a figure falls short.
         #[arg(long)]
         strict: bool,
-        /// Where data and logs are kept.
-        #[arg(long, default_value = ".posthouse/bench")]
-        folder: PathBuf,
+        #[command(flatten)]
+        report: Report,
     },
     /// Sends a load to a system that runs, such as one of `just up --bare`.
     Load {
@@ -83,27 +90,19 @@ enum Command {
         /// Jobs of the long runs.
         #[arg(long, default_value_t = 1_000_000)]
         jobs: u64,
-        /// The table as Markdown.
-        #[arg(long)]
-        markdown: bool,
-        /// Where data and logs are kept.
-        #[arg(long, default_value = ".posthouse/bench")]
-        folder: PathBuf,
+        #[command(flatten)]
+        report: Report,
     },
     /// How quickly a large ledger is listed, on a system of its own.
     Lists {
         /// Events in it; there are twice as many deliveries.
         #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
         events: u64,
-        /// The table as Markdown.
-        #[arg(long)]
-        markdown: bool,
         /// Exit code 1 when a figure falls short.
         #[arg(long)]
         strict: bool,
-        /// Where data and logs are kept.
-        #[arg(long, default_value = ".posthouse/bench")]
-        folder: PathBuf,
+        #[command(flatten)]
+        report: Report,
     },
     /// Receives and counts; started by the others.
     #[command(hide = true)]
@@ -128,30 +127,30 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Sink { listen } => sink::serve(listen).await.map(|()| ExitCode::SUCCESS),
-        Command::Queue { jobs, markdown, folder } => {
-            print(&queue::measure(&folder, jobs).await?, markdown).map(|()| ExitCode::SUCCESS)
-        }
+        Command::Queue { jobs, report } => report.tell(&queue::measure(&report.folder, jobs).await?, false),
         Command::Load { run_env, load } => {
             let (gateway, sink) = (Gateway::attach(&run_env)?, Sink::start().await?);
             one(&load::run(&gateway, &sink, &load, "load").await?).map(|()| ExitCode::SUCCESS)
         }
-        Command::Run { cases, quick, markdown, strict, folder } => {
-            std::fs::create_dir_all(&folder).context("make the folder")?;
-            let rows = all(&cases, Scale { divisor: if quick { 10 } else { 1 } }, &folder).await?;
-            print(&rows, markdown)?;
-            Ok(verdict(&rows, strict))
+        Command::Run { cases, quick, strict, report } => {
+            std::fs::create_dir_all(&report.folder).context("make the folder")?;
+            let scale = Scale { divisor: if quick { 10 } else { 1 } };
+            report.tell(&all(&cases, scale, &report.folder).await?, strict)
         }
-        Command::Lists { events, markdown, strict, folder } => {
-            std::fs::create_dir_all(&folder).context("make the folder")?;
-            let rows = lists::measure(&folder, events).await?;
-            print(&rows, markdown)?;
-            Ok(verdict(&rows, strict))
+        Command::Lists { events, strict, report } => {
+            std::fs::create_dir_all(&report.folder).context("make the folder")?;
+            report.tell(&lists::measure(&report.folder, events).await?, strict)
         }
     }
 }
 
-fn verdict(rows: &[Row], is_strict: bool) -> ExitCode {
-    if is_strict && rows.iter().any(Row::is_missed) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+impl Report {
+    /// Prints the figures; a strict exit code says whether one falls short.
+    fn tell(&self, rows: &[Row], is_strict: bool) -> Result<ExitCode> {
+        print(rows, self.markdown)?;
+        let is_short = is_strict && rows.iter().any(Row::is_missed);
+        Ok(if is_short { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
 }
 
 async fn all(only: &[Case], scale: Scale, folder: &std::path::Path) -> Result<Vec<Row>> {

@@ -4,6 +4,7 @@
 pub mod chaos;
 pub mod client;
 pub mod contract;
+pub mod database;
 pub mod demo;
 pub mod deployment;
 pub mod folder;

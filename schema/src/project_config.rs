@@ -84,6 +84,13 @@ pub struct RetryPolicy {
     pub retry_count: i32,
 }
 
+impl RetryPolicy {
+    /// The largest [`Self::retry_count`].
+    pub const ATTEMPTS_MAX: i32 = 100;
+    /// The largest [`Self::duration`].
+    pub const WAIT_SECONDS_MAX: i32 = 86_400;
+}
+
 /// Rules for endpoint URLs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

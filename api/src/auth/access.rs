@@ -68,6 +68,11 @@ impl Access {
         self.0.as_ref().is_none_or(|reach| reach.link.can_manage_endpoint)
     }
 
+    /// The endpoints within reach; `None`: all.
+    pub fn own_endpoints(&self) -> Option<&[EndpointId]> {
+        self.0.as_ref().map(|reach| reach.endpoints.as_slice())
+    }
+
     /// Whether this endpoint is within reach.
     pub fn reaches(&self, endpoint: EndpointId) -> bool {
         self.0.as_ref().is_none_or(|reach| reach.endpoints.binary_search(&endpoint).is_ok())

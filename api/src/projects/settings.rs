@@ -1,19 +1,17 @@
 //! A project's settings as a patch over what it has: objects are merged by key, and what is wrong is named.
 
 use posthouse_schema::{
-    project_config::{DEFAULT_REQUEST_ID_HEADER, ProjectConfig, SignatureVersion},
+    project_config::{DEFAULT_REQUEST_ID_HEADER, ProjectConfig, RetryPolicy, SignatureVersion},
     words::ProjectKind,
 };
 use salvo::http::HeaderName;
 use serde_json::{Value, json};
 
 use super::meta_event;
-use crate::{
-    error::ApiError,
-    subscriptions::retry::{ATTEMPTS_MAX, WAIT_SECONDS_MAX},
-    version::parse_duration,
-};
+use crate::{error::ApiError, version::parse_duration};
 
+const ATTEMPTS_MAX: i32 = RetryPolicy::ATTEMPTS_MAX;
+const WAIT_SECONDS_MAX: i32 = RetryPolicy::WAIT_SECONDS_MAX;
 const VERSIONS_MAX: usize = 5;
 const HEADER_CHARS_MAX: usize = 100;
 const THRESHOLD_MAX: u64 = 1_000_000;

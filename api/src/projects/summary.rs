@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, Utc};
-use posthouse_schema::{event_count, ids::EndpointId};
+use posthouse_schema::event_count;
 use salvo::{oapi::ToSchema, prelude::*};
 use serde::Serialize;
 
@@ -107,11 +107,9 @@ pub async fn get_summary(req: &mut Request, depot: &mut Depot) -> ApiResult<Summ
         .ok_or_else(|| ApiError::invalid("please specify a type query: daily, weekly, monthly or yearly"))?;
     let (first, last) = bounded(window, now);
     let mut conn = app.conn().await?;
-    let (days, apps) = if access.is_portal() {
-        let endpoints = access.endpoints(Vec::new())?;
-        let days = event_count::of_endpoints_by_day(&mut conn, project.id, &endpoints, (first, last)).await?;
-        let is_none = endpoints == [EndpointId::NONE];
-        (days, if is_none { 0 } else { i64::try_from(endpoints.len()).unwrap_or(i64::MAX) })
+    let (days, apps) = if let Some(endpoints) = access.own_endpoints() {
+        let days = event_count::of_endpoints_by_day(&mut conn, project.id, endpoints, (first, last)).await?;
+        (days, i64::try_from(endpoints.len()).unwrap_or(i64::MAX))
     } else {
         let days = event_count::by_day(&mut conn, project.id, (first, last), now).await?;
         (days, event_count::endpoints(&mut conn, project.id).await?)

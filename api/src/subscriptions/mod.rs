@@ -1,7 +1,7 @@
 //! Subscriptions: make, read, list, change, delete.
 
 mod input;
-pub mod retry;
+mod retry;
 mod wire;
 
 use std::collections::HashMap;

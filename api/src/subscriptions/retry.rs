@@ -5,10 +5,8 @@ use serde_json::Value;
 
 use crate::{error::ApiError, version::parse_duration};
 
-/// Attempts of a delivery at most.
-pub const ATTEMPTS_MAX: i32 = 100;
-/// Seconds of a first wait at most.
-pub const WAIT_SECONDS_MAX: i32 = 86_400;
+const ATTEMPTS_MAX: i32 = RetryPolicy::ATTEMPTS_MAX;
+const WAIT_SECONDS_MAX: i32 = RetryPolicy::WAIT_SECONDS_MAX;
 
 /// The policy that `{"type", "duration" or "interval_seconds", "retry_count"}` asks for. A duration is a text such as `30s`, or
 /// a number of seconds.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chrono::{Days, Utc};
+use posthouse_e2e::database::Database;
 use posthouse_schema::{
     event::{Indexed, index_page_all_projects},
     ids::{EndpointId, ProjectId, SourceId, SubscriptionId},
@@ -11,7 +12,6 @@ use posthouse_schema::{
     pool::{self, PooledConnection, Purpose},
 };
 use serde_json::json;
-use tokio_postgres::NoTls;
 
 use crate::{gateway::Gateway, progress::Progress};
 
@@ -81,12 +81,9 @@ pub async fn fill(gateway: &Gateway, events: u64) -> Result<Filled> {
     ]
     .iter()
     .fold(include_str!("fill.sql").to_string(), |text, (name, value)| text.replace(name, value));
-    let (client, connection) =
-        tokio_postgres::connect(gateway.database_url(), NoTls).await.context("connect to the database")?;
-    let driver = tokio::spawn(connection);
-    client.batch_execute(&statement).await.context("fill the ledger")?;
-    drop(client);
-    driver.await?.context("leave the database")?;
+    let database = Database::open(gateway.database_url()).await?;
+    database.client.batch_execute(&statement).await.context("fill the ledger")?;
+    database.close().await?;
     index(&mut conn, events).await?;
     Ok(Filled {
         endpoint: *endpoint,

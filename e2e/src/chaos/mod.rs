@@ -14,14 +14,14 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use tokio_postgres::NoTls;
 
 pub use self::{
     plan::{Fault, Plan},
     verdict::Account,
 };
 use crate::{
-    client::Client, deployment::Deployment, ground::Ground, operator::Operator, sender::send_all, services::Durability,
+    client::Client, database::Database, deployment::Deployment, ground::Ground, operator::Operator, sender::send_all,
+    services::Durability,
 };
 
 const SENDERS: u32 = 32;
@@ -135,13 +135,11 @@ async fn cut_redis(port: u16) -> Result<()> {
 }
 
 async fn cut_postgres(url: &str) -> Result<()> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.context("connect to PostgreSQL")?;
-    let connection = tokio::spawn(connection);
+    let database = Database::open(url).await?;
     let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
         WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    client.query(cut, &[]).await.context("cut the connections")?;
-    drop(client);
-    connection.await?.context("PostgreSQL's connection")
+    database.client.query(cut, &[]).await.context("cut the connections")?;
+    database.close().await
 }
 
 /// The account, as soon as nothing is left to do.

@@ -34,7 +34,7 @@ CREATE TABLE event_search (
 CREATE TABLE event_search_default PARTITION OF event_search DEFAULT;
 CREATE INDEX event_search_document ON event_search USING gin (document jsonb_path_ops);
 
--- How far they are filled, in the order in which events were stored; the one row is also the lock of whoever fills them.
+-- How far they are filled, in the order in which events were stored.
 CREATE TABLE event_search_mark (
     is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
     stored_at timestamptz NOT NULL,

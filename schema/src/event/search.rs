@@ -8,7 +8,7 @@ use diesel::{
     BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, PgJsonbExpressionMethods,
     PgTextExpressionMethods, QueryDsl, QueryResult, QueryableByName, SelectableHelper,
     result::Error,
-    sql_types::{BigInt, Jsonb, Uuid},
+    sql_types::{BigInt, Bool, Jsonb, Uuid},
 };
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
@@ -31,13 +31,6 @@ use crate::{
 const CANDIDATES: i64 = 1_000;
 /// Sources whose name a search can match.
 const SOURCES_MAX: i64 = 1_000;
-
-/// Materialised, so that the search is answered by its index whatever the order and the limit: for a page in the order of ids
-/// the planner would rather read every document of the range, in the hope of soon having met enough that match.
-const NEWEST: &str = "WITH found AS MATERIALIZED (SELECT id FROM event_search WHERE document @> $1 AND id BETWEEN $2 AND $3) \
-    SELECT id FROM found ORDER BY id DESC LIMIT $4";
-const OLDEST: &str = "WITH found AS MATERIALIZED (SELECT id FROM event_search WHERE document @> $1 AND id BETWEEN $2 AND $3) \
-    SELECT id FROM found ORDER BY id LIMIT $4";
 
 #[derive(QueryableByName)]
 struct Candidate {
@@ -104,13 +97,16 @@ async fn rows(
         let candidates = asked.candidates(conn, &slice, limit).await?;
         let missing = wanted - found.len();
         found.extend(asked.matched(conn, filter, (&candidates, slice.is_ascending), missing).await?);
-        let is_whole = candidates.len() < usize::try_from(limit).unwrap_or(usize::MAX);
-        let reached = if is_whole { slice.end() } else { candidates.last().copied().unwrap_or_else(|| slice.end()) };
-        if is_whole {
-            days *= 2;
-        } else {
-            limit = CANDIDATES;
-        }
+        let reached = match candidates.last() {
+            Some(last) if candidates.len() == usize::try_from(limit).unwrap_or(usize::MAX) => {
+                limit = CANDIDATES;
+                *last
+            }
+            _ => {
+                days *= 2;
+                slice.end()
+            }
+        };
         if !range.go_beyond(reached) {
             break;
         }
@@ -126,10 +122,11 @@ impl Asked<'_> {
         let is_indexed = self.search.text.as_deref().is_none_or(has_grams);
         if is_indexed {
             let wanted = self.search.wanted(self.project);
-            let found: Vec<Candidate> = Statement::new(if range.is_ascending { OLDEST } else { NEWEST })
+            let found: Vec<Candidate> = Statement::new(include_str!("../sql/search_candidates.sql"))
                 .bind::<Jsonb, _>(wanted)
                 .bind::<Uuid, _>(range.first)
                 .bind::<Uuid, _>(range.last)
+                .bind::<Bool, _>(range.is_ascending)
                 .bind::<BigInt, _>(limit)
                 .load(conn)
                 .await?;

@@ -64,3 +64,18 @@ async fn rows_are_found_by_their_key_whatever_the_statistics() {
         assert!(store.contains("hashed SubPlan"), "{store}");
     }
 }
+
+#[tokio::test]
+async fn no_statement_is_compiled() {
+    #[derive(QueryableByName)]
+    struct Setting {
+        #[diesel(sql_type = Text)]
+        jit: String,
+    }
+    let fixture = fixture().await;
+    for purpose in [Purpose::General, Purpose::Lookups] {
+        let pool = pool::build(fixture.database.url(), 1, purpose).unwrap();
+        let setting: Setting = diesel::sql_query("SHOW jit").get_result(&mut *pool.get().await.unwrap()).await.unwrap();
+        assert_eq!(setting.jit, "off", "{purpose:?}");
+    }
+}
