@@ -200,7 +200,7 @@ async fn backlog(queues: &Queues, (redis, url): (u32, &str), jobs: u64) -> Resul
         Row::new("", "the same as a ratio", median(ratios), Some(Goal::at_most(1.2, 1.0))),
         Row::new(
             &format!("full batches among {jobs} waiting, one at a time"),
-            "scripts of more than 5 ms",
+            "scripts of more than 5 ms, quietest of three passes",
             whole(slow),
             Some(Goal::at_most(0.0, 0.0)),
         ),
@@ -226,10 +226,27 @@ async fn cost_among(queues: &Queues, redis: u32, waiting: u64, sample: u64) -> R
     Ok(cost)
 }
 
-/// How many scripts take Redis more than 5 ms with `jobs` waiting. Calls follow one another: Redis counts the time for which
-/// its process does not run too, and beside a client that is busy on every core that is longer than any script.
+/// How many scripts take Redis more than 5 ms with `jobs` waiting, in the quietest of up to three passes. Calls follow one
+/// another: Redis counts the time for which its process does not run too, and beside a client that is busy on every core
+/// that is longer than any script. A script that is slow by itself is so in every pass.
 async fn slow_scripts(queues: &Queues, url: &str, jobs: u64) -> Result<u64> {
     push(queues, jobs, &Progress::none()).await?;
+    let mut fewest = u64::MAX;
+    for _ in 0..3 {
+        fewest = fewest.min(slow_in_a_pass(queues, url).await?);
+        if fewest == 0 {
+            break;
+        }
+    }
+    let worker = Worker::start(queues);
+    until_empty(queues).await?;
+    worker.stop().await?;
+    Ok(fewest)
+}
+
+/// 100,000 jobs are pushed, and as many taken.
+async fn slow_in_a_pass(queues: &Queues, url: &str) -> Result<u64> {
+    redis_info::ask::<()>(url, &["SLOWLOG", "RESET"]).await?;
     redis_info::set(url, "slowlog-log-slower-than", "5000").await?;
     let sample: Vec<_> = (0..500).map(|number| nothing(number, DateTime::UNIX_EPOCH)).collect();
     for _ in 0..200 {
@@ -240,9 +257,6 @@ async fn slow_scripts(queues: &Queues, url: &str, jobs: u64) -> Result<u64> {
     worker.reach(100_000, &Progress::none()).await?;
     let slow = redis_info::ask(url, &["SLOWLOG", "LEN"]).await?;
     redis_info::set(url, "slowlog-log-slower-than", "-1").await?;
-    worker.stop().await?;
-    let worker = Worker::start(queues);
-    until_empty(queues).await?;
     worker.stop().await?;
     Ok(slow)
 }

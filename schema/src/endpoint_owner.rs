@@ -23,6 +23,14 @@ pub struct Owned {
     pub owner_id: String,
 }
 
+#[derive(QueryableByName)]
+struct OwnerCount {
+    #[diesel(sql_type = Text)]
+    owner_id: String,
+    #[diesel(sql_type = BigInt)]
+    endpoints: i64,
+}
+
 /// The endpoints of an owner up to `limit`: the live ones first, then those that were deleted, whose history stays the
 /// owner's.
 ///
@@ -89,15 +97,15 @@ pub async fn counts_of(
     project: ProjectId,
     owners: &[&str],
 ) -> QueryResult<Vec<(String, i64)>> {
-    endpoints::table
-        .filter(endpoints::project_id.eq(project))
-        .filter(endpoints::owner_id.eq_any(owners))
-        .filter(endpoints::owner_id.ne(""))
-        .filter(endpoints::deleted_at.is_null())
-        .group_by(endpoints::owner_id)
-        .select((endpoints::owner_id, diesel::dsl::count_star()))
+    if owners.is_empty() {
+        return Ok(Vec::new());
+    }
+    let counts: Vec<OwnerCount> = Statement::new(include_str!("sql/counts_of_owners.sql"))
+        .bind::<Uuid, _>(project)
+        .bind::<Array<Text>, _>(owners)
         .load(conn)
-        .await
+        .await?;
+    Ok(counts.into_iter().map(|of| (of.owner_id, of.endpoints)).collect())
 }
 
 /// Makes these endpoints the owner's, and returns how many of them there are.

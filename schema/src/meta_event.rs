@@ -7,10 +7,11 @@ use chrono::{DateTime, Utc};
 use diesel::{
     ExpressionMethods, HasQuery, Identifiable, Insertable, OptionalExtension, QueryDsl, QueryResult, SelectableHelper,
     deserialize::{self, FromSql},
+    dsl::sql,
     expression::AsExpression,
     pg::{Pg, PgValue},
     serialize::{self, Output, ToSql},
-    sql_types::Jsonb,
+    sql_types::{Bool, Jsonb, Uuid},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
@@ -132,16 +133,25 @@ impl MetaEvent {
         (from, to): (DateTime<Utc>, DateTime<Utc>),
         page: &PageRequest<MetaEventId>,
     ) -> QueryResult<Page<Self>> {
-        let mut query = Self::query()
-            .filter(meta_events::project_id.eq(project))
-            .filter(meta_events::id.ge(MetaEventId::first_at(from)))
-            .filter(meta_events::id.le(MetaEventId::last_at(to)))
+        let (mut first, mut last) = (MetaEventId::first_at(from), MetaEventId::last_at(to));
+        match page.cursor {
+            Some(cursor) if page.reads_ascending() => first = first.max(cursor),
+            Some(cursor) => last = last.min(cursor),
+            None => {}
+        }
+        // Bounds and order of the primary key and of no other index: the planner would rather read those of all projects by
+        // age, in the hope of soon having met enough of this one's.
+        let bound = |condition: &str, id: MetaEventId| {
+            sql::<Bool>(condition).bind::<Uuid, _>(project).sql(", ").bind::<Uuid, _>(id).sql(")")
+        };
+        let query = Self::query()
+            .filter(bound("(project_id, id) >= (", first))
+            .filter(bound("(project_id, id) <= (", last))
             .into_boxed();
-        query = match (page.reads_ascending(), page.cursor) {
-            (true, Some(cursor)) => query.filter(meta_events::id.ge(cursor)).order(meta_events::id.asc()),
-            (true, None) => query.order(meta_events::id.asc()),
-            (false, Some(cursor)) => query.filter(meta_events::id.le(cursor)).order(meta_events::id.desc()),
-            (false, None) => query.order(meta_events::id.desc()),
+        let query = if page.reads_ascending() {
+            query.order((meta_events::project_id.asc(), meta_events::id.asc()))
+        } else {
+            query.order((meta_events::project_id.desc(), meta_events::id.desc()))
         };
         Ok(page.page(query.limit(page.rows_to_read()).load(conn).await?))
     }

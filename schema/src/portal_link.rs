@@ -114,31 +114,38 @@ impl PortalLink {
         filter: &PortalLinkFilter,
         page: &PageRequest<PortalLinkId>,
     ) -> QueryResult<Page<Self>> {
-        let mut query = Self::query().filter(portal_links::project_id.eq(project)).into_boxed();
-        if let Some(part) = &filter.name_part {
-            query = query.filter(portal_links::name.ilike(format!("%{}%", escape_like(part))));
-        }
-        if let Some(owner) = &filter.owner_id {
-            query = query.filter(portal_links::owner_id.eq(owner.clone()));
-        }
-        if !filter.endpoint_ids.is_empty() {
-            let owners = endpoints::table
-                .filter(endpoints::project_id.eq(project))
-                .filter(endpoints::id.eq_any(filter.endpoint_ids.clone()))
-                .filter(endpoints::deleted_at.is_null())
-                .filter(endpoints::owner_id.ne(""))
-                .select(endpoints::owner_id);
-            let listed: Vec<Option<EndpointId>> = filter.endpoint_ids.iter().copied().map(Some).collect();
-            let lists = portal_links::owner_id.eq("").and(portal_links::endpoint_ids.overlaps_with(listed));
-            query = query.filter(portal_links::owner_id.eq_any(owners).or(lists));
-        }
-        query = match (page.reads_ascending(), page.cursor) {
-            (true, Some(cursor)) => query.filter(portal_links::id.ge(cursor)).order(portal_links::id.asc()),
-            (true, None) => query.order(portal_links::id.asc()),
-            (false, Some(cursor)) => query.filter(portal_links::id.le(cursor)).order(portal_links::id.desc()),
-            (false, None) => query.order(portal_links::id.desc()),
+        let filtered = || {
+            let mut query = Self::query().filter(portal_links::project_id.eq(project)).into_boxed();
+            if let Some(part) = &filter.name_part {
+                query = query.filter(portal_links::name.ilike(format!("%{}%", escape_like(part))));
+            }
+            if let Some(owner) = &filter.owner_id {
+                query = query.filter(portal_links::owner_id.eq(owner.clone()));
+            }
+            query = match (page.reads_ascending(), page.cursor) {
+                (true, Some(cursor)) => query.filter(portal_links::id.ge(cursor)).order(portal_links::id.asc()),
+                (true, None) => query.order(portal_links::id.asc()),
+                (false, Some(cursor)) => query.filter(portal_links::id.le(cursor)).order(portal_links::id.desc()),
+                (false, None) => query.order(portal_links::id.desc()),
+            };
+            query.limit(page.rows_to_read())
         };
-        Ok(page.page(query.limit(page.rows_to_read()).load(conn).await?))
+        if filter.endpoint_ids.is_empty() {
+            return Ok(page.page(filtered().load(conn).await?));
+        }
+        // Each owner's and those that list an endpoint on their own: of all together no index has the order.
+        let listed: Vec<Option<EndpointId>> = filter.endpoint_ids.iter().copied().map(Some).collect();
+        let lists = portal_links::owner_id.eq("").and(portal_links::endpoint_ids.overlaps_with(listed));
+        let mut rows: Vec<Self> = filtered().filter(lists).load(conn).await?;
+        for owner in owners_of(conn, project, &filter.endpoint_ids).await? {
+            rows.extend(filtered().filter(portal_links::owner_id.eq(owner)).load::<Self>(conn).await?);
+        }
+        rows.sort_by_key(|row| row.id);
+        if !page.reads_ascending() {
+            rows.reverse();
+        }
+        rows.truncate(usize::try_from(page.rows_to_read()).unwrap_or(usize::MAX));
+        Ok(page.page(rows))
     }
 
     /// Makes a link with a token of its own. What it lists becomes its owner's, if it has one.
@@ -221,6 +228,19 @@ async fn assign(conn: &mut AsyncPgConnection, project: ProjectId, values: &Porta
         endpoint_owner::assign(conn, project, &listed, &values.owner_id).await?;
     }
     Ok(())
+}
+
+/// Whose these endpoints are.
+async fn owners_of(conn: &mut AsyncPgConnection, project: ProjectId, ids: &[EndpointId]) -> QueryResult<Vec<String>> {
+    endpoints::table
+        .filter(endpoints::project_id.eq(project))
+        .filter(endpoints::id.eq_any(ids))
+        .filter(endpoints::deleted_at.is_null())
+        .filter(endpoints::owner_id.ne(""))
+        .select(endpoints::owner_id)
+        .distinct()
+        .load(conn)
+        .await
 }
 
 async fn end_keys(conn: &mut AsyncPgConnection, project: ProjectId, id: PortalLinkId) -> QueryResult<()> {

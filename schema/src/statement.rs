@@ -1,6 +1,8 @@
 //! SQL that lives in a file of its own, prepared once per connection. diesel's `sql_query` would have the server parse and
 //! plan the same text for every batch.
 
+use std::borrow::Cow;
+
 use diesel::{
     IntoSql, QueryResult,
     expression::AsExpression,
@@ -11,13 +13,19 @@ use diesel::{
 
 /// A statement of fixed text with its values.
 pub(crate) struct Statement<'v> {
-    text: &'static str,
+    text: Cow<'static, str>,
     values: Vec<Box<dyn QueryFragment<Pg> + Send + 'v>>,
 }
 
 impl<'v> Statement<'v> {
     /// The text's parameters are `$1`, `$2` and so on, each once and in this order.
     pub(crate) const fn new(text: &'static str) -> Self {
+        Self { text: Cow::Borrowed(text), values: Vec::new() }
+    }
+
+    /// The text, which has its rows from the last to the first, with them from the first to the last.
+    pub(crate) fn ordered(text: &'static str, is_ascending: bool) -> Self {
+        let text = if is_ascending { Cow::Owned(text.replace(" DESC ", " ASC ")) } else { Cow::Borrowed(text) };
         Self { text, values: Vec::new() }
     }
 
@@ -35,7 +43,7 @@ impl<'v> Statement<'v> {
 
 impl QueryFragment<Pg> for Statement<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let mut rest = self.text;
+        let mut rest: &str = &self.text;
         for (at, value) in self.values.iter().enumerate() {
             let parameter = format!("${}", at + 1);
             let Some((before, after)) = rest.split_once(&parameter) else {

@@ -134,8 +134,11 @@ impl Subscription {
         page: &PageRequest<SubscriptionId>,
     ) -> QueryResult<Page<Self>> {
         let mut query = Self::query().filter(subscriptions::project_id.eq(project)).into_boxed();
-        if !filter.endpoint_ids.is_empty() {
-            query = query.filter(subscriptions::endpoint_id.eq_any(filter.endpoint_ids.clone()));
+        match filter.endpoint_ids.as_slice() {
+            [] => {}
+            // Of one the index has them in order, so that a page is read and not everything.
+            [endpoint] => query = query.filter(subscriptions::endpoint_id.eq(*endpoint)),
+            endpoints => query = query.filter(subscriptions::endpoint_id.eq_any(endpoints.to_vec())),
         }
         if let Some(part) = &filter.name_part {
             query = query.filter(subscriptions::name.ilike(format!("%{}%", escape_like(part))));

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use chrono::{Days, Utc};
 use posthouse_e2e::database::Database;
 use posthouse_schema::{
-    event::{Indexed, index_page_all_projects},
+    event::{Indexed, index_page_all_projects, merge_index_all_projects},
     ids::{EndpointId, ProjectId, SourceId, SubscriptionId},
     partitions,
     pool::{self, PooledConnection, Purpose},
@@ -109,5 +109,6 @@ async fn index(conn: &mut PooledConnection, events: u64) -> Result<()> {
         progress.note("searchable", indexed);
     }
     progress.end();
+    merge_index_all_projects(conn).await.context("merge the index")?;
     Ok(())
 }

@@ -12,12 +12,12 @@ use diesel::{
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 
-use super::{Event, of_endpoint};
+use super::{Event, of_endpoint, owner_of_key};
 use crate::{
     deadline,
-    ids::{EndpointId, EventId, ProjectId, SourceId},
+    ids::{EndpointId, EventDeliveryId, EventId, ProjectId, SourceId},
     page::{Page, PageRequest},
-    tables::{events, idempotency_keys},
+    tables::{event_deliveries, events, idempotency_keys},
     words::TargetKind,
 };
 
@@ -64,9 +64,14 @@ pub(super) fn filtered<'f>(project: ProjectId, filter: &EventFilter) -> Filtered
     if let Some(to) = filter.to {
         query = query.filter(events::id.le(EventId::last_at(to)));
     }
-    if !filter.source_ids.is_empty() {
-        let wanted: Vec<Option<SourceId>> = filter.source_ids.iter().copied().map(Some).collect();
-        query = query.filter(events::source_id.eq_any(wanted));
+    match filter.source_ids.as_slice() {
+        [] => {}
+        // Of one its index has them in order, so that a page is read and not everything.
+        [source] => query = query.filter(events::source_id.eq(*source)),
+        sources => {
+            let wanted: Vec<Option<SourceId>> = sources.iter().copied().map(Some).collect();
+            query = query.filter(events::source_id.eq_any(wanted));
+        }
     }
     if let Some(endpoints) = &filter.endpoint_ids {
         let wanted: Vec<Option<EndpointId>> = endpoints.iter().copied().map(Some).collect();
@@ -96,6 +101,17 @@ pub(super) fn filtered<'f>(project: ProjectId, filter: &EventFilter) -> Filtered
     query
 }
 
+/// The rows of the page among those of the query.
+fn paged<'f>(query: Filtered<'f>, page: &PageRequest<EventId>) -> Filtered<'f> {
+    let query = match (page.reads_ascending(), page.cursor) {
+        (true, Some(cursor)) => query.filter(events::id.ge(cursor)).order(events::id.asc()),
+        (true, None) => query.order(events::id.asc()),
+        (false, Some(cursor)) => query.filter(events::id.le(cursor)).order(events::id.desc()),
+        (false, None) => query.order(events::id.desc()),
+    };
+    query.limit(page.rows_to_read())
+}
+
 /// A page of the project's events.
 ///
 /// # Errors
@@ -106,25 +122,44 @@ pub async fn list(
     filter: &EventFilter,
     page: &PageRequest<EventId>,
 ) -> QueryResult<Page<Event>> {
-    let query = filtered(project, filter);
-    let query = match (page.reads_ascending(), page.cursor) {
-        (true, Some(cursor)) => query.filter(events::id.ge(cursor)).order(events::id.asc()),
-        (true, None) => query.order(events::id.asc()),
-        (false, Some(cursor)) => query.filter(events::id.le(cursor)).order(events::id.desc()),
-        (false, None) => query.order(events::id.desc()),
-    };
-    let query = query.select(Event::as_select()).limit(page.rows_to_read());
     let few = filter.endpoint_ids.as_deref().filter(|ids| (1..=of_endpoint::ENDPOINTS_MAX).contains(&ids.len()));
     let rows = conn
         .transaction::<_, Error, _>(async |conn| {
             deadline::set(conn).await?;
-            match few {
-                Some(endpoints) => of_endpoint::rows(conn, project, (filter, endpoints), page).await,
-                None => query.load(conn).await,
+            match (few, &filter.idempotency_key) {
+                (Some(endpoints), _) => of_endpoint::rows(conn, project, (filter, endpoints), page).await,
+                (None, Some(key)) => of_key(conn, project, (filter, key), page).await,
+                (None, None) => paged(filtered(project, filter), page).select(Event::as_select()).load(conn).await,
             }
         })
         .await?;
     Ok(page.page(rows))
+}
+
+/// The rows of the page of events with this key: the original and its duplicates each on their own, because of both together no
+/// index has the order, and there may be many duplicates.
+async fn of_key(
+    conn: &mut AsyncPgConnection,
+    project: ProjectId,
+    (filter, key): (&EventFilter, &str),
+    page: &PageRequest<EventId>,
+) -> QueryResult<Vec<Event>> {
+    let rest = EventFilter { idempotency_key: None, ..filter.clone() };
+    let duplicates =
+        filtered(project, &rest).filter(events::is_duplicate.eq(true)).filter(events::idempotency_key.eq(key));
+    let mut rows: Vec<Event> = paged(duplicates, page).select(Event::as_select()).load(conn).await?;
+    if let Some(original) = owner_of_key(conn, project, key).await?
+        && rows.iter().all(|row| row.id != original)
+    {
+        let original = paged(filtered(project, &rest).filter(events::id.eq(original)), page);
+        rows.extend(original.select(Event::as_select()).load(conn).await?);
+    }
+    rows.sort_by_key(|row| row.id);
+    if !page.reads_ascending() {
+        rows.reverse();
+    }
+    rows.truncate(usize::try_from(page.rows_to_read()).unwrap_or(usize::MAX));
+    Ok(rows)
 }
 
 /// How many events a replay of what the filter lets through would take: duplicates have nothing to deliver.
@@ -136,7 +171,22 @@ pub async fn count_replayable(
     project: ProjectId,
     filter: &EventFilter,
 ) -> QueryResult<i64> {
-    let query = filtered(project, filter).filter(events::is_duplicate.eq(false)).count();
+    let query = match &filter.endpoint_ids {
+        // An event that was matched to an endpoint has a delivery to it, with its own time.
+        Some(endpoints) => {
+            let first = EventDeliveryId::first_at(filter.from.unwrap_or_default());
+            let last = filter.to.map_or(EventDeliveryId::from_bits(u128::MAX), EventDeliveryId::last_at);
+            let delivered = event_deliveries::table
+                .filter(event_deliveries::project_id.eq(project))
+                .filter(event_deliveries::endpoint_id.eq_any(endpoints.clone()))
+                .filter(event_deliveries::id.between(first, last))
+                .select(event_deliveries::event_id);
+            let rest = EventFilter { endpoint_ids: None, ..filter.clone() };
+            filtered(project, &rest).filter(events::id.eq_any(delivered))
+        }
+        None => filtered(project, filter),
+    };
+    let query = query.filter(events::is_duplicate.eq(false)).count();
     conn.transaction::<_, Error, _>(async |conn| {
         deadline::set(conn).await?;
         query.get_result(conn).await

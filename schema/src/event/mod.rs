@@ -23,7 +23,7 @@ pub use self::{
         list_replayable,
     },
     search::search,
-    search_index::{Indexed, index_page_all_projects},
+    search_index::{Indexed, index_page_all_projects, merge_index_all_projects},
 };
 use crate::{
     ids::{EndpointId, EventId, ProjectId, SourceId},

@@ -4,7 +4,10 @@
 use std::{collections::BTreeSet, time::Instant};
 
 use chrono::{DateTime, Utc};
-use diesel::{ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
+use diesel::{
+    ExpressionMethods, QueryDsl, QueryResult, QueryableByName, SelectableHelper,
+    sql_types::{Array, BigInt, Uuid},
+};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::{Event, EventFilter, list::filtered, range::Range};
@@ -12,11 +15,12 @@ use crate::{
     deadline,
     ids::{EndpointId, EventDeliveryId, EventId, ProjectId},
     page::PageRequest,
-    tables::{event_deliveries, events},
+    statement::Statement,
+    tables::events,
 };
 
-/// Endpoints that are read one by one; more are found by looking at the events themselves.
-pub(super) const ENDPOINTS_MAX: usize = 8;
+/// Endpoints whose deliveries are read; events of more are found by looking at the events themselves.
+pub(super) const ENDPOINTS_MAX: usize = 200;
 /// Deliveries of an endpoint that are looked at together, for each row that is wanted, and their bounds: most are of
 /// different events, and one more look costs little.
 const DELIVERIES: (i64, i64, i64) = (2, 50, 2_000);
@@ -68,47 +72,40 @@ async fn delivered(
     (range, deliveries_max): (&Range, i64),
 ) -> QueryResult<(Vec<EventId>, Option<DateTime<Utc>>)> {
     let whole = (range.first.created_at(), range.last.created_at());
-    let (mut events, mut reached) = (BTreeSet::new(), None::<DateTime<Utc>>);
-    for endpoint in endpoints {
-        let rows = deliveries(conn, (project, *endpoint), whole, (range.is_ascending, deliveries_max)).await?;
-        if rows.len() == usize::try_from(deliveries_max).unwrap_or(usize::MAX)
-            && let Some((last, _)) = rows.last()
-        {
-            let edge = last.created_at();
-            reached =
-                Some(reached.map_or(edge, |other| if range.is_ascending { edge.min(other) } else { edge.max(other) }));
-        }
-        events.extend(rows.into_iter().map(|(_, event)| event));
-    }
+    let rows = deliveries(conn, (project, endpoints), whole, (range.is_ascending, deliveries_max)).await?;
+    let mut events: BTreeSet<EventId> = rows.iter().map(|row| row.event_id).collect();
+    let is_all = rows.len() < usize::try_from(deliveries_max).unwrap_or(usize::MAX);
+    let reached = rows.last().filter(|_| !is_all).map(|last| last.id.created_at());
     if let Some(edge) = reached {
         // What the limit cut off of the last millisecond.
-        for endpoint in endpoints {
-            let rows = deliveries(conn, (project, *endpoint), (edge, edge), (range.is_ascending, i64::MAX)).await?;
-            events.extend(rows.into_iter().map(|(_, event)| event));
-        }
-        let is_beyond = |id: &EventId| if range.is_ascending { id.created_at() > edge } else { id.created_at() < edge };
-        events.retain(|id| !is_beyond(id));
+        let rows = deliveries(conn, (project, endpoints), (edge, edge), (range.is_ascending, i64::MAX)).await?;
+        events.extend(rows.iter().map(|row| row.event_id));
     }
     Ok((events.into_iter().collect(), reached))
 }
 
-/// An endpoint's deliveries of events that were accepted within `span`. Both carry the same time.
+#[derive(QueryableByName)]
+struct Delivered {
+    #[diesel(sql_type = Uuid)]
+    id: EventDeliveryId,
+    #[diesel(sql_type = Uuid)]
+    event_id: EventId,
+}
+
+/// The endpoints' deliveries of events that were accepted within `span`. Both carry the same time.
 async fn deliveries(
     conn: &mut AsyncPgConnection,
-    (project, endpoint): (ProjectId, EndpointId),
+    (project, endpoints): (ProjectId, &[EndpointId]),
     (from, to): (DateTime<Utc>, DateTime<Utc>),
     (is_ascending, limit): (bool, i64),
-) -> QueryResult<Vec<(EventDeliveryId, EventId)>> {
-    let query = event_deliveries::table
-        .filter(event_deliveries::project_id.eq(project))
-        .filter(event_deliveries::endpoint_id.eq(endpoint))
-        .filter(event_deliveries::id.between(EventDeliveryId::first_at(from), EventDeliveryId::last_at(to)))
-        .select((event_deliveries::id, event_deliveries::event_id))
-        .limit(limit)
-        .into_boxed();
-    if is_ascending {
-        query.order(event_deliveries::id.asc()).load(conn).await
-    } else {
-        query.order(event_deliveries::id.desc()).load(conn).await
-    }
+) -> QueryResult<Vec<Delivered>> {
+    Statement::ordered(include_str!("../sql/deliveries_of_endpoints.sql"), is_ascending)
+        .bind::<Array<Uuid>, _>(endpoints)
+        .bind::<Uuid, _>(project)
+        .bind::<Uuid, _>(EventDeliveryId::first_at(from))
+        .bind::<Uuid, _>(EventDeliveryId::last_at(to))
+        .bind::<BigInt, _>(limit)
+        .bind::<BigInt, _>(limit)
+        .load(conn)
+        .await
 }

@@ -5,17 +5,17 @@ use std::{collections::BTreeSet, time::Instant};
 
 use chrono::TimeDelta;
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, PgJsonbExpressionMethods,
-    PgTextExpressionMethods, QueryDsl, QueryResult, QueryableByName, SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, PgTextExpressionMethods, QueryDsl,
+    QueryResult, QueryableByName,
     result::Error,
-    sql_types::{BigInt, Bool, Jsonb, Uuid},
+    sql_types::{Array, BigInt, Bool, Jsonb, Uuid},
 };
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use super::{
     Event, EventFilter,
     document::{EventSearch, has_grams},
-    list::filtered,
+    list::{filtered, find_many},
     range::Range,
 };
 use crate::{
@@ -24,13 +24,17 @@ use crate::{
     ids::{EventId, ProjectId, SourceId},
     page::{Page, PageRequest},
     statement::Statement,
-    tables::{event_search, events, sources},
+    tables::{events, sources},
 };
 
 /// Candidates that are looked at together, at most.
 const CANDIDATES: i64 = 1_000;
+/// Documents that are looked at before their index is asked.
+const NEWEST: i64 = 500;
 /// Sources whose name a search can match.
 const SOURCES_MAX: i64 = 1_000;
+/// Sources whose events are read one by one; those of more are found by looking at all events.
+const SOURCES_READ_MAX: usize = 8;
 
 #[derive(QueryableByName)]
 struct Candidate {
@@ -62,6 +66,8 @@ pub async fn search(
     let rows = conn
         .transaction::<_, Error, _>(async |conn| {
             deadline::set(conn).await?;
+            // A plan that is kept for all searches takes every range for a short one, and reads all of it.
+            diesel::sql_query("SET LOCAL plan_cache_mode = force_custom_plan").execute(conn).await?;
             rows(conn, project, (filter, search), page).await
         })
         .await?;
@@ -87,26 +93,27 @@ async fn rows(
     let wanted = usize::try_from(page.rows_to_read()).unwrap_or(usize::MAX);
     let mut range = Range::of(filter, page);
     let mut found: Vec<Event> = Vec::new();
-    // What is common is found within a day, with few candidates; for what is rare both grow.
+    // What is common is found among the newest, or within a day, with few candidates; for what is rare both grow.
     let (mut days, mut limit) = (1, page.rows_to_read().saturating_mul(5).clamp(100, CANDIDATES));
+    let mut enough = Some(wanted);
     while found.len() < wanted {
         if began.elapsed() > deadline::QUERY_MAX {
             return Err(deadline::passed());
         }
         let slice = range.slice(TimeDelta::days(days));
-        let candidates = asked.candidates(conn, &slice, limit).await?;
+        let (candidates, reached) = asked.candidates(conn, &slice, limit, enough.take()).await?;
         let missing = wanted - found.len();
         found.extend(asked.matched(conn, filter, (&candidates, slice.is_ascending), missing).await?);
-        let reached = match candidates.last() {
-            Some(last) if candidates.len() == usize::try_from(limit).unwrap_or(usize::MAX) => {
-                limit = CANDIDATES;
-                *last
-            }
-            _ => {
+        let reached = reached.map_or_else(
+            || {
                 days *= 2;
                 slice.end()
-            }
-        };
+            },
+            |reached| {
+                limit = CANDIDATES;
+                reached
+            },
+        );
         if !range.go_beyond(reached) {
             break;
         }
@@ -116,51 +123,100 @@ async fn rows(
 }
 
 impl Asked<'_> {
-    /// The next candidates of the range, in its order: all that come before the last of them are among them.
-    async fn candidates(&self, conn: &mut AsyncPgConnection, range: &Range, limit: i64) -> QueryResult<Vec<EventId>> {
+    /// The next candidates of the range, in its order: all of it, or all up to and with the id that is returned. Where
+    /// `enough` of them are among the newest documents, no more are asked for.
+    async fn candidates(
+        &self,
+        conn: &mut AsyncPgConnection,
+        range: &Range,
+        limit: i64,
+        enough: Option<usize>,
+    ) -> QueryResult<(Vec<EventId>, Option<EventId>)> {
         let mut ids = BTreeSet::new();
+        // Up to where each part has all that there is.
+        let mut reached: Vec<EventId> = Vec::new();
         let is_indexed = self.search.text.as_deref().is_none_or(has_grams);
         if is_indexed {
-            let wanted = self.search.wanted(self.project);
-            let found: Vec<Candidate> = Statement::new(include_str!("../sql/search_candidates.sql"))
-                .bind::<Jsonb, _>(wanted)
-                .bind::<Uuid, _>(range.first)
-                .bind::<Uuid, _>(range.last)
-                .bind::<Bool, _>(range.is_ascending)
-                .bind::<BigInt, _>(limit)
-                .load(conn)
-                .await?;
-            ids.extend(found.into_iter().map(|row| row.id));
+            let newest = match enough {
+                Some(enough) => {
+                    self.newest(conn, range, limit).await.map(|ids| (ids.len() >= enough).then_some(ids))?
+                }
+                None => None,
+            };
+            let is_part = newest.is_some();
+            let found = match newest {
+                Some(found) => found,
+                None => self.indexed(conn, range, limit).await?,
+            };
+            reached.extend(found.last().filter(|_| is_part || is_full(&found, limit)));
+            ids.extend(found);
         }
-        let mut ranges = Vec::new();
-        if !is_indexed {
-            // Too short for the index: everything is looked at, for as long as the deadline allows.
-            ranges.push((range.first, range.last, false));
-        } else if let Some((first, last)) = self.prefix {
-            ranges.push((first.max(range.first), last.min(range.last), false));
-        }
-        if !self.sources.is_empty() {
-            ranges.push((range.first, range.last, true));
-        }
-        for (first, last, is_of_sources) in ranges {
+        for (first, last, of_sources) in self.ranges(range, is_indexed) {
             let mut query = events::table
                 .filter(events::project_id.eq(self.project))
                 .filter(events::id.between(first, last))
                 .select(events::id)
                 .limit(limit)
                 .into_boxed();
-            if is_of_sources {
-                query = query.filter(events::source_id.eq_any(&self.sources));
-            }
+            query = match of_sources {
+                [] => query,
+                // Of one its index has them in order.
+                [source] => query.filter(events::source_id.eq(source)),
+                sources => query.filter(events::source_id.eq_any(sources)),
+            };
             query = if range.is_ascending { query.order(events::id.asc()) } else { query.order(events::id.desc()) };
-            ids.extend(query.load::<EventId>(conn).await?);
+            let found = query.load::<EventId>(conn).await?;
+            reached.extend(found.last().filter(|_| is_full(&found, limit)));
+            ids.extend(found);
         }
-        let kept = usize::try_from(limit).unwrap_or(usize::MAX);
-        Ok(if range.is_ascending {
-            ids.into_iter().take(kept).collect()
-        } else {
-            ids.into_iter().rev().take(kept).collect()
-        })
+        let reached = if range.is_ascending { reached.into_iter().min() } else { reached.into_iter().max() };
+        let is_within = |id: &EventId| {
+            reached.is_none_or(|reached| if range.is_ascending { *id <= reached } else { *id >= reached })
+        };
+        let mut ids: Vec<EventId> = ids.into_iter().filter(is_within).collect();
+        if !range.is_ascending {
+            ids.reverse();
+        }
+        Ok((ids, reached))
+    }
+
+    /// Ranges of ids that are candidates whatever their documents hold, of some sources or of none in particular.
+    fn ranges(&self, range: &Range, is_indexed: bool) -> Vec<(EventId, EventId, &[Option<SourceId>])> {
+        let mut ranges = Vec::new();
+        if !is_indexed {
+            // Too short for the index: everything is looked at, for as long as the deadline allows.
+            ranges.push((range.first, range.last, [].as_slice()));
+        } else if let Some((first, last)) = self.prefix {
+            ranges.push((first.max(range.first), last.min(range.last), [].as_slice()));
+        }
+        // One by one where they are few.
+        let together = if self.sources.len() <= SOURCES_READ_MAX { 1 } else { self.sources.len() };
+        ranges.extend(self.sources.chunks(together).map(|sources| (range.first, range.last, sources)));
+        ranges
+    }
+
+    async fn newest(&self, conn: &mut AsyncPgConnection, range: &Range, limit: i64) -> QueryResult<Vec<EventId>> {
+        let found: Vec<Candidate> = Statement::ordered(include_str!("../sql/search_newest.sql"), range.is_ascending)
+            .bind::<Uuid, _>(range.first)
+            .bind::<Uuid, _>(range.last)
+            .bind::<BigInt, _>(NEWEST)
+            .bind::<Jsonb, _>(self.search.wanted(self.project))
+            .bind::<BigInt, _>(limit)
+            .load(conn)
+            .await?;
+        Ok(found.into_iter().map(|row| row.id).collect())
+    }
+
+    async fn indexed(&self, conn: &mut AsyncPgConnection, range: &Range, limit: i64) -> QueryResult<Vec<EventId>> {
+        let found: Vec<Candidate> = Statement::new(include_str!("../sql/search_candidates.sql"))
+            .bind::<Jsonb, _>(self.search.wanted(self.project))
+            .bind::<Uuid, _>(range.first)
+            .bind::<Uuid, _>(range.last)
+            .bind::<Bool, _>(range.is_ascending)
+            .bind::<BigInt, _>(limit)
+            .load(conn)
+            .await?;
+        Ok(found.into_iter().map(|row| row.id).collect())
     }
 
     /// The first `limit` of the candidates that are found in truth, in the list's order.
@@ -171,12 +227,13 @@ impl Asked<'_> {
         (candidates, is_ascending): (&[EventId], bool),
         limit: usize,
     ) -> QueryResult<Vec<Event>> {
-        let (Some(first), Some(last)) = (candidates.iter().min(), candidates.iter().max()) else {
+        let candidates = self.confirmed(conn, candidates).await?;
+        let (Some(first), Some(last)) = (candidates.iter().min().copied(), candidates.iter().max().copied()) else {
             return Ok(Vec::new());
         };
         let mut query = filtered(self.project, filter)
-            .filter(events::id.eq_any(candidates.to_vec()))
-            .filter(events::id.between(*first, *last));
+            .filter(events::id.eq_any(candidates))
+            .filter(events::id.between(first, last));
         if let Some(text) = &self.search.text {
             let part = format!("%{}%", escape_like(text));
             let has_text = events::event_type.ilike(part.clone()).or(events::idempotency_key.ilike(part));
@@ -185,20 +242,38 @@ impl Asked<'_> {
             let (from, to) = self.prefix.unwrap_or((EventId::from_bits(1), EventId::from_bits(0)));
             query = query.filter(has_text.or(of_sources).or(events::id.between(from, to)));
         }
-        if self.search.body.is_some() || self.search.headers.is_some() {
-            // What came by its id or its source has to have the fields as well.
-            let documents = event_search::table
-                .filter(event_search::id.eq_any(candidates.to_vec()))
-                .filter(
-                    event_search::document
-                        .contains(EventSearch { text: None, ..self.search.clone() }.wanted(self.project)),
-                )
-                .select(event_search::id);
-            query = query.filter(events::id.eq_any(documents));
+        // Sorted here: for a page in order the planner would rather read everything between the first and the last.
+        let mut ids: Vec<EventId> = query.select(events::id).load(conn).await?;
+        ids.sort_unstable();
+        if !is_ascending {
+            ids.reverse();
         }
-        query = if is_ascending { query.order(events::id.asc()) } else { query.order(events::id.desc()) };
-        query.select(Event::as_select()).limit(i64::try_from(limit).unwrap_or(i64::MAX)).load(conn).await
+        ids.truncate(limit);
+        let mut rows = find_many(conn, self.project, &ids).await?;
+        rows.sort_by_key(|row| row.id);
+        if !is_ascending {
+            rows.reverse();
+        }
+        Ok(rows)
     }
+
+    /// The candidates that have the fields which are asked for. An id or a source may have named others.
+    async fn confirmed(&self, conn: &mut AsyncPgConnection, candidates: &[EventId]) -> QueryResult<Vec<EventId>> {
+        if candidates.is_empty() || (self.search.body.is_none() && self.search.headers.is_none()) {
+            return Ok(candidates.to_vec());
+        }
+        let wanted = EventSearch { text: None, ..self.search.clone() }.wanted(self.project);
+        let confirmed: Vec<Candidate> = Statement::new(include_str!("../sql/search_confirm.sql"))
+            .bind::<Array<Uuid>, _>(candidates)
+            .bind::<Jsonb, _>(wanted)
+            .load(conn)
+            .await?;
+        Ok(confirmed.into_iter().map(|row| row.id).collect())
+    }
+}
+
+fn is_full(ids: &[EventId], limit: i64) -> bool {
+    ids.len() == usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
 async fn named_sources(

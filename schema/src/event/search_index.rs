@@ -54,7 +54,7 @@ struct Horizon {
 /// What became of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Indexed {
-    /// So many events were read, and there may be more.
+    /// So many events were indexed, and there may be more.
     Some(usize),
     /// Everything that is stored for sure is indexed.
     UpToDate,
@@ -76,6 +76,9 @@ pub async fn index_page_all_projects(conn: &mut AsyncPgConnection) -> QueryResul
         let (after, after_id): (DateTime<Utc>, EventId) =
             event_search_mark::table.select((event_search_mark::stored_at, event_search_mark::id)).first(conn).await?;
         let horizon: Horizon = Statement::new(include_str!("../sql/search_horizon.sql")).get_result(conn).await?;
+        // A page is the beginning of an index. Without this the planner, which does not know how much is left, would read and
+        // sort all of it for every page.
+        diesel::sql_query("SET LOCAL enable_sort = off").execute(conn).await?;
         let rows: Vec<Unindexed> = Statement::new(include_str!("../sql/search_unindexed.sql"))
             .bind::<Timestamptz, _>(after)
             .bind::<Timestamptz, _>(horizon.settled)
@@ -88,10 +91,24 @@ pub async fn index_page_all_projects(conn: &mut AsyncPgConnection) -> QueryResul
         let reached = (event_search_mark::stored_at.eq(last.stored_at), event_search_mark::id.eq(last.id));
         add(conn, &rows).await?;
         diesel::update(event_search_mark::table).set(reached).execute(conn).await?;
-        let is_full = rows.len() == usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
-        Ok(if is_full { Indexed::Some(rows.len()) } else { Indexed::UpToDate })
+        Ok(Indexed::Some(rows.len()))
     })
     .await
+}
+
+#[derive(QueryableByName)]
+struct Merged {
+    #[diesel(sql_type = BigInt)]
+    merged: i64,
+}
+
+/// Has what was indexed since the last time found quickly; answers how many pages of waiting entries were merged.
+///
+/// # Errors
+/// The database fails, or the index is another role's: searches then take longer until PostgreSQL merges by itself.
+pub async fn merge_index_all_projects(conn: &mut AsyncPgConnection) -> QueryResult<i64> {
+    let merged: Merged = Statement::new(include_str!("../sql/search_merge.sql")).get_result(conn).await?;
+    Ok(merged.merged)
 }
 
 async fn add(conn: &mut AsyncPgConnection, rows: &[Unindexed]) -> QueryResult<()> {

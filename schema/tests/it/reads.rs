@@ -1,8 +1,7 @@
 //! Lists read about what they return, however much there is: PostgreSQL itself counts the rows that a list looks at, of a
 //! ledger in which what is asked for is rare.
 
-use diesel::{QueryableByName, sql_types::BigInt};
-use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use posthouse_schema::{
     delivery_attempt,
     event::{self, EventFilter},
@@ -12,33 +11,18 @@ use posthouse_schema::{
     words::DeliveryStatus,
 };
 
-use crate::fixture::{Fixture, fixture, run};
+use crate::{
+    fixture::{Fixture, fixture, run},
+    rows_read::{FEW, Verdict, measured, page},
+};
 
-/// Events in the ledger, each with one delivery.
-const EVENTS: i64 = 20_000;
+/// Events in the ledger, each with one delivery, a millisecond apart.
+pub const EVENTS: i64 = 20_000;
 /// One in so many has what is asked for.
-const RARE: i64 = 1_000;
-const PER_PAGE: u32 = 10;
-
-#[derive(QueryableByName)]
-struct Sum {
-    #[diesel(sql_type = BigInt)]
-    sum: i64,
-}
-
-/// Rows that this connection has read of tables of this name.
-async fn rows_read(conn: &mut AsyncPgConnection, table: &str) -> i64 {
-    run(conn, "SELECT pg_stat_force_next_flush()").await;
-    run(conn, "SELECT pg_stat_clear_snapshot()").await;
-    let statement = format!(
-        "SELECT coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0)::int8 AS sum FROM pg_stat_user_tables WHERE relname LIKE '{table}%'"
-    );
-    let sums: Vec<Sum> = diesel::sql_query(statement).load(conn).await.unwrap();
-    sums.into_iter().map(|row| row.sum).sum()
-}
+pub const RARE: i64 = 1_000;
 
 /// A ledger of one project whose rare events went to one endpoint, came by one source, failed, and are duplicates.
-async fn filled() -> (Fixture, EndpointId, SourceId) {
+pub async fn filled() -> (Fixture, EndpointId, SourceId) {
     let mut fixture = fixture().await;
     let (endpoint, source) = (EndpointId::generate(), SourceId::generate());
     let (project, common) = (fixture.project.to_bits(), fixture.endpoint.to_bits());
@@ -50,16 +34,13 @@ async fn filled() -> (Fixture, EndpointId, SourceId) {
     (fixture, endpoint, source)
 }
 
-fn page<Id>(sort: Sort) -> PageRequest<Id> {
-    PageRequest { per_page: PER_PAGE, sort, direction: Direction::Next, cursor: None }
-}
-
 #[tokio::test]
 async fn deliveries_are_listed_without_reading_the_others() {
     let (fixture, rare, _) = filled().await;
     let mut conn = AsyncPgConnection::establish(fixture.database.url()).await.unwrap();
     let event = event::list_ids(&mut conn, fixture.project, &EventFilter::default(), 1).await.unwrap();
     let all = DeliveryFilter::default;
+    let mut verdict = Verdict::default();
     for (what, filter, sort, expected) in [
         ("newest", all(), Sort::Descending, 10),
         ("oldest", all(), Sort::Ascending, 10),
@@ -78,22 +59,21 @@ async fn deliveries_are_listed_without_reading_the_others() {
         ("unfinished", DeliveryFilter { statuses: vec![DeliveryStatus::Retry], ..all() }, Sort::Descending, 0),
         ("of an event", DeliveryFilter { event_ids: Some(event), ..all() }, Sort::Descending, 1),
     ] {
-        let before = rows_read(&mut conn, "event_deliveries").await;
-        let rows = event_delivery::list(&mut conn, fixture.project, &filter, &page(sort)).await.unwrap().rows;
-        let read = rows_read(&mut conn, "event_deliveries").await - before;
-        assert_eq!(rows.len(), expected, "{what}");
-        assert!(read <= 60, "{what}: {read} rows were read for {expected}");
+        let ask = async |conn: &mut _| event_delivery::list(conn, fixture.project, &filter, &page(sort)).await;
+        let (found, read) = measured(&mut conn, "event_deliveries", ask).await;
+        verdict.add(what, (found.rows.len(), expected), (read, FEW));
     }
-    let mut after: Option<EventDeliveryId> = None;
-    let before = rows_read(&mut conn, "event_deliveries").await;
-    let mut seen = 0;
-    loop {
-        let failed = event_delivery::list_failed(&mut conn, fixture.project, &all(), after, 7).await.unwrap();
-        let Some((last, _)) = failed.last().copied() else { break };
-        (seen, after) = (seen + failed.len(), Some(last));
-    }
-    let read = rows_read(&mut conn, "event_deliveries").await - before;
-    assert!(seen == 20 && read <= 60, "{read} rows were read for {seen} that failed");
+    verdict.give();
+    let ask = async |conn: &mut _| {
+        let (mut seen, mut after) = (0, None::<EventDeliveryId>);
+        loop {
+            let failed = event_delivery::list_failed(conn, fixture.project, &all(), after, 7).await?;
+            let Some((last, _)) = failed.last().copied() else { return Ok(seen) };
+            (seen, after) = (seen + failed.len(), Some(last));
+        }
+    };
+    let (seen, read) = measured(&mut conn, "event_deliveries", ask).await;
+    assert!(seen == 20 && read <= FEW, "{read} rows were read for {seen} that failed");
 }
 
 #[tokio::test]
@@ -101,6 +81,7 @@ async fn events_are_listed_without_reading_the_others() {
     let (fixture, rare, source) = filled().await;
     let mut conn = AsyncPgConnection::establish(fixture.database.url()).await.unwrap();
     let all = EventFilter::default;
+    let mut verdict = Verdict::default();
     for (what, filter, sort, expected) in [
         ("newest", all(), Sort::Descending, 10),
         ("oldest", all(), Sort::Ascending, 10),
@@ -112,12 +93,11 @@ async fn events_are_listed_without_reading_the_others() {
         ("unknown key", EventFilter { idempotency_key: Some("none".into()), ..all() }, Sort::Descending, 0),
         ("message", EventFilter { broker_message_id: Some("m".into()), ..all() }, Sort::Descending, 10),
     ] {
-        let before = rows_read(&mut conn, "events").await;
-        let rows = event::list(&mut conn, fixture.project, &filter, &page(sort)).await.unwrap().rows;
-        let read = rows_read(&mut conn, "events").await - before;
-        assert_eq!(rows.len(), expected, "{what}");
-        assert!(read <= 60, "{what}: {read} rows were read for {expected}");
+        let ask = async |conn: &mut _| event::list(conn, fixture.project, &filter, &page(sort)).await;
+        let (found, read) = measured(&mut conn, "events", ask).await;
+        verdict.add(what, (found.rows.len(), expected), (read, FEW));
     }
+    verdict.give();
 }
 
 #[tokio::test]
@@ -163,8 +143,56 @@ async fn attempts_are_listed_without_reading_the_others() {
     let mut conn = AsyncPgConnection::establish(fixture.database.url()).await.unwrap();
     let failed =
         event_delivery::list_failed(&mut conn, fixture.project, &DeliveryFilter::default(), None, 1).await.unwrap();
-    let before = rows_read(&mut conn, "delivery_attempts").await;
-    assert_eq!(delivery_attempt::list(&mut conn, fixture.project, failed[0].0, 10).await.unwrap().len(), 1);
-    let read = rows_read(&mut conn, "delivery_attempts").await - before;
-    assert!(read <= 5, "{read} rows were read for one");
+    let ask = async |conn: &mut _| delivery_attempt::list(conn, fixture.project, failed[0].0, 10).await;
+    let (found, read) = measured(&mut conn, "delivery_attempts", ask).await;
+    assert_eq!(found.len(), 1);
+    assert!(read <= 5, "the attempts of a delivery: {read} rows were read for one");
+}
+
+#[tokio::test]
+async fn pages_of_a_type_s_deliveries_meet_and_each_reads_its_own() {
+    let (fixture, _, _) = filled().await;
+    let mut conn = AsyncPgConnection::establish(fixture.database.url()).await.unwrap();
+    let filter = DeliveryFilter { event_type: Some("rare".into()), ..DeliveryFilter::default() };
+    for sort in [Sort::Ascending, Sort::Descending] {
+        let mut ids: Vec<EventDeliveryId> = Vec::new();
+        let mut cursor = None;
+        loop {
+            let request = PageRequest { per_page: 6, sort, direction: Direction::Next, cursor };
+            let ask = async |conn: &mut _| event_delivery::list(conn, fixture.project, &filter, &request).await;
+            let (page, read) = measured(&mut conn, "event_deliveries", ask).await;
+            assert!(read <= FEW, "after {} of a rare type: {read} rows were read", ids.len());
+            ids.extend(page.rows.iter().map(|row| row.id));
+            cursor = page.next.map(|row| row.id);
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(i64::try_from(ids.len()).unwrap(), EVENTS / RARE);
+        assert!(if sort == Sort::Ascending { ids.is_sorted() } else { ids.is_sorted_by(|a, b| a > b) });
+    }
+}
+
+#[tokio::test]
+async fn pages_of_a_key_have_the_original_and_each_duplicate_once() {
+    let (fixture, _, _) = filled().await;
+    let mut conn = AsyncPgConnection::establish(fixture.database.url()).await.unwrap();
+    run(&mut conn, "INSERT INTO idempotency_keys (project_id, idempotency_key, event_id) SELECT project_id, 'k', id FROM events WHERE NOT is_duplicate ORDER BY id LIMIT 1 OFFSET 5000").await;
+    let filter = EventFilter { idempotency_key: Some("k".into()), ..EventFilter::default() };
+    for sort in [Sort::Ascending, Sort::Descending] {
+        let (mut ids, mut originals): (Vec<EventId>, _) = (Vec::new(), 0);
+        let mut cursor = None;
+        loop {
+            let request = PageRequest { per_page: 4, sort, direction: Direction::Next, cursor };
+            let page = event::list(&mut conn, fixture.project, &filter, &request).await.unwrap();
+            originals += page.rows.iter().filter(|row| !row.is_duplicate).count();
+            ids.extend(page.rows.iter().map(|row| row.id));
+            cursor = page.next.map(|row| row.id);
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!((i64::try_from(ids.len()).unwrap(), originals), (EVENTS / RARE + 1, 1));
+        assert!(if sort == Sort::Ascending { ids.is_sorted() } else { ids.is_sorted_by(|a, b| a > b) });
+    }
 }
