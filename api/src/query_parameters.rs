@@ -46,6 +46,7 @@ const KEYS: &[(&str, Form, &str)] = &[
     ("endpointId", Form::Texts, "Only what concerns this endpoint."),
     ("eventId", Form::Texts, "Only deliveries of this event."),
     ("eventType", Form::Text, "Only deliveries of exactly this event type."),
+    ("event_id", Form::Text, "Only deliveries of this event."),
     ("headers", Form::Text, "Searches: a JSON object of header names with their values."),
     ("idempotencyKey", Form::Text, "Only what has this idempotency key."),
     ("name", Form::Text, "A part of the name, in any case."),
@@ -79,6 +80,7 @@ const KEYS: &[(&str, Form, &str)] = &[
     ),
     ("status", Form::Statuses, "Only deliveries in this state."),
     ("subscriptionId", Form::Text, "Only deliveries of this subscription."),
+    ("time", Form::Text, "How far back, such as `1h30m`; at most 90 days. It has to be given."),
     ("token", Form::Text, "From the mail."),
     ("type", Form::Text, "Only those of this kind."),
 ];
@@ -104,6 +106,8 @@ fn groups(operation_id: &str) -> &'static [&'static [&'static str]] {
         | "CreateDynamicEvent"
         | "CreateEndpointFanoutEvent" => &[ACCEPT],
         "IngestChallenge" => &[&["crc_token"]],
+        "CountInstanceRetry" => &[&["status", "time", "event_id"]],
+        "GetInstanceRetries" => &[PAGE],
         "GetDashboardSummary" => &[DATES, &["type"]],
         "GetOrganisations" | "GetOrganisationMembers" | "GetPendingInvites" | "GetPersonalApiKeys" => &[PAGE],
         "FindUserByInviteToken" | "ResetPassword" | "VerifyEmail" => &[&["token"]],

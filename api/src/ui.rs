@@ -1,5 +1,6 @@
-//! The dashboard's routes: accounts and organisations, and every route of a project below the organisation's path. Whoever
-//! asks must be a member of that organisation, and the project must be one of it.
+//! The dashboard's routes: accounts and organisations, what those who run the instance do to all of it, and every route of a
+//! project below the organisation's path. Whoever asks there must be a member of that organisation, and the project must be
+//! one of it.
 
 use salvo::{
     http::header::{CACHE_CONTROL, HeaderValue},
@@ -7,11 +8,12 @@ use salvo::{
     prelude::*,
 };
 
-use crate::{accounts, auth, configuration, documents, known_paths::KnownPaths, organisations, projects};
+use crate::{accounts, admin, auth, configuration, documents, known_paths::KnownPaths, organisations, projects};
 
 /// What these routes are for, on the first page of their description.
-const DESCRIPTION: &str = "What the dashboard asks beside the public API: accounts, organisations, members, invitations. Every \
-    route of a project is also below `/ui/organisations/{org_id}/projects/{project_id}`, for a session or a personal key.";
+const DESCRIPTION: &str = "What the dashboard asks beside the public API: accounts, organisations, members, invitations, and what \
+    instance administrators do. Every route of a project is also below `/ui/organisations/{org_id}/projects/{project_id}`, \
+    for a session or a personal key.";
 
 /// All routes below `/ui`; `project` makes those of one project.
 pub fn router(project: fn() -> Router) -> Router {
@@ -28,6 +30,7 @@ fn routes(projects: Router, known: Option<KnownPaths>) -> Router {
     let mut signed_in = Router::new()
         .hoop(auth::authenticate)
         .push(accounts::router())
+        .push(admin::router())
         .push(organisations::collection_router(organisation))
         .push(configuration::router());
     if let Some(known) = known {

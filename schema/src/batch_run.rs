@@ -9,7 +9,7 @@ use diesel::{
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::{
-    ids::{BatchRunId, EventDeliveryId, EventId, ProjectId},
+    ids::{BatchRunId, EventDeliveryId, EventId, InstanceBatchId, ProjectId},
     tables::batch_runs,
     words::{BatchKind, BatchStatus},
 };
@@ -36,6 +36,8 @@ pub struct BatchRun {
     pub created_at: DateTime<Utc>,
     /// When it last went on.
     pub updated_at: DateTime<Utc>,
+    /// The retry over the whole instance that it is part of.
+    pub instance_batch_id: Option<InstanceBatchId>,
 }
 
 impl BatchRun {

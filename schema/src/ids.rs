@@ -158,6 +158,8 @@ id!(/// One replay of an event, or of all events that a query matched.
     ReplayId);
 id!(/// Work on everything that a query matched.
     BatchRunId);
+id!(/// A retry in every project of the instance.
+    InstanceBatchId);
 
 impl EventDeliveryId {
     /// The id of this subscription's delivery of this event: the same whenever it is computed, so that a job which runs

@@ -177,6 +177,25 @@ pub fn user(depot: &Depot) -> Result<UserId, ApiError> {
     }
 }
 
+/// Lets through only who runs the instance; an administrator of an organisation is not enough.
+///
+/// # Errors
+/// 403 for everybody else.
+pub async fn permit_instance(app: &App, user: UserId) -> Result<(), ApiError> {
+    let roles = organisation::roles_of(&mut *app.conn().await?, user).await?;
+    if roles.contains(&Role::InstanceAdmin) { Ok(()) } else { Err(ApiError::Forbidden("Unauthorized")) }
+}
+
+/// The shared state and the caller, who has to run the instance.
+///
+/// # Errors
+/// 403 for everybody else, and for a project key; 401 for the holder of a portal link.
+pub async fn instance_admin(depot: &Depot) -> Result<(Arc<App>, UserId), ApiError> {
+    let (app, user) = (app(depot)?, user(depot)?);
+    permit_instance(&app, user).await?;
+    Ok((app, user))
+}
+
 /// The organisation that the path names, for who is a member of it, and the member's role.
 ///
 /// # Errors

@@ -9,7 +9,6 @@ use apalis_board::salvo::{
     framework::{ApiBuilder, RegisterRoute},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use posthouse_schema::{organisation, words::Role};
 use salvo::{
     affix_state,
     catcher::Catcher,
@@ -93,6 +92,5 @@ async fn admit(req: &Request, depot: &Depot) -> Result<(), ApiError> {
     let (_, password) = decoded.as_deref().and_then(|text| text.split_once(':')).ok_or(ApiError::BadCredentials)?;
     let Caller::User { user } = auth::check(password, &app).await? else { return Err(ApiError::BadCredentials) };
     // The queues hold the jobs of every organisation, and anybody may have one: this is for those who run the instance.
-    let roles = organisation::roles_of(&mut *app.conn().await?, user).await?;
-    if roles.contains(&Role::InstanceAdmin) { Ok(()) } else { Err(ApiError::Forbidden("Unauthorized")) }
+    auth::permit_instance(&app, user).await
 }

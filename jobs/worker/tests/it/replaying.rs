@@ -8,6 +8,7 @@ use posthouse_schema::{
     event::{Event, EventFilter},
     event_delivery::DeliveryFilter,
     ids::{BatchRunId, EventId, ReplayId},
+    instance_retry::{InstanceRetry, InstanceRetryFilter, begin_all_projects},
     words::{BatchKind, BatchStatus, DeliveryStatus, EventStatus},
 };
 use serde::Serialize;
@@ -110,5 +111,38 @@ async fn a_batch_retry_gives_what_failed_one_more_attempt_and_leaves_the_rest() 
     let run = world.run(BatchKind::Retry, &serde_json::json!({"statuses": 7})).await;
     world.has_ended(run, BatchStatus::Failed).await;
     assert_eq!(receiver.received().len(), 6);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_retry_in_all_projects_takes_what_failed_in_its_time() {
+    let mut config = config();
+    config.strategy.retry_count = 1;
+    let (world, receiver) = (World::start(config, direct(), None).await, Receiver::start().await);
+    let endpoint = world.endpoint(&receiver.url(), |_, _| {}).await;
+    receiver.then(&[plain("500 Oops", "").as_str(); 2]);
+    let events: Vec<CreateEvent> = (0..2).map(|_| world.event(endpoint, "invoice.paid")).collect();
+    world.queues.push_all(&events).await.unwrap();
+    world.ended(2, DeliveryStatus::Failure).await;
+    let filter = InstanceRetryFilter {
+        statuses: vec![DeliveryStatus::Failure],
+        event_id: Some(events[0].event_id),
+        from: Utc::now() - chrono::TimeDelta::hours(1),
+        to: Utc::now(),
+    };
+    let begun = begin_all_projects(&mut *world.conn().await, &filter).await.unwrap();
+    let [(project_id, batch_run_id)] = begun.runs[..] else { panic!("{begun:?}") };
+    // As the sweep would, where the API's push was lost.
+    world.queues.push(&RunBatch { project_id, batch_run_id }).await.unwrap();
+    world.has_ended(batch_run_id, BatchStatus::Completed).await;
+    until("one is delivered", async || {
+        let rows = world.deliveries().await;
+        let delivered: Vec<_> = rows.iter().filter(|row| row.status == DeliveryStatus::Success).collect();
+        delivered.len() == 1 && delivered[0].event_id == events[0].event_id
+    })
+    .await;
+    let retry = InstanceRetry::find(&mut *world.conn().await, begun.id).await.unwrap().unwrap();
+    assert_eq!((retry.status(), retry.projects, retry.done), (BatchStatus::Completed, 1, 1));
+    assert_eq!(receiver.received().len(), 3);
     world.stop().await;
 }

@@ -1,0 +1,2 @@
+DROP INDEX batch_runs_instance;
+ALTER TABLE batch_runs DROP COLUMN instance_batch_id;
