@@ -84,11 +84,12 @@ deps:
     only posthouse-jobs posthouse-schema posthouse-service
     only posthouse-egress posthouse-service
     only posthouse-oauth2
+    only posthouse-signature
     only posthouse-filter
     only posthouse-transform
     only posthouse-ingest posthouse-jobs posthouse-schema posthouse-service
-    only posthouse-worker posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-filter posthouse-transform posthouse-service
-    only posthouse-api posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-filter posthouse-transform posthouse-service salvo
+    only posthouse-worker posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-signature posthouse-filter posthouse-transform posthouse-service
+    only posthouse-api posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-signature posthouse-filter posthouse-transform posthouse-service salvo
     echo "The crate graph is as designed."
 
 # Licences, banned crates and sources; known vulnerabilities when their database can be reached
@@ -133,6 +134,11 @@ bench *ARGS:
 bench-queue *ARGS:
     cargo build --release --bin posthouse-bench
     @exec "{{built}}/release/posthouse-bench" queue "$@"
+
+# Measure functions, filters, hanging endpoints and a wave of retries, on a system of its own: [--case NAME] [--quick] [--markdown]
+bench-delivery *ARGS:
+    cargo build --release --workspace --bins
+    @exec "{{built}}/release/posthouse-bench" delivery "$@"
 
 # Measure how quickly a ledger of 1,000,000 events is listed, on a system of its own: [--events N] [--markdown] [--strict]
 bench-lists *ARGS:

@@ -1,6 +1,7 @@
 //! The REST API and the job board. Handlers are thin: authorise, parse, check, write or enqueue, reply; SQL is the schema's.
 
 mod accounts;
+mod admin;
 pub mod app;
 pub mod auth;
 pub mod board;

@@ -20,18 +20,30 @@ pub struct Scale {
 }
 
 impl Scale {
-    fn events(self, events: u64) -> u64 {
+    /// Of so many events.
+    pub fn events(self, events: u64) -> u64 {
         (events / u64::from(self.divisor)).max(100)
     }
 }
 
-fn load(events: u64) -> Load {
-    Load { events, connections: 64, size: 1_024, endpoints: 1, mode: Mode::Single, rate: None, hang: 0, refuse: 0 }
+/// So many events to one endpoint, as quickly as 64 connections carry them.
+pub fn load(events: u64) -> Load {
+    Load {
+        events,
+        connections: 64,
+        size: 1_024,
+        endpoints: 1,
+        mode: Mode::Single,
+        rate: None,
+        hang: 0,
+        refuse: 0,
+        subscription: serde_json::Map::new(),
+    }
 }
 
 /// At a rate, for `seconds`.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousand events")]
-fn paced(rate: f64, seconds: u32, scale: Scale) -> Load {
+pub fn paced(rate: f64, seconds: u32, scale: Scale) -> Load {
     let events = (rate * f64::from((seconds / scale.divisor).max(5))) as u64;
     Load { rate: Some(rate), ..load(events) }
 }

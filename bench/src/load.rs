@@ -65,6 +65,9 @@ pub struct Load {
     /// Of the endpoints so many refuse connections.
     #[arg(long, default_value_t = 0)]
     pub refuse: u32,
+    /// What the subscriptions are made with, besides their names and endpoints.
+    #[arg(skip)]
+    pub subscription: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What came of it.
@@ -109,19 +112,30 @@ impl Outcome {
 pub async fn run(gateway: &Gateway, sink: &Sink, load: &Load, name: &str) -> Result<Outcome> {
     let run = now_ns() / 1_000_000;
     let targets = create(gateway, sink, load, run).await?;
+    run_to(gateway, sink, load, name, (run, &targets)).await
+}
+
+/// The same to endpoints that were made for this run.
+pub async fn run_to(
+    gateway: &Gateway,
+    sink: &Sink,
+    load: &Load,
+    name: &str,
+    (run, targets): (u64, &Arc<Targets>),
+) -> Result<Outcome> {
     sink.reset(run + 1).await?;
     let healthy = load.endpoints.saturating_sub(load.hang + load.refuse);
     let warm = Load { events: u64::from(load.endpoints), rate: None, connections: 4, ..load.clone() };
     let per_event = if load.mode == Mode::Fanout { u64::from(healthy) } else { 1 };
     let warm_expected = if load.mode == Mode::Fanout { warm.events * per_event } else { u64::from(healthy) };
-    send(gateway, &warm, &targets, run + 1, &Progress::none()).await?;
+    send(gateway, &warm, targets, run + 1, &Progress::none()).await?;
     wait(sink, warm_expected, &Progress::none()).await?;
     sink.reset(run).await?;
     let before = gateway.account().await?;
     let progress = Progress::new(name, load.events * per_event);
     let began = now_ns();
     let measured = async {
-        let sent = send(gateway, load, &targets, run, &progress).await?;
+        let sent = send(gateway, load, targets, run, &progress).await?;
         let expected = if load.mode == Mode::Fanout { sent.accepted * per_event } else { sent.accepted_healthy };
         let arrived = wait(sink, expected, &progress).await?;
         tokio::time::sleep(SETTLE).await;
@@ -170,14 +184,21 @@ pub async fn create(gateway: &Gateway, sink: &Sink, load: &Load, run: u64) -> Re
         };
         let body = json!({"name": format!("bench-{run}-{number}"), "url": url, "owner_id": owner});
         let endpoint = gateway.client.create("endpoints", &body).await?;
-        let body = json!({"name": format!("bench-{run}-{number}"), "endpoint_id": endpoint});
-        gateway.client.create("subscriptions", &body).await?;
+        let mut body = load.subscription.clone();
+        body.insert("name".into(), format!("bench-{run}-{number}").into());
+        body.insert("endpoint_id".into(), endpoint.as_str().into());
+        gateway.client.create("subscriptions", &body.into()).await?;
         endpoints.push(endpoint);
     }
     Ok(Arc::new(Targets { endpoints, owner }))
 }
 
 impl Targets {
+    /// Whose endpoints they are.
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
+
     /// The first endpoint's id.
     pub fn first(&self) -> Option<&str> {
         self.endpoints.first().map(String::as_str)

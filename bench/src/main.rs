@@ -1,6 +1,7 @@
 //! `posthouse-bench`: measures a Posthouse of its own, or one that runs.
 
 mod cases;
+mod delivery;
 mod gateway;
 mod http;
 mod latency;
@@ -27,6 +28,7 @@ const EXAMPLES: &str = "Examples:
   just bench --quick                          # the same in about a minute, coarser
   just bench --case one-endpoint --markdown
   just bench-queue                            # what the queue promises, on a Redis of its own
+  just bench-delivery                         # functions, filters, hanging endpoints, a wave of retries
   just bench-lists                            # pages of a large ledger, on a system of its own
   posthouse-bench load --run-env .posthouse/run.env -n 5000 -k 4 --rate 100";
 
@@ -85,6 +87,20 @@ enum Command {
         #[command(flatten)]
         load: Load,
     },
+    /// What functions, filters, hanging endpoints and a wave of retries cost, on a system of its own.
+    Delivery {
+        /// Only these cases.
+        #[arg(long = "case", value_enum)]
+        cases: Vec<delivery::Case>,
+        /// A tenth of everything.
+        #[arg(long)]
+        quick: bool,
+        /// Exit code 1 when a figure falls short.
+        #[arg(long)]
+        strict: bool,
+        #[command(flatten)]
+        report: Report,
+    },
     /// What the queue promises, on a Redis of its own.
     Queue {
         /// Jobs of the long runs.
@@ -136,6 +152,11 @@ async fn run(command: Command) -> Result<ExitCode> {
             std::fs::create_dir_all(&report.folder).context("make the folder")?;
             let scale = Scale { divisor: if quick { 10 } else { 1 } };
             report.tell(&all(&cases, scale, &report.folder).await?, strict)
+        }
+        Command::Delivery { cases, quick, strict, report } => {
+            std::fs::create_dir_all(&report.folder).context("make the folder")?;
+            let scale = Scale { divisor: if quick { 10 } else { 1 } };
+            report.tell(&delivery::measure(&report.folder, &cases, scale).await?, strict)
         }
         Command::Lists { events, strict, report } => {
             std::fs::create_dir_all(&report.folder).context("make the folder")?;

@@ -150,6 +150,7 @@ fn event(project: ProjectId, endpoint: EndpointId) -> AcceptedEvent {
         description: String::new(),
         acknowledged_at: now,
         payload: None,
+        ordering_key: None,
     };
     let event = NewEvent {
         project_id: project,

@@ -3,6 +3,7 @@ attempt, and the verification of what was received. Exits with an error at the f
 
 Settings, from the environment: BASE_URI (of the project's routes), API_KEY, SINK (host:port to receive at)."""
 
+import base64
 import http.server
 import json
 import os
@@ -11,6 +12,7 @@ import time
 
 from convoy import Convoy
 from convoy.utils import webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 
 SECRET = "the secret of the endpoint"
 LIMIT_SECONDS = 30
@@ -98,6 +100,15 @@ def main():
     verifier = webhook.Webhook(SECRET)
     assert verifier.verify_signature(body.decode(), signature) is True
     assert verifier.verify_signature(body.decode() + " ", signature) is not True, "a changed body must not verify"
+
+    # A secret that is no `whsec_…` is a key as it stands, of which the library wants the base64.
+    standard = Webhook(base64.b64encode(SECRET.encode()).decode())
+    assert standard.verify(body, {name.lower(): value for name, value in headers.items()}) == event["data"]
+    try:
+        standard.verify(body + b" ", {name.lower(): value for name, value in headers.items()})
+        raise AssertionError("a changed body must not verify")
+    except WebhookVerificationError:
+        pass
 
     data(convoy.subscription.delete(subscription["uid"], {}, {}), 200)
     data(convoy.endpoint.delete(endpoint["uid"], {}, {}), 200)

@@ -38,6 +38,12 @@ pub struct CreateEvent {
     /// Path of an ingested request.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub url_path: String,
+    /// Deliveries to one endpoint with the same key are sent in the order in which their events are stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordering_key: Option<String>,
+    /// The event with the same key that must be stored before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<EventId>,
     /// When it was accepted.
     pub accepted_at: DateTime<Utc>,
 }

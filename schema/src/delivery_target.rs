@@ -41,9 +41,21 @@ pub struct DeliveryTarget {
     /// Longest wait for the whole answer; 0 means the default.
     #[diesel(sql_type = Integer)]
     pub http_timeout_seconds: i32,
+    /// Requests that it takes in [`Self::rate_limit_duration_seconds`]; 0 for any number.
+    #[diesel(sql_type = Integer)]
+    pub rate_limit: i32,
+    /// The stretch of time of its rate limit; 0 for none.
+    #[diesel(sql_type = Integer)]
+    pub rate_limit_duration_seconds: i32,
     /// How requests authenticate, contract section 2.2; `None` for not at all.
     #[diesel(sql_type = Nullable<Jsonb>)]
     pub authentication: Option<serde_json::Value>,
+    /// What requests prove themselves with in TLS: `{"client_cert", "client_key"}`, each as PEM.
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    pub mtls_client_cert: Option<serde_json::Value>,
+    /// What becomes of its lines of deliveries when the first fails, as `Ordering`.
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    pub ordering: Option<serde_json::Value>,
     /// Who hears that it was disabled; empty for nobody.
     #[diesel(sql_type = Text)]
     pub support_email: String,

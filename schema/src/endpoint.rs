@@ -48,6 +48,10 @@ pub struct Endpoint {
     pub rate_limit_duration_seconds: i32,
     /// How requests authenticate, contract section 2.2.
     pub authentication: Option<serde_json::Value>,
+    /// What its requests prove themselves with in TLS: `{"client_cert", "client_key"}`, each as PEM.
+    pub mtls_client_cert: Option<serde_json::Value>,
+    /// What becomes of its lines of deliveries when the first fails, as `Ordering`.
+    pub ordering: Option<serde_json::Value>,
     /// Who hears that it was disabled.
     pub support_email: String,
     /// Where notifications go.
@@ -84,6 +88,10 @@ pub struct EndpointValues {
     pub rate_limit_duration_seconds: i32,
     /// How requests authenticate.
     pub authentication: Option<serde_json::Value>,
+    /// What its requests prove themselves with in TLS.
+    pub mtls_client_cert: Option<serde_json::Value>,
+    /// What becomes of its lines of deliveries when the first fails, as `Ordering`.
+    pub ordering: Option<serde_json::Value>,
     /// Who hears that it was disabled.
     pub support_email: String,
     /// Where notifications go.

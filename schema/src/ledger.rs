@@ -95,6 +95,7 @@ fn insert<'b>(batch: &'b [AcceptedEvent], matched_by: &[(ProjectId, i64)]) -> St
         .bind::<Array<Nullable<Text>>, _>(column(&events, |e| e.failure_reason.as_deref()))
         .bind::<Array<Timestamptz>, _>(column(&events, |e| e.acknowledged_at));
     bind_deliveries(statement, &deliveries)
+        .bind::<Array<Nullable<Text>>, _>(column(&deliveries, |d| d.ordering_key.as_deref()))
 }
 
 fn bind_deliveries<'b>(statement: Statement<'b>, deliveries: &[&'b NewEventDelivery]) -> Statement<'b> {

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::ProjectId,
     tables::{projects, routing_versions},
-    words::{MetaEventKind, RetryStrategy},
+    words::{MetaEventKind, RetryStrategy, StandardWebhooks},
 };
 
 /// The header that carries the request id, unless a project chooses its own.
@@ -106,6 +106,9 @@ pub struct SignatureConfig {
     pub header: String,
     /// Version n of the list signs as `vn`; simple signatures use the last one. Never empty.
     pub versions: Vec<SignatureVersion>,
+    /// Whether `webhook-signature` is sent as well.
+    #[serde(default)]
+    pub standard_webhooks: StandardWebhooks,
 }
 
 /// One way of signing.
@@ -200,6 +203,7 @@ impl Default for SignatureConfig {
                 encoding: SignatureEncoding::Hex,
                 created_at: Utc::now(),
             }],
+            standard_webhooks: StandardWebhooks::default(),
         }
     }
 }

@@ -46,6 +46,7 @@ diesel::table! {
         done -> Int8,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        instance_batch_id -> Nullable<Uuid>,
     }
 }
 
@@ -105,6 +106,8 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         deleted_at -> Nullable<Timestamptz>,
+        mtls_client_cert -> Nullable<Jsonb>,
+        ordering -> Nullable<Jsonb>,
     }
 }
 
@@ -137,6 +140,9 @@ diesel::table! {
         acknowledged_at -> Timestamptz,
         updated_at -> Timestamptz,
         payload -> Nullable<Bytea>,
+        held_by -> Nullable<Text>,
+        ordering_key -> Nullable<Text>,
+        line_place -> Nullable<Int8>,
     }
 }
 

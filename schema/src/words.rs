@@ -101,6 +101,38 @@ EventStatus {
     Retry = "Retry",
 });
 
+words!(/// Whether deliveries are signed as Standard Webhooks ask for, beside the project's own signature header.
+#[derive(Default)]
+StandardWebhooks {
+    /// By both.
+    #[default]
+    Together = "together",
+    /// By `webhook-signature` alone.
+    Alone = "alone",
+    /// By the project's own header alone.
+    Off = "off",
+});
+
+words!(/// What becomes of a line of deliveries when the first of them keeps failing.
+FailingHead {
+    /// The others wait until it has ended.
+    Block = "block",
+    /// After so many attempts the others go on, and it is tried beside them.
+    Skip = "skip",
+    /// After so many attempts it is given up, and can be sent again by hand.
+    Park = "park",
+});
+
+words!(/// What holds an unfinished delivery back, other than its retry policy.
+HeldBy {
+    /// The endpoint's rate limit.
+    RateLimit = "rate_limit",
+    /// The endpoint's circuit breaker, which is open.
+    CircuitBreaker = "circuit_breaker",
+    /// An unfinished delivery before it in its line.
+    Ordering = "ordering",
+});
+
 words!(/// How far a delivery has come.
 DeliveryStatus {
     /// Waits for its first attempt.

@@ -2,11 +2,14 @@
 
 use posthouse_schema::{
     endpoint::{Endpoint, EndpointValues, random_secret},
+    ordering::Ordering,
     project::Project,
-    words::ProjectKind,
+    words::{FailingHead, ProjectKind},
 };
+use posthouse_signature::{Key, new_ed25519_secret};
 use url::Url;
 
+use super::client_cert;
 use super::wire::{CREDENTIALS, EndpointBody, KEY_OF_PORTALS, REDACTED, Seconds};
 use crate::{
     body::{bounded, required},
@@ -29,11 +32,10 @@ pub fn values(
     version: Version,
     old: Option<&Endpoint>,
 ) -> Result<EndpointValues, ApiError> {
-    if body.mtls_client_cert.is_some_and(|value| !value.is_null()) {
-        return Err(ApiError::invalid("mtls_client_cert: this version does not support client certificates"));
-    }
     let name = required("name", body.name, "please provide the endpoint's name")?;
     let url = url(&required("url", body.url, "please provide the endpoint's url")?, project)?;
+    let mtls_client_cert =
+        client_cert::checked(body.mtls_client_cert, old.and_then(|old| old.mtls_client_cert.as_ref()), &url)?;
     let kept = |new: Option<String>, old: Option<&String>| new.or_else(|| old.cloned()).unwrap_or_default();
     let advanced = if project.kind == ProjectKind::Incoming { Some(true) } else { body.advanced_signatures };
     let values = EndpointValues {
@@ -56,6 +58,8 @@ pub fn values(
             i64::from(i32::MAX),
         )?,
         authentication: authentication(body.authentication, old.and_then(|old| old.authentication.as_ref()))?,
+        mtls_client_cert,
+        ordering: ordering(body.ordering, old.and_then(|old| old.ordering.as_ref()))?,
         support_email: email(kept(body.support_email, old.map(|old| &old.support_email)))?,
         slack_webhook_url: kept(body.slack_webhook_url, old.map(|old| &old.slack_webhook_url)),
         teams_webhook_url: kept(body.teams_webhook_url, old.map(|old| &old.teams_webhook_url)),
@@ -214,10 +218,35 @@ fn host_is_local(text: &str, user: &str) -> bool {
 /// A secret as it was given, or a new random one.
 ///
 /// # Errors
-/// 400 when it is too long or holds NUL.
-pub fn secret(given: Option<String>) -> Result<String, ApiError> {
-    match given.filter(|text| !text.is_empty()) {
-        Some(text) => bounded("secret", &text).map(|()| text),
-        None => Ok(random_secret()),
+/// 400 when it is too long, holds NUL, or begins as a private key and is none; and for a kind that does not exist.
+pub fn secret(given: Option<String>, kind: Option<&str>) -> Result<String, ApiError> {
+    let make: fn() -> String = match kind.unwrap_or_default() {
+        "" | "hmac" => random_secret,
+        "ed25519" => new_ed25519_secret,
+        _ => return Err(ApiError::invalid("secret_type: one of hmac, ed25519 is expected")),
+    };
+    let Some(text) = given.filter(|text| !text.is_empty()) else { return Ok(make()) };
+    bounded("secret", &text)?;
+    Key::parse(&text).map_err(|error| ApiError::invalid(format!("secret: {error}")))?;
+    Ok(text)
+}
+
+/// Attempts after which a line may go on.
+const ATTEMPTS: std::ops::RangeInclusive<u32> = 1..=100;
+
+/// What becomes of a failing line, as it was given or, where nothing is said, as it was.
+fn ordering(
+    given: Option<serde_json::Value>,
+    old: Option<&serde_json::Value>,
+) -> Result<Option<serde_json::Value>, ApiError> {
+    let Some(given) = given.filter(|value| !value.is_null()) else { return Ok(old.cloned()) };
+    let ordering: Ordering = serde_json::from_value(given).map_err(|error| {
+        let expected = "an object with failing_head (block, skip or park) and attempts is expected";
+        ApiError::invalid(format!("ordering: {expected}: {error}"))
+    })?;
+    if ordering.failing_head != FailingHead::Block && !ATTEMPTS.contains(&ordering.attempts) {
+        let (least, most) = (ATTEMPTS.start(), ATTEMPTS.end());
+        return Err(ApiError::invalid(format!("ordering.attempts: a number between {least} and {most} is expected")));
     }
+    Ok(serde_json::to_value(ordering).ok())
 }

@@ -1,5 +1,6 @@
 //! Endpoints: make, read, list, change, delete, pause, activate, roll the secret.
 
+mod client_cert;
 pub mod input;
 mod oauth2;
 mod rates;
@@ -7,6 +8,7 @@ pub mod wire;
 
 pub use self::rates::period_failure_rates;
 
+use chrono::Utc;
 use posthouse_schema::{
     endpoint::{self, Endpoint, EndpointFilter},
     ids::EndpointId,
@@ -54,7 +56,7 @@ pub async fn create_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<
     let version = Version::of(req);
     let mut body: EndpointBody = read_json(req, &app).await?;
     body.owner_id = access.new_owner(body.owner_id)?;
-    let secret = input::secret(body.secret.take())?;
+    let secret = input::secret(body.secret.take(), body.secret_type.as_deref())?;
     let values = input::values(body, &project, version, None)?;
     let row = Endpoint::insert(&mut *app.conn().await?, project.id, &values, &secret).await?;
     let made = written(&app, row).await?;
@@ -78,13 +80,15 @@ pub async fn list_endpoints(req: &mut Request, depot: &mut Depot) -> ApiResult<P
     let rows = Endpoint::list(&mut conn, project.id, &filter, &page).await?;
     let ids: Vec<EndpointId> = rows.rows.iter().map(|row| row.id).collect();
     let secrets = endpoint::secrets_of(&mut conn, project.id, &ids).await?;
+    drop(conn);
     let version = Version::of(req);
-    let paged = Paged::new(
-        &page,
-        rows,
-        |row| row.id.to_string(),
-        |row| wire(EndpointWire::read(row, &secrets), &access, version),
-    );
+    // A list is worth having without them, as while Redis is away.
+    let (breakers, now) = (app.queues.open_breakers("").await.ok().flatten(), Utc::now());
+    let show = |row: Endpoint| {
+        let cb_state = breakers.as_ref().map(|breakers| breakers.state(row.id, now).to_string());
+        wire(EndpointWire { cb_state, ..EndpointWire::read(row, &secrets) }, &access, version)
+    };
+    let paged = Paged::new(&page, rows, |row| row.id.to_string(), show);
     Ok(Reply::ok("Endpoints fetched successfully", paged))
 }
 
@@ -198,7 +202,7 @@ pub async fn expire_secret(req: &mut Request, depot: &mut Depot) -> ApiResult<Va
             "expiration: a number of seconds between 0 and {EXPIRATION_SECONDS_MAX} is expected"
         )));
     }
-    let secret = input::secret(body.secret)?;
+    let secret = input::secret(body.secret, body.secret_type.as_deref())?;
     let mut conn = app.conn().await?;
     let row = Endpoint::find(&mut conn, project.id, id).await?.ok_or_else(unknown)?;
     let old_expire_at = chrono::Utc::now() + chrono::TimeDelta::seconds(seconds);
@@ -232,6 +236,7 @@ fn wire(mut endpoint: EndpointWire, access: &Access, version: Version) -> Value 
     }
     if access.is_portal() {
         endpoint.hide_credentials();
+        endpoint.hide_private_keys();
     }
     let mut value = serde_json::to_value(endpoint).unwrap_or_default();
     version.adapt(&mut value);

@@ -5,8 +5,11 @@ use posthouse_schema::{
     endpoint::{Endpoint, EndpointSecret},
     words::EndpointStatus,
 };
+use posthouse_signature::Key;
 use salvo::oapi::ToSchema;
 use serde::{Deserialize, Serialize};
+
+use super::client_cert::ClientCertWire;
 
 /// What an endpoint is made or changed with.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -17,8 +20,11 @@ pub struct EndpointBody {
     /// What it is called.
     #[serde(alias = "Name")]
     pub name: Option<String>,
-    /// What signs; made for you where it is missing. Ignored when an endpoint is changed.
+    /// What signs; made for you where it is missing. `whsec_` or `whsk_` and base64 are keys of Standard Webhooks. Ignored
+    /// when an endpoint is changed.
     pub secret: Option<String>,
+    /// What kind of secret is made for you: `hmac`, or `ed25519` for one that receivers verify with a public key.
+    pub secret_type: Option<String>,
     /// Its owner in your own terms: events can be sent to all endpoints of one owner.
     pub owner_id: Option<String>,
     /// For people.
@@ -45,8 +51,12 @@ pub struct EndpointBody {
     /// `{"type": "basic_auth", "basic_auth": {"username", "password"}}` or `{"type": "oauth2", "oauth2": {…}}` with the
     /// fields that `endpoints/oauth2/test` takes. A credential that reads `[REDACTED]` stays as it is.
     pub authentication: Option<serde_json::Value>,
-    /// Not supported by this version.
-    pub mtls_client_cert: Option<serde_json::Value>,
+    /// The certificate and key with which requests prove themselves in TLS. Both empty take it away.
+    pub mtls_client_cert: Option<ClientCertWire>,
+    /// What becomes of events with an ordering key when the first of a line keeps failing: `{"failing_head": "block"}` (the
+    /// default) lets the others wait until it has ended, `skip` lets them go on after so many `attempts`, `park` gives it up
+    /// then.
+    pub ordering: Option<serde_json::Value>,
 }
 
 /// Seconds; clients of versions before 2024-01-01 write `10s`.
@@ -64,6 +74,8 @@ pub enum Seconds {
 pub struct ExpireSecretBody {
     /// The new secret; made for you where it is missing.
     pub secret: Option<String>,
+    /// What kind of secret is made for you: `hmac` or `ed25519`.
+    pub secret_type: Option<String>,
     /// Seconds for which the old secrets go on signing.
     pub expiration: Option<i64>,
 }
@@ -103,6 +115,12 @@ pub struct EndpointWire {
     pub http_timeout: i32,
     /// How requests authenticate; passwords read `[REDACTED]`.
     pub authentication: Option<serde_json::Value>,
+    /// The certificate with which requests prove themselves in TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtls_client_cert: Option<ClientCertWire>,
+    /// What becomes of a line of deliveries when its first keeps failing, where that was set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ordering: Option<serde_json::Value>,
     /// Requests per duration.
     pub rate_limit: i32,
     /// The duration, in seconds.
@@ -111,7 +129,7 @@ pub struct EndpointWire {
     pub content_type: String,
     /// Share of deliveries that failed lately.
     pub failure_rate: Option<f64>,
-    /// State of the circuit breaker.
+    /// State of the circuit breaker, in lists: `closed`, `open` or `half-open`.
     pub cb_state: Option<String>,
     /// Share of deliveries that failed in a period.
     pub period_failure_rate: Option<f64>,
@@ -136,6 +154,9 @@ pub struct SecretWire {
     pub uid: String,
     /// What signs.
     pub value: String,
+    /// What receivers verify with, where a private key signs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
     /// When it stops signing.
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was made.
@@ -182,6 +203,13 @@ impl EndpointWire {
         }
     }
 
+    /// Hides what signs for receivers who only verify.
+    pub fn hide_private_keys(&mut self) {
+        for secret in self.secrets.iter_mut().flatten().filter(|secret| secret.public_key.is_some()) {
+            secret.value = REDACTED.into();
+        }
+    }
+
     /// Hides what this endpoint's requests prove themselves with.
     pub fn hide_credentials(&mut self) {
         if let Some(authentication) = &mut self.authentication {
@@ -206,6 +234,8 @@ impl EndpointWire {
             status: row.status.to_string(),
             http_timeout: if row.http_timeout_seconds == 0 { HTTP_TIMEOUT_DEFAULT } else { row.http_timeout_seconds },
             authentication: None,
+            mtls_client_cert: row.mtls_client_cert.as_ref().and_then(ClientCertWire::of),
+            ordering: row.ordering,
             rate_limit: row.rate_limit,
             rate_limit_duration: row.rate_limit_duration_seconds,
             content_type: row.content_type,
@@ -258,6 +288,8 @@ impl EndpointWire {
             status,
             http_timeout: 0,
             authentication: None,
+            mtls_client_cert: None,
+            ordering: None,
             rate_limit: 0,
             rate_limit_duration: 0,
             content_type: String::new(),
@@ -279,6 +311,7 @@ impl SecretWire {
         Self {
             uid: row.id.to_string(),
             value: row.value.clone(),
+            public_key: Key::parse(&row.value).ok().and_then(|key| key.public()),
             expires_at: row.expires_at,
             created_at: row.created_at,
             updated_at: row.updated_at,

@@ -32,6 +32,7 @@ pub(super) struct Content {
     pub(super) data: Option<Box<RawValue>>,
     pub(super) custom_headers: Option<BTreeMap<String, String>>,
     pub(super) idempotency_key: Option<String>,
+    pub(super) ordering_key: Option<String>,
 }
 
 /// Content that can be accepted.
@@ -41,6 +42,7 @@ pub(super) struct Checked {
     data: Box<RawValue>,
     headers: BTreeMap<String, Vec<String>>,
     idempotency_key: String,
+    ordering_key: Option<String>,
 }
 
 /// An error that names every fault there is.
@@ -84,7 +86,11 @@ impl Content {
             return Err(ApiError::invalid("idempotency_key is required when a custom request_id_header is configured"));
         }
         let headers = headers::checked(self.custom_headers.unwrap_or_default())?;
-        Ok(Checked { project_id: project.id, event_type, data, headers, idempotency_key })
+        let ordering_key = self.ordering_key.filter(|key| !key.is_empty());
+        if let Some(key) = &ordering_key {
+            bounded("ordering_key", key)?;
+        }
+        Ok(Checked { project_id: project.id, event_type, data, headers, idempotency_key, ordering_key })
     }
 }
 
@@ -102,6 +108,8 @@ impl Checked {
             source_id: None,
             url_query_params: String::new(),
             url_path: String::new(),
+            ordering_key: self.ordering_key,
+            after: None,
             accepted_at: Utc::now(),
         }
     }
@@ -128,6 +136,12 @@ impl Wishes {
             Some(_) => return Err(ApiError::invalid("ack: one of queue, postgres is expected")),
         };
         Ok(Self { returns_id: return_id.unwrap_or(asked.is_some()), waits_for_storage })
+    }
+
+    /// The same, and waits until the event is stored where it has a place in a line: then whoever sends one event after the
+    /// other has them delivered in this order.
+    pub(super) fn or_in_order(self, job: &CreateEvent) -> Self {
+        Self { waits_for_storage: self.waits_for_storage || job.ordering_key.is_some(), ..self }
     }
 
     /// Waits until the events are stored, where that is wished for.
@@ -168,6 +182,6 @@ pub(super) async fn enqueue(
     res: &mut Response,
 ) -> Result<Option<EventIdWire>, ApiError> {
     push(app, job, res).await?;
-    wishes.fulfil(app, job.project_id, &[job.event_id]).await?;
+    wishes.or_in_order(job).fulfil(app, job.project_id, &[job.event_id]).await?;
     Ok(wishes.returns_id.then(|| EventIdWire { uid: job.event_id.to_string() }))
 }

@@ -1,6 +1,6 @@
 //! Many events at once, for any targets. Each is answered by itself: one that is refused keeps no other back.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use posthouse_jobs::{CreateEvent, EventTarget};
 use posthouse_schema::{
@@ -57,11 +57,23 @@ pub async fn event_batch(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<
             Err(error) => return Err(error),
         });
     }
+    chain(&mut jobs);
     app.queues.push_all(&jobs).await.map_err(ApiError::queue)?;
     let ids: Vec<EventId> = jobs.iter().map(|job| job.event_id).collect();
+    let wishes = jobs.iter().fold(wishes, Wishes::or_in_order);
     wishes.fulfil(&app, project.id, &ids).await?;
     let message = format!("{} queued, {} refused", jobs.len(), items.len() - jobs.len());
     Ok(if jobs.is_empty() { Reply::ok(message, items) } else { Reply::created(message, items) })
+}
+
+/// Has each event stored after the one before it that has the same ordering key.
+fn chain(jobs: &mut [CreateEvent]) {
+    let mut last = HashMap::new();
+    for job in jobs {
+        if let Some(key) = &job.ordering_key {
+            job.after = last.insert(key.clone(), job.event_id);
+        }
+    }
 }
 
 /// The endpoints of these events that exist, asked for in one query at most.
@@ -100,6 +112,7 @@ async fn accept(
         data: event.data,
         custom_headers: event.custom_headers,
         idempotency_key: event.idempotency_key,
+        ordering_key: event.ordering_key,
     };
     let checked = content.checked(project)?;
     let targets = [&event.endpoint_id, &event.owner_id, &event.url];

@@ -31,6 +31,7 @@ pub async fn create_event(req: &mut Request, depot: &mut Depot, res: &mut Respon
         data: body.data,
         custom_headers: body.custom_headers,
         idempotency_key: body.idempotency_key,
+        ordering_key: body.ordering_key,
     };
     let content = content.or_key_of(req)?;
     if access.is_portal() && !is_blank(content.idempotency_key.as_ref()) {

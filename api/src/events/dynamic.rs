@@ -49,6 +49,7 @@ pub async fn dynamic_event(req: &mut Request, depot: &mut Depot, res: &mut Respo
         data: body.data,
         custom_headers: body.custom_headers,
         idempotency_key: body.idempotency_key,
+        ordering_key: body.ordering_key,
     };
     // Everything that can be refused comes before the endpoint is made.
     let checked = content.or_key_of(req)?.checked(&project)?;
@@ -77,7 +78,7 @@ pub(super) async fn resolve(app: &App, project: &Project, dynamic: Dynamic) -> R
         )));
     }
     event_types.iter().try_for_each(|name| bounded("event_types", name))?;
-    let secret = endpoints::input::secret(dynamic.secret)?;
+    let secret = endpoints::input::secret(dynamic.secret, None)?;
     let body = EndpointBody {
         name: Some(format!("endpoint-{}", EndpointId::generate())),
         url: Some(url.clone()),

@@ -37,6 +37,7 @@ pub async fn fanout_event(req: &mut Request, depot: &mut Depot, res: &mut Respon
         data: body.data,
         custom_headers: body.custom_headers,
         idempotency_key: body.idempotency_key,
+        ordering_key: body.ordering_key,
     };
     let job = content.or_key_of(req)?.checked(&project)?.job(EventTarget::Fanout { owner_id });
     // Only for the wording: whether it is a duplicate is settled when it is stored.
@@ -71,6 +72,7 @@ pub async fn broadcast_event(
         data: body.data,
         custom_headers: body.custom_headers,
         idempotency_key: body.idempotency_key,
+        ordering_key: body.ordering_key,
     };
     let job = content.or_key_of(req)?.checked(&project)?.job(EventTarget::Broadcast);
     let data = enqueue(&app, &job, wishes, res).await?;

@@ -26,6 +26,9 @@ pub struct CreateEventBody {
     pub custom_headers: Option<BTreeMap<String, String>>,
     /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
     pub idempotency_key: Option<String>,
+    /// Deliveries to one endpoint with the same key are sent one after the other, in the order in which the events were
+    /// stored; the answer comes when this one is.
+    pub ordering_key: Option<String>,
     /// Whether the answer's `data` names the event.
     pub return_id: Option<bool>,
     /// When to answer: `queue` (the default), when the event is safe in the queue, or `postgres`, when it is stored.
@@ -46,6 +49,9 @@ pub struct FanoutEventBody {
     pub custom_headers: Option<BTreeMap<String, String>>,
     /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
     pub idempotency_key: Option<String>,
+    /// Deliveries to one endpoint with the same key are sent one after the other, in the order in which the events were
+    /// stored; the answer comes when this one is.
+    pub ordering_key: Option<String>,
     /// Whether the answer's `data` names the event.
     pub return_id: Option<bool>,
     /// When to answer: `queue` (the default), when the event is safe in the queue, or `postgres`, when it is stored.
@@ -64,6 +70,9 @@ pub struct BroadcastEventBody {
     pub custom_headers: Option<BTreeMap<String, String>>,
     /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
     pub idempotency_key: Option<String>,
+    /// Deliveries to one endpoint with the same key are sent one after the other, in the order in which the events were
+    /// stored; the answer comes when this one is.
+    pub ordering_key: Option<String>,
     /// Whether the answer's `data` names the event.
     pub return_id: Option<bool>,
     /// When to answer: `queue` (the default), when the event is safe in the queue, or `postgres`, when it is stored.
@@ -88,6 +97,9 @@ pub struct DynamicEventBody {
     pub custom_headers: Option<BTreeMap<String, String>>,
     /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
     pub idempotency_key: Option<String>,
+    /// Deliveries to one endpoint with the same key are sent one after the other, in the order in which the events were
+    /// stored; the answer comes when this one is.
+    pub ordering_key: Option<String>,
     /// Whether the answer's `data` names the event.
     pub return_id: Option<bool>,
     /// When to answer: `queue` (the default), when the event is safe in the queue, or `postgres`, when it is stored.
@@ -128,6 +140,9 @@ pub struct BatchEvent {
     pub custom_headers: Option<BTreeMap<String, String>>,
     /// Marks repeats: a second event with the same key is stored as a duplicate and not delivered.
     pub idempotency_key: Option<String>,
+    /// Deliveries to one endpoint with the same key are sent one after the other, in the order in which the events were
+    /// stored; the answer comes when this one is.
+    pub ordering_key: Option<String>,
 }
 
 /// What became of one of many events.

@@ -171,6 +171,8 @@ fn new_event(
         source_id: Some(source.id),
         url_query_params: query.into(),
         url_path: format!("/ingest/{}", source.mask),
+        ordering_key: None,
+        after: None,
         accepted_at: Utc::now(),
     })
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use posthouse_schema::{
     api_key::{ApiKey, PlainKey},
+    circuit_breaker::CircuitBreakerConfig,
     project::Project,
     project_config::{MetaEventConfig, ProjectConfig},
 };
@@ -141,19 +142,8 @@ fn config(row: &ProjectConfig, is_new: bool) -> Value {
             meta.insert("event_type".into(), json!([]));
         }
     }
-    let mut breaker = json!({
-        "sample_rate": 30, "error_timeout": 30, "failure_threshold": 70, "success_threshold": 5,
-        "minimum_request_count": 10, "observability_window": 5, "consecutive_failure_threshold": 10,
-    });
-    match (&row.circuit_breaker, breaker.as_object_mut()) {
-        (None, _) if is_new => breaker = Value::Null,
-        (Some(Value::Object(own)), Some(all)) => {
-            all.extend(
-                own.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.clone(), value.clone())),
-            );
-        }
-        _ => {}
-    }
+    let own = row.circuit_breaker.as_ref();
+    let breaker = if own.is_none() && is_new { Value::Null } else { json!(CircuitBreakerConfig::of(own)) };
     fields.insert("circuit_breaker".into(), breaker);
     wire
 }

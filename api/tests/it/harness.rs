@@ -353,6 +353,7 @@ impl Api {
             description: String::new(),
             acknowledged_at: event_id.created_at(),
             payload: None,
+            ordering_key: None,
         };
         let id = delivery.id;
         let accepted = vec![AcceptedEvent { event, deliveries: vec![delivery] }];

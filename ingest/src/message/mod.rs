@@ -76,6 +76,8 @@ pub fn decode(bytes: &[u8], origin: &Origin) -> Result<CreateEvent, Rejection> {
         source_id: Some(origin.source_id),
         url_query_params: String::new(),
         url_path: String::new(),
+        ordering_key: None,
+        after: None,
         accepted_at: event_id.created_at(),
     })
 }

@@ -13,6 +13,9 @@ macro_rules! scripts {
 }
 
 scripts! {
+    BREAKER_PROBE = "breaker.lua" "breaker_probe.lua";
+    BREAKER_REPORT = "breaker.lua" "breaker_report.lua";
+    BREAKER_VIEW = "breaker_view.lua";
     PUSH = "lanes.lua" "push.lua";
     PUSH_AT = "push_at.lua";
     FETCH = "lanes.lua" "fetch.lua";
@@ -26,6 +29,7 @@ scripts! {
     PAGE = "lanes.lua" "page.lua";
     PURGE = "purge.lua";
     TAKE = "take.lua";
+    TURN = "turn.lua";
 }
 
 /// One call of a script: it can be run again as it is.

@@ -1,10 +1,12 @@
 //! The queues against a real Redis. Run by `./just test`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod breakers;
 mod crash;
 mod dead_letters;
 mod outage;
 mod pushing;
+mod rates;
 mod redis_server;
 mod running;
 mod tokens;

@@ -1,6 +1,6 @@
 //! Settings of a worker, read once at start.
 
-use std::{net::SocketAddr, str::FromStr};
+use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::Parser;
 use posthouse_service::settings::{DatabaseSettings, ProcessSettings, RedisSettings};
@@ -37,6 +37,9 @@ pub struct Config {
     /// separated by commas.
     #[arg(long, env = "POSTHOUSE_WORKER_ALLOW", value_delimiter = ',', conflicts_with = "egress_url")]
     pub allow: Vec<posthouse_egress::AddressRule>,
+    /// File of certificates (PEM) of authorities that endpoints' certificates may be signed by, besides the system's.
+    #[arg(long, env = "POSTHOUSE_WORKER_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
     /// Deliveries under way at once.
     #[arg(long, env = "POSTHOUSE_WORKER_DELIVERIES_MAX", default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..))]
     pub deliveries_max: u16,

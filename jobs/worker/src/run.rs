@@ -1,7 +1,8 @@
 //! A worker's process: connections, one apalis worker per queue, and an orderly end.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
+use anyhow::Context as _;
 use apalis::prelude::{BoxDynError, Data};
 use futures::{FutureExt as _, future::BoxFuture};
 use posthouse_jobs::{
@@ -42,7 +43,7 @@ const META_EVENTS_MAX: usize = 64;
 pub async fn worker(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let backing = Backing::connect(&config.database, &config.redis, Purpose::Lookups).await?;
     let metrics = Metrics::new("worker");
-    let sender = Sender::new(way(&config))?;
+    let sender = Sender::new(way(&config), &authorities(config.ca_file.as_deref())?)?;
     let gates = Gates::new(config.endpoint_requests_max);
     let mailer = config.smtp_url.as_ref().map(|url| Mailer::new(url.expose_secret(), &config.smtp_from)).transpose()?;
     let context =
@@ -63,6 +64,12 @@ pub async fn worker(config: Config, shutdown: CancellationToken) -> anyhow::Resu
     probes.await?;
     tracing::info!("The worker has stopped; nothing is left running.");
     Ok(())
+}
+
+/// Certificates of further authorities; none where no file is set.
+fn authorities(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
+    let Some(file) = file else { return Ok(Vec::new()) };
+    std::fs::read(file).with_context(|| format!("--ca-file {}", file.display()))
 }
 
 fn way(config: &Config) -> Way {

@@ -1,6 +1,8 @@
 //! Event deliveries: one event on its way to one endpoint. The row is the truth about what is still to be done; the job
 //! in Redis is only its fast path.
 
+mod hold;
+mod line;
 mod list;
 mod outcome;
 mod outgoing;
@@ -13,6 +15,8 @@ use diesel::{ExpressionMethods, HasQuery, Identifiable, OptionalExtension, Query
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 pub use self::{
+    hold::{Hold, hold},
+    line::{first_in_line, leave_line, waiting_in_line},
     list::{DeliveryFilter, list, status_totals},
     outcome::{Outcome, claim_at_most_once, end, unclaim},
     outgoing::{OutgoingDelivery, load_outgoing},
@@ -68,6 +72,8 @@ pub struct EventDelivery {
     pub updated_at: DateTime<Utc>,
     /// What the subscription's function made of the event's data, empty where it failed; `None` for the data itself.
     pub payload: Option<Vec<u8>>,
+    /// Its line, while it is in one.
+    pub ordering_key: Option<String>,
 }
 
 /// A delivery to insert.
@@ -103,6 +109,8 @@ pub struct NewEventDelivery {
     pub acknowledged_at: DateTime<Utc>,
     /// What the subscription's function made of the event's data, empty where it failed; `None` for the data itself.
     pub payload: Option<Vec<u8>>,
+    /// It is sent after those to the same endpoint with the same key that were stored before it.
+    pub ordering_key: Option<String>,
 }
 
 impl EventDelivery {

@@ -11,7 +11,7 @@ use crate::{
     ids::{EndpointId, EventDeliveryId, EventId, ProjectId, SubscriptionId},
     json::Headers,
     statement::Statement,
-    words::{DeliveryMode, DeliveryStatus, RetryStrategy},
+    words::{DeliveryMode, DeliveryStatus, HeldBy, RetryStrategy},
 };
 
 /// A delivery with what its event adds to the request.
@@ -59,6 +59,9 @@ pub struct OutgoingDelivery {
     /// When the next attempt is due.
     #[diesel(sql_type = Timestamptz)]
     pub next_send_time: DateTime<Utc>,
+    /// What holds it back until then; `None` for its retry policy.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub held_by: Option<HeldBy>,
     /// When the event was accepted.
     #[diesel(sql_type = Timestamptz)]
     pub acknowledged_at: DateTime<Utc>,
@@ -74,6 +77,9 @@ pub struct OutgoingDelivery {
     /// Raw query string to append to the URL.
     #[diesel(sql_type = Text)]
     pub url_query_params: String,
+    /// Its line, while it is in one.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub ordering_key: Option<String>,
     /// The routing version of its project when this was read.
     #[diesel(sql_type = BigInt)]
     pub routing_version: i64,

@@ -12,7 +12,7 @@ use super::{DeliveryFilter, EventDelivery, list::filtered};
 use crate::{
     ids::{EndpointId, EventDeliveryId, ProjectId},
     tables::{endpoints, event_deliveries},
-    words::{DeliveryStatus, EndpointStatus},
+    words::{DeliveryStatus, EndpointStatus, HeldBy},
 };
 
 /// Schedules those of `ids` that rest in one of `from` and whose endpoints receive, and returns them as they are now.
@@ -40,6 +40,10 @@ pub async fn resend(
         .set((
             event_deliveries::status.eq(DeliveryStatus::Scheduled),
             event_deliveries::next_send_time.eq(now),
+            event_deliveries::held_by.eq(None::<HeldBy>),
+            // Those behind it in its line have gone on.
+            event_deliveries::ordering_key.eq(None::<String>),
+            event_deliveries::line_place.eq(None::<i64>),
             event_deliveries::description.eq(""),
             event_deliveries::updated_at.eq(now),
         ))

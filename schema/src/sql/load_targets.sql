@@ -1,7 +1,8 @@
 -- Secrets in the order of their making, the live ones only: an expired one must not sign.
 SELECT
     e.project_id, e.id, e.name, e.url, e.status, e.advanced_signatures, e.content_type, e.http_timeout_seconds,
-    e.authentication, e.support_email,
+    e.rate_limit, e.rate_limit_duration_seconds, e.authentication, e.mtls_client_cert, e.ordering,
+    e.support_email,
     coalesce(s.secrets, '{}') AS secrets, coalesce(s.expiries, '{}') AS secret_expiries
 FROM unnest($1::uuid[], $2::uuid[]) AS wanted (project_id, id)
 JOIN endpoints e ON e.project_id = wanted.project_id AND e.id = wanted.id AND e.deleted_at IS NULL

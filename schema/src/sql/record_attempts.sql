@@ -17,6 +17,7 @@ UPDATE event_deliveries d
 SET status = o.status,
     attempt_count = o.attempt_count,
     next_send_time = o.next_send_time,
+    held_by = NULL,
     latency_seconds = coalesce(d.latency_seconds, o.latency_seconds),
     description = o.description,
     updated_at = now()

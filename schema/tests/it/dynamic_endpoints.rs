@@ -22,6 +22,8 @@ fn values(url: &str) -> EndpointValues {
         rate_limit: 0,
         rate_limit_duration_seconds: 0,
         authentication: None,
+        mtls_client_cert: None,
+        ordering: None,
         support_email: String::new(),
         slack_webhook_url: String::new(),
         teams_webhook_url: String::new(),

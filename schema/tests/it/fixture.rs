@@ -100,6 +100,7 @@ impl Fixture {
             description: String::new(),
             acknowledged_at: event.created_at(),
             payload: None,
+            ordering_key: None,
         }
     }
 }

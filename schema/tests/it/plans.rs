@@ -58,9 +58,16 @@ async fn rows_are_found_by_their_key_whatever_the_statistics() {
         reads_by_key(&load, &format!("events_{day}_pkey"));
         let record = plan(&mut conn, include_str!("../../src/sql/record_attempts.sql"), 25, &[now]).await;
         reads_by_key(&record, &format!("event_deliveries_{day}_pkey"));
+        let held = plan(&mut conn, include_str!("../../src/sql/hold_deliveries.sql"), 8, &[now]).await;
+        reads_by_key(&held, &format!("event_deliveries_{day}_pkey"));
+        let waiting = plan(&mut conn, include_str!("../../src/sql/waiting_in_line.sql"), 4, &[now; 2]).await;
+        // Whom it waits for is looked up in the line's own index.
+        let alone = waiting.lines().filter(|line| !line.contains("_ordering_key_")).collect::<Vec<_>>().join("\n");
+        reads_by_key(&alone, &format!("event_deliveries_{day}_pkey"));
+        assert!(waiting.contains("ordering_key = d.ordering_key) AND (line_place <"), "{waiting}");
         let before = format!("event_deliveries_{}", (today - chrono::Days::new(1)).format("p%Y%m%d"));
         assert!(!record.contains(&format!("using {before}")), "days before are left out:\n{record}");
-        let store = plan(&mut conn, include_str!("../../src/sql/store_events.sql"), 33, &[]).await;
+        let store = plan(&mut conn, include_str!("../../src/sql/store_events.sql"), 34, &[]).await;
         assert!(store.contains("hashed SubPlan"), "{store}");
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use posthouse_jobs::{CreateEvent, DeliverEvent, EventTarget, Queues};
 use posthouse_schema::{
     QueryError,
-    event::NewEvent,
+    event::{self, NewEvent},
     event_delivery::NewEventDelivery,
     ids::{EventDeliveryId, ProjectId},
     json::Headers,
@@ -53,6 +53,8 @@ pub enum Created {
     Stored,
     /// Nothing: its deliveries need what these functions make of its data.
     Needs(Vec<Needed>),
+    /// Nothing: the event before it in its line is not stored yet.
+    Early,
 }
 
 /// An event that is ready to be stored, or what becomes of it instead.
@@ -70,14 +72,16 @@ pub async fn create_events(
     creations: &[Creation],
 ) -> Result<Vec<Created>, WorkerError> {
     let mut conn = pool.get().await?;
+    let early = early(&mut conn, creations).await?;
     // Projects that were read since the events were accepted: nothing that was made before is missing there.
     let mut read_since = HashSet::new();
     let (stored, created) = loop {
         let (matched, matched_by) = matched(&mut conn, snapshots, creations).await?;
         let matched_by: Vec<_> = matched_by.into_iter().filter(|(project, _)| !read_since.contains(project)).collect();
         let (mut accepted, mut created) = (Vec::with_capacity(matched.len()), Vec::with_capacity(matched.len()));
-        for matched in matched {
+        for (at, matched) in matched.into_iter().enumerate() {
             created.push(match matched {
+                _ if early.contains(&at) => Created::Early,
                 Ok(event) => {
                     accepted.push(event);
                     Created::Stored
@@ -100,6 +104,22 @@ pub async fn create_events(
     let due: Vec<DeliverEvent> = stored.iter().flat_map(|accepted| &accepted.deliveries).filter_map(due).collect();
     queues.push_all(&due).await?;
     Ok(created)
+}
+
+/// Which of them have to wait for an event that is neither stored nor before them here.
+async fn early(conn: &mut PooledConnection, creations: &[Creation]) -> Result<HashSet<usize>, QueryError> {
+    let (mut early, mut here) = (HashSet::new(), HashSet::new());
+    for (at, Creation { job, .. }) in creations.iter().enumerate() {
+        if let Some(before) = job.after
+            && !here.contains(&before)
+            && !event::are_stored(conn, job.project_id, &[before]).await?
+        {
+            early.insert(at);
+        } else {
+            here.insert(job.event_id);
+        }
+    }
+    Ok(early)
 }
 
 /// The events with their deliveries, in order, and the routing version of each project by which they were matched.
@@ -249,5 +269,6 @@ fn delivery_row(config: &ProjectConfig, job: &CreateEvent, route: &Route) -> New
         description,
         acknowledged_at: job.accepted_at,
         payload: None,
+        ordering_key: job.ordering_key.clone(),
     }
 }

@@ -8,17 +8,20 @@ use posthouse_jobs::{DeliverEvent, DeliverMetaEvent, Queues, SendEmail};
 use posthouse_schema::{
     delivery_attempt::DeliveryAttempt,
     delivery_target::{self, DeliveryTarget},
-    event_delivery::{self, Outcome, OutgoingDelivery},
+    event_delivery::{self, Hold, Outcome, OutgoingDelivery},
     ids::DeliveryAttemptId,
     ledger,
     pool::Pool,
     project_config::ProjectConfig,
-    words::{DeliveryMode, DeliveryStatus, EndpointStatus},
+    words::{DeliveryMode, DeliveryStatus},
 };
 
 use super::{
+    admission::{Admission, AdmissionPass, Admitted},
     attempt,
+    decision::{DELETED, Decision, decide},
     gate::{Gates, Pass},
+    lines::{Lines, Place, place_after},
     load::{self, Loaded},
     metrics::DeliveryMetrics,
     outcome::outcome,
@@ -64,6 +67,9 @@ pub struct Engine {
     metrics: DeliveryMetrics,
     loader: Batcher<DeliverEvent, Option<Loaded>, SharedError>,
     recorder: Batcher<Record, Result<(), SharedError>, SharedError>,
+    admission: Admission,
+    holder: Batcher<Hold, (), SharedError>,
+    lines: Lines,
 }
 
 impl Engine {
@@ -76,7 +82,7 @@ impl Engine {
         (sender, gates): (Sender, Gates),
         metrics: DeliveryMetrics,
     ) -> Self {
-        let (load_pool, record_pool) = (pool.clone(), pool.clone());
+        let (load_pool, record_pool, hold_pool) = (pool.clone(), pool.clone(), pool.clone());
         let loader = Batcher::new(LOAD_LIMITS, move |jobs: Vec<DeliverEvent>| {
             let (pool, snapshots) = (load_pool.clone(), snapshots.clone());
             async move { load::load(&pool, &snapshots, &jobs).await.map_err(Arc::new) }
@@ -89,7 +95,13 @@ impl Engine {
             };
             isolate(records, WorkerError::is_content, work)
         });
-        Self { pool, queues, sender, gates, tokens: Tokens::default(), metrics, loader, recorder }
+        let holder = Batcher::new(RECORD_LIMITS, move |holds: Vec<Hold>| {
+            let pool = hold_pool.clone();
+            async move { hold(&pool, &holds).await.map_err(Arc::new) }
+        });
+        let (admission, tokens) = (Admission::new(queues.clone()), Tokens::default());
+        let lines = Lines::new(pool.clone(), queues.clone());
+        Self { pool, queues, sender, gates, tokens, metrics, loader, recorder, admission, holder, lines }
     }
 
     /// Does what the delivery needs now.
@@ -106,20 +118,32 @@ impl Engine {
             None => None,
         };
         let Some(loaded) = self.loader.submit(job.clone()).await? else { return Ok(Next::Done) };
-        let Loaded { delivery, target, config } = loaded;
-        if delivery.status.is_final() {
+        if self.lines.waits(&loaded.delivery).await? {
             return Ok(Next::Done);
         }
+        let next = self.go_on(&loaded, early).await?;
+        if next == Next::Done {
+            self.lines.wake_next(&loaded.delivery).await.map_err(failed)?;
+        }
+        Ok(next)
+    }
+
+    /// Takes a delivery that need not wait for others as far as it goes.
+    async fn go_on(
+        &self,
+        Loaded { delivery, target, config }: &Loaded,
+        early: Option<Pass>,
+    ) -> Result<Next, BatchError<SharedError>> {
         let now = Utc::now();
-        if delivery.next_send_time > now {
-            return Ok(Next::Again(delivery.next_send_time));
+        match decide(delivery, target.as_ref().map(|target| target.status), now) {
+            Decision::Done => return Ok(Next::Done),
+            Decision::Again(due) => return Ok(Next::Again(due)),
+            Decision::Discard(reason) => return self.discard(delivery, reason).await,
+            Decision::Send => {}
         }
         let (Some(target), Some(config)) = (target, config) else {
-            return self.discard(&delivery, "the endpoint was deleted").await;
+            return self.discard(delivery, DELETED).await;
         };
-        if target.status == EndpointStatus::Inactive {
-            return self.discard(&delivery, "the endpoint is inactive").await;
-        }
         let pass = match early {
             Some(pass) => pass,
             None => match self.gates.enter(delivery.project_id, delivery.endpoint_id).await {
@@ -127,24 +151,35 @@ impl Engine {
                 Err(away) => return Ok(Next::Again(now + away)),
             },
         };
-        let request = match request::build(&delivery, &target, &config, now) {
+        let request = match request::build(delivery, target, config, now) {
             Ok(request) => request,
-            Err(error) => return self.give_up(&delivery, &config, &error.to_string()).await,
+            Err(error) => return self.give_up(delivery, config, &error.to_string()).await,
         };
-        if delivery.delivery_mode == DeliveryMode::AtMostOnce && !self.claim(&delivery, &request).await? {
+        let asked = self.admission.admit(delivery, target, config, request.timeout, (now, rand::random())).await;
+        let admitted = match asked.map_err(failed)? {
+            Admitted::Pass(admitted) => admitted,
+            Admitted::Held { hold, again } => {
+                drop(pass);
+                if let Some(hold) = hold {
+                    self.holder.submit(hold).await?;
+                }
+                return Ok(Next::Again(again));
+            }
+        };
+        if delivery.delivery_mode == DeliveryMode::AtMostOnce && !self.claim(delivery, &request).await? {
+            self.admission.give_back(target, &admitted).await;
             let reason = "the worker stopped while sending, and at-most-once does not repeat";
-            return self.give_up(&delivery, &config, reason).await;
+            return self.give_up(delivery, config, reason).await;
         }
-        self.send(&delivery, &target, &config, request, pass).await
+        self.send(delivery, (target, config), request, (pass, admitted)).await
     }
 
     async fn send(
         &self,
         delivery: &OutgoingDelivery,
-        target: &DeliveryTarget,
-        config: &ProjectConfig,
+        (target, config): (&DeliveryTarget, &ProjectConfig),
         mut request: DeliveryRequest,
-        mut pass: Pass,
+        (mut pass, admitted): (Pass, AdmissionPass),
     ) -> Result<Next, BatchError<SharedError>> {
         let requested_at = Utc::now();
         pass.begin();
@@ -153,6 +188,7 @@ impl Engine {
             Err(instead) => instead,
         };
         pass.learn(&sent);
+        let keeps_failing = self.admission.learn(target, config, &admitted, &sent).await;
         if matches!(&sent, Sent::Answered(answer) if answer.status == 401) {
             self.tokens.forget(target).await;
         }
@@ -163,7 +199,9 @@ impl Engine {
             self.unclaim(delivery, now + EGRESS_WAIT).await?;
             return Ok(Next::Again(now + EGRESS_WAIT));
         }
-        let outcome = outcome(delivery, &sent, now, rand::random());
+        let mut outcome = outcome(delivery, &sent, now, rand::random());
+        let cause = cause_to_disable(config, &sent, outcome.status, keeps_failing);
+        let place = place_after(delivery, target, &mut outcome);
         let record = attempt::record(DeliveryAttemptId::generate(), delivery, &request, &sent, (requested_at, now));
         let (status, next_send_time) = (outcome.status, outcome.next_send_time);
         let announcement = announcement::of_end(config, delivery, &outcome, Some(&record));
@@ -172,11 +210,11 @@ impl Engine {
         if status == DeliveryStatus::Success {
             self.metrics.delivered(now - delivery.acknowledged_at);
         }
-        let is_gone = matches!(&sent, Sent::Answered(answer) if answer.status == 410);
-        if status == DeliveryStatus::Failure
-            && (is_gone || (config.disable_endpoint && !matches!(sent, Sent::Refused { .. })))
-        {
-            self.disable(delivery, target, is_gone).await?;
+        if place == Place::Left {
+            self.lines.leave(delivery).await.map_err(failed)?;
+        }
+        if let Some(cause) = cause {
+            self.disable(delivery, target, cause).await?;
         }
         Ok(if status == DeliveryStatus::Retry { Next::Again(next_send_time) } else { Next::Done })
     }
@@ -238,7 +276,7 @@ impl Engine {
         &self,
         delivery: &OutgoingDelivery,
         target: &DeliveryTarget,
-        is_gone: bool,
+        cause: &str,
     ) -> Result<(), BatchError<SharedError>> {
         let mut conn = self.pool.get().await.map_err(failed)?;
         let has_changed = delivery_target::disable(&mut conn, delivery.project_id, target.id).await.map_err(failed)?;
@@ -246,7 +284,6 @@ impl Engine {
         if !has_changed || target.support_email.is_empty() {
             return Ok(());
         }
-        let cause = if is_gone { "it answered 410 Gone" } else { "a delivery to it ran out of attempts" };
         let mail = SendEmail {
             to: target.support_email.clone(),
             subject: format!("Endpoint {} was disabled", target.name.replace(['\r', '\n'], " ")),
@@ -257,6 +294,22 @@ impl Engine {
             reason: format!("endpoint-disabled:{}", target.id),
         };
         self.queues.push(&mail).await.map(drop).map_err(failed)
+    }
+}
+
+/// Why the endpoint is to be disabled after this, if it is.
+fn cause_to_disable(
+    config: &ProjectConfig,
+    sent: &Sent,
+    status: DeliveryStatus,
+    keeps_failing: bool,
+) -> Option<&'static str> {
+    match sent {
+        Sent::Answered(answer) if answer.status == 410 => Some("it answered 410 Gone"),
+        Sent::Refused { .. } => None,
+        _ if !config.disable_endpoint => None,
+        _ if status == DeliveryStatus::Failure => Some("a delivery to it ran out of attempts"),
+        _ => keeps_failing.then_some("it kept failing whenever it was tried again"),
     }
 }
 
@@ -275,6 +328,11 @@ fn given_up(delivery: &OutgoingDelivery, reason: &str) -> Outcome {
 
 fn failed(error: impl Into<WorkerError>) -> BatchError<SharedError> {
     BatchError::Failed(Arc::new(error.into()))
+}
+
+async fn hold(pool: &Pool, holds: &[Hold]) -> Result<Vec<()>, WorkerError> {
+    event_delivery::hold(&mut *pool.get().await?, holds).await?;
+    Ok(vec![(); holds.len()])
 }
 
 async fn write(pool: &Pool, records: Vec<Record>) -> Result<Vec<()>, WorkerError> {

@@ -139,6 +139,8 @@ pub(super) mod tests {
             source_id: None,
             url_query_params: "tag=x&tag=y%20z".into(),
             url_path: "/ingest/abc".into(),
+            ordering_key: None,
+            after: None,
             accepted_at: Utc::now(),
         }
     }

@@ -1,14 +1,19 @@
 //! The delivery engine: who receives an event, what is sent, how it leaves, what became of it, and when it is tried again.
 
+mod admission;
 mod attempt;
 pub mod backoff;
+mod breakers;
+pub mod clients;
 pub mod create;
+mod decision;
 mod direct;
 pub mod engine;
 pub mod filtering;
 mod form;
 pub mod functions;
 pub mod gate;
+mod lines;
 pub mod load;
 pub mod matching;
 pub mod metrics;
@@ -17,5 +22,7 @@ pub mod replay;
 pub mod request;
 pub mod send;
 pub mod sign;
+#[cfg(test)]
+mod simulation_tests;
 pub mod snapshot;
 pub mod token;

@@ -24,6 +24,8 @@ fn delivery(attempts: i32, limit: i32) -> OutgoingDelivery {
         retry_limit: limit,
         attempt_count: attempts,
         next_send_time: DateTime::UNIX_EPOCH,
+        held_by: None,
+        ordering_key: None,
         acknowledged_at: DateTime::UNIX_EPOCH,
         payload: Vec::new(),
         headers: Headers::default(),

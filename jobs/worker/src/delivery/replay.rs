@@ -77,7 +77,7 @@ pub async fn replay_events(
         for (((at, job), creation), matched) in of.iter().zip(&creations).zip(matched) {
             match matched {
                 Ok(accepted) => deliveries.extend(accepted.deliveries.into_iter().map(|row| of_replay(job, row))),
-                Err(Created::Stored) => {}
+                Err(Created::Stored | Created::Early) => {}
                 Err(Created::Needs(needed)) => {
                     if let Some(place) = replayed.get_mut(*at) {
                         *place = Replayed::Needs(needed, Arc::clone(&creation.job));
@@ -131,6 +131,8 @@ fn as_accepted(event: &Event, target: EventTarget, job: &ReplayEvent) -> Option<
         source_id: event.source_id,
         url_query_params: event.url_query_params.clone(),
         url_path: event.url_path.clone(),
+        ordering_key: None,
+        after: None,
         accepted_at: job.requested_at,
     })
 }

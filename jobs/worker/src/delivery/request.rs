@@ -6,12 +6,18 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 use posthouse_schema::{
-    delivery_target::DeliveryTarget, event_delivery::OutgoingDelivery, json::Headers, project_config::ProjectConfig,
+    delivery_target::DeliveryTarget,
+    event_delivery::OutgoingDelivery,
+    json::Headers,
+    project_config::{ProjectConfig, SignatureConfig},
+    words::StandardWebhooks,
 };
+use posthouse_signature::Key;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::{
+    clients::ClientIdentity,
     form,
     sign::{SignatureForm, signature},
 };
@@ -22,8 +28,11 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 const TIMEOUT_MAX: Duration = Duration::from_secs(120);
 /// What we call ourselves.
 pub const USER_AGENT: &str = concat!("Posthouse/", env!("CARGO_PKG_VERSION"));
-/// Headers that belong to the connection or the framing, or say what we can read: never taken from an event.
-const RESERVED: [&str; 13] = [
+/// Headers of Standard Webhooks.
+const SIGNATURE: &str = "webhook-signature";
+const TIMESTAMP: &str = "webhook-timestamp";
+/// Headers that belong to the connection or the framing, say what we can read or who signed: never taken from an event.
+const RESERVED: [&str; 15] = [
     "accept-encoding",
     "connection",
     "content-encoding",
@@ -37,6 +46,8 @@ const RESERVED: [&str; 13] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
+    SIGNATURE,
+    TIMESTAMP,
 ];
 
 /// A request ready to be sent, by POST.
@@ -50,6 +61,8 @@ pub struct DeliveryRequest {
     pub body: Vec<u8>,
     /// The wait for the whole answer.
     pub timeout: Duration,
+    /// What it proves itself with in TLS.
+    pub identity: Option<ClientIdentity>,
 }
 
 /// Why no request can be made of a delivery, whoever tries.
@@ -67,6 +80,9 @@ pub enum RequestError {
     /// The endpoint's authentication cannot be read.
     #[error("the endpoint's authentication is invalid")]
     Authentication,
+    /// The endpoint's certificate cannot be read.
+    #[error("the endpoint's client certificate is invalid")]
+    ClientCertificate,
     /// The project's own header for the request id needs an idempotency key.
     #[error("the event has no idempotency key for the header {0}")]
     RequestId(String),
@@ -97,13 +113,40 @@ pub fn build(
     if let Some(authentication) = &target.authentication {
         authenticate(&mut headers, authentication)?;
     }
-    let form = if target.advanced_signatures { SignatureForm::Advanced } else { SignatureForm::Simple };
     let body = body(delivery, target)?;
-    if let Some(value) = signature(&config.signature, form, &target.live_secrets(now), &body, now) {
-        set(&mut headers, &config.signature.header, &value)?;
-    }
+    sign(&mut headers, target, &config.signature, (&delivery.id.to_string(), &body), now)?;
     forward(&mut headers, &delivery.headers);
-    Ok(DeliveryRequest { url: request_url(delivery, target)?, headers, body, timeout: timeout(target) })
+    let identity = match &target.mtls_client_cert {
+        Some(stored) => Some(ClientIdentity::of(stored).ok_or(RequestError::ClientCertificate)?),
+        None => None,
+    };
+    Ok(DeliveryRequest { url: request_url(delivery, target)?, headers, body, timeout: timeout(target), identity })
+}
+
+/// Signs as the project asks for, with every live secret of the endpoint. A private key is no shared one: it signs what its
+/// public key verifies, and nothing else.
+fn sign(
+    headers: &mut HeaderMap,
+    target: &DeliveryTarget,
+    config: &SignatureConfig,
+    (id, body): (&str, &[u8]),
+    now: DateTime<Utc>,
+) -> Result<(), RequestError> {
+    let secrets = target.live_secrets(now);
+    if config.standard_webhooks != StandardWebhooks::Alone {
+        let shared: Vec<&str> = secrets.iter().copied().filter(|secret| !Key::is_private(secret)).collect();
+        let form = if target.advanced_signatures { SignatureForm::Advanced } else { SignatureForm::Simple };
+        if let Some(value) = signature(config, form, &shared, body, now) {
+            set(headers, &config.header, &value)?;
+        }
+    }
+    if config.standard_webhooks != StandardWebhooks::Off
+        && let Some(value) = posthouse_signature::signatures(&secrets, id, now.timestamp(), body)
+    {
+        set(headers, TIMESTAMP, &now.timestamp().to_string())?;
+        set(headers, SIGNATURE, &value)?;
+    }
+    Ok(())
 }
 
 fn body(delivery: &OutgoingDelivery, target: &DeliveryTarget) -> Result<Vec<u8>, RequestError> {

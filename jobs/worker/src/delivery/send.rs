@@ -4,10 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use posthouse_schema::json::Headers;
-use reqwest::{Client, Proxy, Response, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response, redirect};
 use url::Url;
 
 use super::{
+    clients::Clients,
     direct::{JudgedResolver, judge_literal},
     request::DeliveryRequest,
 };
@@ -69,28 +70,28 @@ pub enum Way {
 #[derive(Debug, Clone)]
 pub struct Sender {
     client: Client,
+    /// For endpoints that ask for a certificate.
+    clients: Clients,
     way: Way,
+    authorities: Arc<[Certificate]>,
 }
 
 impl Sender {
-    /// A sender for this way out. Needs rustls' default provider to be installed.
+    /// A sender for this way out, which trusts the system's authorities and those of `authorities`, certificates in PEM.
+    /// Needs rustls' default provider to be installed.
     ///
     /// # Errors
-    /// The TLS set-up or the proxy's URL is unusable.
-    pub fn new(way: Way) -> Result<Self, reqwest::Error> {
-        let builder = Client::builder()
-            .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
-            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .http1_title_case_headers()
-            .min_tls_version(reqwest::tls::Version::TLS_1_2)
-            .tcp_nodelay(true);
-        let builder = match &way {
-            Way::Egress(url) => builder.proxy(Proxy::all(url.clone())?),
-            Way::Direct(rules) => builder.no_proxy().dns_resolver(Arc::new(JudgedResolver::new(Arc::clone(rules)))),
-        };
-        Ok(Self { client: builder.build()?, way })
+    /// The TLS set-up, a certificate or the proxy's URL is unusable.
+    pub fn new(way: Way, authorities: &[u8]) -> Result<Self, reqwest::Error> {
+        let authorities: Arc<[Certificate]> = Certificate::from_pem_bundle(authorities)?.into();
+        let client = client(&way, &authorities)?.build()?;
+        Ok(Self { client, clients: Clients::default(), way, authorities })
+    }
+
+    /// The client that proves itself as the request wants to.
+    fn client_of(&self, request: &DeliveryRequest) -> Result<Client, reqwest::Error> {
+        let Some(identity) = &request.identity else { return Ok(self.client.clone()) };
+        self.clients.of(identity, || client(&self.way, &self.authorities)?.identity(identity.read()?).build())
     }
 
     /// Sends the request once. Never takes longer than its timeout.
@@ -101,9 +102,18 @@ impl Sender {
         {
             return Sent::Refused { code };
         }
+        let client = match self.client_of(request) {
+            Ok(client) => client,
+            Err(error) => {
+                let reason = causes(&error).pop().unwrap_or_default();
+                return Sent::Failed {
+                    class: "tls",
+                    message: format!("the client certificate cannot be used: {reason}"),
+                };
+            }
+        };
         let exchange = async {
-            let sent = self
-                .client
+            let sent = client
                 .post(request.url.clone())
                 .headers(request.headers.clone())
                 .body(request.body.clone())
@@ -184,6 +194,23 @@ impl Sender {
     }
 }
 
+/// What all clients have in common.
+fn client(way: &Way, authorities: &[Certificate]) -> Result<ClientBuilder, reqwest::Error> {
+    let builder = Client::builder()
+        .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .http1_title_case_headers()
+        .min_tls_version(reqwest::tls::Version::TLS_1_2)
+        .tls_certs_merge(authorities.iter().cloned())
+        .tcp_nodelay(true);
+    Ok(match way {
+        Way::Egress(url) => builder.proxy(Proxy::all(url.clone())?),
+        Way::Direct(rules) => builder.no_proxy().dns_resolver(Arc::new(JudgedResolver::new(Arc::clone(rules)))),
+    })
+}
+
 /// Egress answers policy with 407, and its own limits with 429 and 503; anything else is the endpoint's failure.
 fn refusal(status: u16, code: &str) -> Sent {
     match (status, code) {
@@ -206,9 +233,9 @@ fn causes(error: &reqwest::Error) -> Vec<String> {
 }
 
 fn is_tls(causes: &[String]) -> bool {
-    causes.iter().any(|cause| {
-        cause.contains("certificate") || cause.contains("tls") || cause.contains("TLS") || cause.contains("handshake")
-    })
+    // What a receiver says after the handshake, as that a certificate is missing, comes as an alert.
+    let words = ["certificate", "tls", "handshake", "fatal alert"];
+    causes.iter().map(|cause| cause.to_ascii_lowercase()).any(|cause| words.iter().any(|word| cause.contains(word)))
 }
 
 fn received(headers: &reqwest::header::HeaderMap) -> Headers {

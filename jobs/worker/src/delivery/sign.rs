@@ -81,7 +81,11 @@ mod tests {
             encoding: *encoding,
             created_at: DateTime::UNIX_EPOCH,
         };
-        SignatureConfig { header: "X-Convoy-Signature".into(), versions: versions.iter().map(version).collect() }
+        SignatureConfig {
+            header: "X-Convoy-Signature".into(),
+            versions: versions.iter().map(version).collect(),
+            ..SignatureConfig::default()
+        }
     }
 
     fn at(seconds: i64) -> DateTime<Utc> {

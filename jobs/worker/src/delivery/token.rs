@@ -108,7 +108,13 @@ async fn exchange(sender: &Sender, settings: &Value) -> Result<Token, Sent> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let request = DeliveryRequest { url: asked.url, headers, body: asked.form.into_bytes(), timeout: EXCHANGE_LIMIT };
+    let request = DeliveryRequest {
+        url: asked.url,
+        headers,
+        body: asked.form.into_bytes(),
+        timeout: EXCHANGE_LIMIT,
+        identity: None,
+    };
     match sender.send(&request).await {
         Sent::Answered(answer) => {
             settings.answer(answer.status, &answer.body, Utc::now()).map_err(|error| failed(&error.to_string()))

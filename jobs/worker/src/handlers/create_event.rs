@@ -19,6 +19,8 @@ use crate::{
 pub(super) const ROUNDS_MAX: usize = 5;
 /// Until an event comes back for which too many of its project wait.
 pub(super) const WAIT: Duration = Duration::from_secs(1);
+/// Until an event comes back whose predecessor is not stored yet.
+const EARLY: Duration = Duration::from_millis(20);
 
 /// Stores the event with its deliveries, together with whatever else was accepted meanwhile.
 ///
@@ -38,6 +40,7 @@ async fn create(mut creation: Creation, context: &Context) -> Result<(), BoxDynE
         let created = context.creator.submit(creation.clone()).await;
         let needed = match created.and_then(|created| created.map_err(BatchError::Failed))? {
             Created::Stored => return Ok(()),
+            Created::Early => return Err(Reschedule { due: Utc::now() + EARLY }.into()),
             Created::Needs(functions) => functions,
         };
         let job = &creation.job;

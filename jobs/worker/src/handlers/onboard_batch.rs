@@ -52,6 +52,8 @@ fn onboarded(row: OnboardRow) -> Onboarded {
         rate_limit: 0,
         rate_limit_duration_seconds: 0,
         authentication,
+        mtls_client_cert: None,
+        ordering: None,
         support_email: String::new(),
         slack_webhook_url: String::new(),
         teams_webhook_url: String::new(),

@@ -27,6 +27,8 @@ pub fn build(event: &MetaEvent, config: &MetaEventConfig) -> Option<DeliveryRequ
     let secrets: &[&str] = &[&config.secret];
     let signed =
         signature(&SignatureConfig::default(), SignatureForm::Simple, secrets, &event.payload, event.updated_at)?;
+    let seconds = event.updated_at.timestamp();
+    let standard = posthouse_signature::signatures(secrets, &id, seconds, &event.payload)?;
     let mut headers = HeaderMap::new();
     for (name, value) in [
         ("content-type", "application/json"),
@@ -34,10 +36,12 @@ pub fn build(event: &MetaEvent, config: &MetaEventConfig) -> Option<DeliveryRequ
         ("webhook-id", &id),
         (DEFAULT_SIGNATURE_HEADER, &signed),
         (DEFAULT_REQUEST_ID_HEADER, &key),
+        ("webhook-timestamp", &seconds.to_string()),
+        ("webhook-signature", &standard),
     ] {
         headers.insert(HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?);
     }
-    Some(DeliveryRequest { url, headers, body: event.payload.clone(), timeout: TIMEOUT })
+    Some(DeliveryRequest { url, headers, body: event.payload.clone(), timeout: TIMEOUT, identity: None })
 }
 
 #[cfg(test)]

@@ -4,11 +4,14 @@
 mod configuring;
 mod delivering;
 mod filtering;
+mod holding;
 mod housekeeping;
 mod mailing;
 mod meta_events;
+mod mutual_tls;
 mod oauth2;
 mod onboarding;
+mod ordering;
 mod receiver;
 mod refusing;
 mod replaying;

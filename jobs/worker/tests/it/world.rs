@@ -73,10 +73,19 @@ pub fn config() -> ProjectConfig {
 
 impl World {
     pub async fn start(config: ProjectConfig, way: Way, mailer: Option<Mailer>) -> Self {
+        Self::begin(config, (way, &[]), mailer).await
+    }
+
+    /// With this authority's certificate beside those of the system.
+    pub async fn start_trusting(config: ProjectConfig, way: Way, authority: &[u8]) -> Self {
+        Self::begin(config, (way, authority), None).await
+    }
+
+    async fn begin(config: ProjectConfig, (way, authority): (Way, &[u8]), mailer: Option<Mailer>) -> Self {
         // Another test of the process may have been first.
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let (database, queues) = (TestDatabase::create().await, TestQueues::new().await);
-        let sender = Sender::new(way).unwrap();
+        let sender = Sender::new(way, authority).unwrap();
         let metrics = Metrics::new("worker");
         let context =
             Arc::new(Context::new(database.pool(), queues.queues(), (sender, Gates::new(8)), mailer, &metrics));
@@ -150,6 +159,8 @@ impl World {
             rate_limit: 0,
             rate_limit_duration_seconds: 0,
             authentication: None,
+            mtls_client_cert: None,
+            ordering: None,
             support_email: String::new(),
             slack_webhook_url: String::new(),
             teams_webhook_url: String::new(),
@@ -193,6 +204,8 @@ impl World {
             source_id: None,
             url_query_params: String::new(),
             url_path: String::new(),
+            ordering_key: None,
+            after: None,
             accepted_at: Utc::now(),
         }
     }

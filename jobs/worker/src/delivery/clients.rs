@@ -1,0 +1,70 @@
+//! HTTP clients for endpoints that ask for a certificate (mutual TLS): one for each certificate, because the connections of
+//! a client prove themselves alike. They are kept while they are used, so that connections are pooled here too.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use reqwest::Client;
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+
+/// Clients that are kept; beyond them, the one that was used least lately is dropped.
+const KEPT_MAX: usize = 200;
+
+/// A certificate chain with its key.
+#[derive(Debug, Clone)]
+pub struct ClientIdentity {
+    digest: [u8; 32],
+    pem: Arc<SecretString>,
+}
+
+impl ClientIdentity {
+    /// As an endpoint's row holds it: `{"client_cert", "client_key"}`; `None` where it holds something else.
+    #[must_use]
+    pub fn of(stored: &serde_json::Value) -> Option<Self> {
+        let part = |name: &str| stored.get(name).and_then(|value| value.as_str());
+        let pem = format!("{}\n{}", part("client_cert")?, part("client_key")?);
+        Some(Self { digest: Sha256::digest(&pem).into(), pem: Arc::new(pem.into()) })
+    }
+
+    /// For the TLS library.
+    ///
+    /// # Errors
+    /// The chain or the key cannot be used.
+    pub fn read(&self) -> Result<reqwest::Identity, reqwest::Error> {
+        reqwest::Identity::from_pem(self.pem.expose_secret().as_bytes())
+    }
+}
+
+/// A client, and when it was last used.
+type Kept = (Client, Instant);
+
+/// Clients by certificate. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Clients {
+    kept: Arc<Mutex<HashMap<[u8; 32], Kept>>>,
+}
+
+impl Clients {
+    /// The client of this certificate, which `make` makes where there is none.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn of<E>(&self, identity: &ClientIdentity, make: impl FnOnce() -> Result<Client, E>) -> Result<Client, E> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((client, used_at)) = kept.get_mut(&identity.digest) {
+            *used_at = Instant::now();
+            return Ok(client.clone());
+        }
+        let client = make()?;
+        if kept.len() >= KEPT_MAX {
+            let oldest = kept.iter().min_by_key(|(_, (_, used_at))| *used_at).map(|(digest, _)| *digest);
+            oldest.and_then(|digest| kept.remove(&digest));
+        }
+        kept.insert(identity.digest, (client.clone(), Instant::now()));
+        Ok(client)
+    }
+}

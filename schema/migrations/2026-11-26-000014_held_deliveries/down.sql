@@ -1,0 +1,1 @@
+ALTER TABLE event_deliveries DROP COLUMN held_by;

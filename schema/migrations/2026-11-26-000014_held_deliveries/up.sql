@@ -1,0 +1,3 @@
+-- What holds a delivery back until `next_send_time`, other than its retry policy: `rate_limit` or `circuit_breaker`. Of no
+-- meaning in a final state.
+ALTER TABLE event_deliveries ADD COLUMN held_by text;

@@ -1,0 +1,1 @@
+ALTER TABLE endpoints DROP COLUMN mtls_client_cert;

@@ -1,0 +1,15 @@
+-- One row at a time by its key: of what a limit lets through the planner expects so little that it looks each up, also with a
+-- plan of the time when every partition was empty. What is final, or has been tried meanwhile, stays as it is.
+UPDATE event_deliveries d
+SET held_by = o.held_by,
+    next_send_time = o.until,
+    description = o.description,
+    updated_at = now()
+FROM (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::int[])
+        AS o (project_id, id, held_by, until, description, attempt_count)
+    LIMIT $7
+) o
+WHERE d.project_id = o.project_id AND d.id = o.id AND d.id >= $8
+    AND d.attempt_count = o.attempt_count
+    AND d.status NOT IN ('Success', 'Failure', 'Discarded', 'Processing')
