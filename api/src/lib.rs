@@ -4,6 +4,7 @@ mod accounts;
 mod admin;
 pub mod app;
 pub mod auth;
+pub mod batches;
 pub mod board;
 mod body;
 mod cache;

@@ -12,6 +12,7 @@ const SEARCH: &[&str] = &["query", "body", "headers"];
 const DELIVERIES: &[&str] =
     &["eventId", "endpointId", "subscriptionId", "eventType", "idempotencyKey", "brokerMessageId", "status"];
 const ACCEPT: &[&str] = &["ack", "return"];
+const DRY_RUN: &[&str] = &["dry_run"];
 
 /// How a key's value is written.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +38,7 @@ const KEYS: &[(&str, Form, &str)] = &[
     ("brokerMessageId", Form::Text, "Only what became of this message of a broker."),
     ("crc_token", Form::Text, "What the provider wants to see signed."),
     ("direction", Form::Word(&["next", "prev"]), "`prev` for the page before the cursor."),
-    ("dry_run", Form::Word(&["true", "false"]), "`true`: says what is wrong with the rows, and makes nothing."),
+    ("dry_run", Form::Word(&["true", "false"]), "`true`: says what would come of it, and makes nothing."),
     (
         "endDate",
         Form::Text,
@@ -90,7 +91,8 @@ fn groups(operation_id: &str) -> &'static [&'static [&'static str]] {
     match operation_id {
         "GetProjects" => &[&["orgID"]],
         "GetEventsPaged" => &[EVENTS, SEARCH, DATES, SORT, PAGE],
-        "BatchReplayEvents" | "CountAffectedEvents" => &[EVENTS, DATES],
+        "BatchReplayEvents" => &[EVENTS, DATES, DRY_RUN],
+        "CountAffectedEvents" => &[EVENTS, DATES],
         "GetEventDeliveriesPaged" => &[DELIVERIES, DATES, SORT, PAGE],
         "BatchRetryEventDelivery" | "CountBatchRetryEvents" | "GetEventDeliveriesStatusTotals" => &[DELIVERIES, DATES],
         "GetMetaEventsPaged" => &[DATES, PAGE],
@@ -99,7 +101,7 @@ fn groups(operation_id: &str) -> &'static [&'static [&'static str]] {
         "GetSubscriptions" => &[&["endpointId", "name"], PAGE],
         "LoadSourcesPaged" => &[&["type", "provider", "q"], PAGE],
         "LoadPortalLinksPaged" => &[&["ownerId", "endpointId", "q"], PAGE],
-        "BulkOnboard" => &[&["dry_run"]],
+        "BulkOnboard" => &[DRY_RUN],
         "CreateEndpointEvent"
         | "CreateEventBatch"
         | "CreateBroadcastEvent"
@@ -107,7 +109,7 @@ fn groups(operation_id: &str) -> &'static [&'static [&'static str]] {
         | "CreateEndpointFanoutEvent" => &[ACCEPT],
         "IngestChallenge" => &[&["crc_token"]],
         "CountInstanceRetry" => &[&["status", "time", "event_id"]],
-        "GetInstanceRetries" => &[PAGE],
+        "GetInstanceRetries" | "GetBatches" => &[PAGE],
         "GetDashboardSummary" => &[DATES, &["type"]],
         "GetOrganisations" | "GetOrganisationMembers" | "GetPendingInvites" | "GetPersonalApiKeys" => &[PAGE],
         "FindUserByInviteToken" | "ResetPassword" | "VerifyEmail" => &[&["token"]],

@@ -11,7 +11,7 @@ use salvo::{
 
 use crate::{
     app::App,
-    auth, compression, conventions,
+    auth, batches, compression, conventions,
     cors::Cors,
     deliveries, documents, endpoints, etag, event_types, events, head, health, ingest,
     known_paths::{KnownPaths, Options},
@@ -51,6 +51,7 @@ fn project() -> Router {
         .push(meta_events::router())
         .push(events::router())
         .push(deliveries::router())
+        .push(batches::router())
         .push(portal_links::router())
 }
 

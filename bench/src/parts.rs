@@ -151,6 +151,8 @@ fn event(project: ProjectId, endpoint: EndpointId) -> AcceptedEvent {
         acknowledged_at: now,
         payload: None,
         ordering_key: None,
+        retry_schedule: Vec::new(),
+        give_up_at: None,
     };
     let event = NewEvent {
         project_id: project,

@@ -10,6 +10,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::{
     ids::{BatchRunId, EventDeliveryId, EventId, InstanceBatchId, ProjectId},
+    page::{Page, PageRequest},
     tables::batch_runs,
     words::{BatchKind, BatchStatus},
 };
@@ -38,6 +39,8 @@ pub struct BatchRun {
     pub updated_at: DateTime<Utc>,
     /// The retry over the whole instance that it is part of.
     pub instance_batch_id: Option<InstanceBatchId>,
+    /// What a replay that is only tried has found so far: a `BatchReport`.
+    pub report: Option<serde_json::Value>,
 }
 
 impl BatchRun {
@@ -64,6 +67,31 @@ impl BatchRun {
             .first(conn)
             .await
             .optional()
+    }
+
+    /// A page of the project's runs.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn list(
+        conn: &mut AsyncPgConnection,
+        project: ProjectId,
+        page: &PageRequest<BatchRunId>,
+    ) -> QueryResult<Page<Self>> {
+        let query = Self::query().filter(batch_runs::project_id.eq(project)).into_boxed();
+        let query = match (page.reads_ascending(), page.cursor) {
+            (true, Some(cursor)) => query.filter(batch_runs::id.ge(cursor)).order(batch_runs::id.asc()),
+            (true, None) => query.order(batch_runs::id.asc()),
+            (false, Some(cursor)) => query.filter(batch_runs::id.le(cursor)).order(batch_runs::id.desc()),
+            (false, None) => query.order(batch_runs::id.desc()),
+        };
+        Ok(page.page(query.limit(page.rows_to_read()).load(conn).await?))
+    }
+
+    /// When what was last looked at was accepted.
+    #[must_use]
+    pub fn reached_at(&self) -> Option<DateTime<Utc>> {
+        self.reached.map(|id| id.created_at())
     }
 
     /// Asks for a run. `None`: a retry of the project is under way already.
@@ -97,7 +125,12 @@ impl BatchRun {
     ///
     /// # Errors
     /// The database fails; the same rows are then looked at again.
-    pub async fn advance(&self, conn: &mut AsyncPgConnection, reached: u128, done: usize) -> QueryResult<()> {
+    pub async fn advance(
+        &self,
+        conn: &mut AsyncPgConnection,
+        (reached, done): (u128, usize),
+        report: Option<&serde_json::Value>,
+    ) -> QueryResult<()> {
         let unfinished = batch_runs::table
             .find((self.project_id, self.id))
             .filter(batch_runs::status.eq_any([BatchStatus::Pending, BatchStatus::Processing]));
@@ -106,6 +139,7 @@ impl BatchRun {
                 batch_runs::status.eq(BatchStatus::Processing),
                 batch_runs::reached.eq(EventId::from_bits(reached)),
                 batch_runs::done.eq(batch_runs::done + i64::try_from(done).unwrap_or(i64::MAX)),
+                batch_runs::report.eq(report),
                 batch_runs::updated_at.eq(diesel::dsl::now),
             ))
             .execute(conn)
@@ -114,7 +148,7 @@ impl BatchRun {
     }
 }
 
-/// Ends a run.
+/// Ends a run. `false`: it had ended before, or there is none.
 ///
 /// # Errors
 /// The database fails.
@@ -122,15 +156,15 @@ pub async fn end(
     conn: &mut AsyncPgConnection,
     (project, id): (ProjectId, BatchRunId),
     status: BatchStatus,
-) -> QueryResult<()> {
+) -> QueryResult<bool> {
     let unfinished = batch_runs::table
         .find((project, id))
         .filter(batch_runs::status.eq_any([BatchStatus::Pending, BatchStatus::Processing]));
-    diesel::update(unfinished)
+    let ended = diesel::update(unfinished)
         .set((batch_runs::status.eq(status), batch_runs::updated_at.eq(diesel::dsl::now)))
         .execute(conn)
         .await?;
-    Ok(())
+    Ok(ended == 1)
 }
 
 /// Up to `limit` unfinished runs that have not gone on since `before`: their jobs may be lost.
@@ -161,7 +195,7 @@ pub async fn forget(conn: &mut AsyncPgConnection, before: DateTime<Utc>) -> Quer
     diesel::delete(
         batch_runs::table
             .filter(batch_runs::updated_at.lt(before))
-            .filter(batch_runs::status.eq_any([BatchStatus::Completed, BatchStatus::Failed])),
+            .filter(batch_runs::status.ne_all([BatchStatus::Pending, BatchStatus::Processing])),
     )
     .execute(conn)
     .await

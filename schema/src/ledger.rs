@@ -115,6 +115,8 @@ fn bind_deliveries<'b>(statement: Statement<'b>, deliveries: &[&'b NewEventDeliv
         .bind::<Array<Text>, _>(column(deliveries, |d| d.description.as_str()))
         .bind::<Array<Timestamptz>, _>(column(deliveries, |d| d.acknowledged_at))
         .bind::<Array<Nullable<Bytea>>, _>(column(deliveries, |d| d.payload.as_deref()))
+        .bind::<Array<Nullable<Text>>, _>(column(deliveries, |d| schedule_text(&d.retry_schedule)))
+        .bind::<Array<Nullable<Timestamptz>>, _>(column(deliveries, |d| d.give_up_at))
 }
 
 /// Writes the deliveries of replays and notes on their events whom they reached, unless a project of `matched_by` has
@@ -137,6 +139,12 @@ pub async fn store_replays(
 
 fn column<'r, R, V>(rows: &[&'r R], value: impl Fn(&'r R) -> V) -> Vec<V> {
     rows.iter().map(|row| value(row)).collect()
+}
+
+/// Waits as PostgreSQL writes an array of them: rows of different lengths are no array of arrays.
+fn schedule_text(waits: &[i32]) -> Option<String> {
+    let waits: Vec<String> = waits.iter().map(ToString::to_string).collect();
+    (!waits.is_empty()).then(|| format!("{{{}}}", waits.join(",")))
 }
 
 /// Ids as PostgreSQL writes an array of them.
@@ -206,6 +214,7 @@ pub async fn record_attempts(
         .bind::<Array<Timestamptz>, _>(column(&outcomes, |o| o.next_send_time))
         .bind::<Array<Nullable<Double>>, _>(column(&outcomes, |o| o.latency_seconds))
         .bind::<Array<Text>, _>(column(&outcomes, |o| o.description.as_str()))
+        .bind::<BigInt, _>(i64::try_from(outcomes.len()).unwrap_or(i64::MAX))
         .bind::<Uuid, _>(first)
         .execute(conn)
         .await

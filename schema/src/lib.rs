@@ -8,6 +8,7 @@ pub mod account_token;
 pub mod api_key;
 pub mod attempt_counter;
 pub mod audit;
+pub mod batch_report;
 pub mod batch_run;
 pub mod circuit_breaker;
 pub mod deadline;

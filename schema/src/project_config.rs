@@ -73,7 +73,7 @@ pub struct RateLimit {
 }
 
 /// When failed deliveries are tried again. Each delivery keeps a copy from the time it was created.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryPolicy {
     /// How the wait grows.
     #[serde(rename = "type")]
@@ -82,6 +82,17 @@ pub struct RetryPolicy {
     pub duration: i32,
     /// Attempts in total, the first one included; 0 counts as 1.
     pub retry_count: i32,
+    /// The waits of a custom strategy, in seconds, one after each attempt but the last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schedule: Vec<i32>,
+    /// Seconds after acceptance from which on nothing is tried any more; 0 for never.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub deadline: i32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_zero(number: &i32) -> bool {
+    *number == 0
 }
 
 impl RetryPolicy {
@@ -89,6 +100,43 @@ impl RetryPolicy {
     pub const ATTEMPTS_MAX: i32 = 100;
     /// The largest [`Self::duration`].
     pub const WAIT_SECONDS_MAX: i32 = 86_400;
+    /// The largest [`Self::deadline`]: 30 days.
+    pub const DEADLINE_SECONDS_MAX: i32 = 2_592_000;
+
+    /// What a caller can set and no delivery could follow; the message names the field.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        let (most, longest) = (Self::ATTEMPTS_MAX - 1, Self::WAIT_SECONDS_MAX);
+        let is_custom = self.strategy == RetryStrategy::Custom;
+        let is_long = |wait: &i32| !(0..=longest).contains(wait);
+        if is_custom && (self.schedule.is_empty() || self.schedule.len() > usize::try_from(most).unwrap_or(0)) {
+            return Some(format!("schedule: between 1 and {most} waits are expected with type custom"));
+        }
+        if !is_custom && !self.schedule.is_empty() {
+            return Some("schedule: only type custom has one".into());
+        }
+        if self.schedule.iter().any(is_long) {
+            return Some(format!("schedule: numbers of seconds between 0 and {longest} are expected"));
+        }
+        let latest = Self::DEADLINE_SECONDS_MAX;
+        let is_late = !(0..=latest).contains(&self.deadline);
+        is_late.then(|| format!("deadline: a number of seconds between 0 and {latest} is expected"))
+    }
+
+    /// Attempts in total.
+    #[must_use]
+    pub fn attempts(&self) -> i32 {
+        match self.strategy {
+            RetryStrategy::Linear | RetryStrategy::Exponential => self.retry_count,
+            RetryStrategy::Custom => i32::try_from(self.schedule.len()).unwrap_or(i32::MAX).saturating_add(1),
+        }
+    }
+
+    /// The first wait, in seconds.
+    #[must_use]
+    pub fn first_wait(&self) -> i32 {
+        self.schedule.as_slice().first().copied().unwrap_or(self.duration)
+    }
 }
 
 /// Rules for endpoint URLs.
@@ -183,7 +231,13 @@ impl Default for ProjectConfig {
             allow_unmatched_dynamic_urls: false,
             search_policy: String::new(),
             ratelimit: RateLimit { count: 1000, duration: 60 },
-            strategy: RetryPolicy { strategy: RetryStrategy::Linear, duration: 100, retry_count: 10 },
+            strategy: RetryPolicy {
+                strategy: RetryStrategy::Linear,
+                duration: 100,
+                retry_count: 10,
+                schedule: Vec::new(),
+                deadline: 0,
+            },
             ssl: SslConfig::default(),
             signature: SignatureConfig::default(),
             request_id_header: DEFAULT_REQUEST_ID_HEADER.into(),
@@ -248,7 +302,8 @@ mod tests {
     fn an_empty_object_is_the_default() {
         let config: ProjectConfig =
             serde_json::from_str(r#"{"strategy":{"type":"exponential","duration":5,"retry_count":3}}"#).unwrap();
-        assert_eq!(config.strategy, RetryPolicy { strategy: RetryStrategy::Exponential, duration: 5, retry_count: 3 });
+        let RetryPolicy { strategy, duration, retry_count, .. } = config.strategy;
+        assert_eq!((strategy, duration, retry_count), (RetryStrategy::Exponential, 5, 3));
         assert_eq!(config.request_id_header, DEFAULT_REQUEST_ID_HEADER);
         assert_eq!(config.signature.versions.len(), 1);
     }

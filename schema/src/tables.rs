@@ -47,6 +47,7 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         instance_batch_id -> Nullable<Uuid>,
+        report -> Nullable<Jsonb>,
     }
 }
 
@@ -143,6 +144,8 @@ diesel::table! {
         held_by -> Nullable<Text>,
         ordering_key -> Nullable<Text>,
         line_place -> Nullable<Int8>,
+        retry_schedule -> Nullable<Array<Int4>>,
+        give_up_at -> Nullable<Timestamptz>,
     }
 }
 

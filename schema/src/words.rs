@@ -171,6 +171,8 @@ RetryStrategy {
     Linear = "linear",
     /// Doubled each time, with jitter.
     Exponential = "exponential",
+    /// As a list says.
+    Custom = "custom",
 });
 
 words!(/// Whom an event is meant for; what it points at is the event's `target`.
@@ -205,6 +207,8 @@ BatchKind {
     Retry = "retry",
     /// Events are matched and delivered again.
     Replay = "replay",
+    /// A replay that is only tried.
+    DryRun = "dry_run",
 });
 
 words!(/// How far such a run has come.
@@ -217,6 +221,8 @@ BatchStatus {
     Completed = "completed",
     /// It could not be begun.
     Failed = "failed",
+    /// It was called off.
+    Cancelled = "cancelled",
 });
 
 words!(/// What can happen to a project itself.
@@ -227,6 +233,8 @@ MetaEventKind {
     EndpointUpdated = "endpoint.updated",
     /// An endpoint was deleted.
     EndpointDeleted = "endpoint.deleted",
+    /// An endpoint was disabled, because deliveries to it kept failing or it is gone.
+    EndpointDisabled = "endpoint.disabled",
     /// A delivery was accepted by its endpoint.
     DeliverySuccess = "eventdelivery.success",
     /// A delivery was given up.

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     auth::{Need, scoped},
+    batches,
     error::{ApiError, ApiResult},
     reply::{NoData, Reply},
 };
@@ -22,9 +23,9 @@ use crate::{
 ///
 /// Takes the filters of the list in its query, and looks at everything that they match, whatever the number. It is done in
 /// the background; one such run can be active in a project. Deliveries that succeeded or will be tried by themselves, and
-/// those to endpoints that do not receive, stay as they are.
+/// those to endpoints that do not receive, stay as they are. The header `X-Posthouse-Batch-ID` of the answer names the batch.
 #[endpoint(tags("Event Deliveries"), operation_id = "BatchRetryEventDelivery")]
-pub async fn batch_retry(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
+pub async fn batch_retry(req: &mut Request, depot: &mut Depot, res: &mut Response) -> ApiResult<NoData> {
     let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let mut conn = app.conn().await?;
     let mut filter = filter::read(req, &mut conn, project.id, &access).await?;
@@ -39,6 +40,7 @@ pub async fn batch_retry(req: &mut Request, depot: &mut Depot) -> ApiResult<NoDa
         batch_run::end(&mut conn, (project.id, batch_run_id), BatchStatus::Failed).await?;
         return Err(ApiError::queue(error));
     }
+    batches::tell(res, batch_run_id);
     Ok(Reply::ok("Batch retry processing", NoData))
 }
 

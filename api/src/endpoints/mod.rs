@@ -71,8 +71,8 @@ pub async fn create_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<
 pub async fn list_endpoints(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<Value>> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let filter = EndpointFilter {
-        name_part: query::one(req, "q").or_else(|| query::one(req, "query")),
-        owner_id: query::one(req, "ownerId"),
+        name_part: query::text(req, "q")?.or(query::text(req, "query")?),
+        owner_id: query::text(req, "ownerId")?,
         ids: access.endpoints(Vec::new())?,
     };
     let page = query::page::<EndpointId>(req)?;

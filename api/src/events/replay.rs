@@ -13,10 +13,11 @@ use salvo::prelude::*;
 use super::{filter, source_names::SourceNames, wire::EventWire};
 use crate::{
     auth::{Need, scoped},
+    batches::{self, wire::BegunBatchWire},
     deliveries::wire::CountWire,
     error::{ApiError, ApiResult},
     query, redaction,
-    reply::{NoData, Reply},
+    reply::Reply,
 };
 
 /// Replays an event
@@ -53,9 +54,15 @@ pub async fn replay_event(req: &mut Request, depot: &mut Depot) -> ApiResult<Eve
 /// Replays all events that a query means
 ///
 /// Takes the filters of the list in its query, but for searches, and replays everything that they match, whatever the
-/// number; duplicates are passed over. It is done in the background; the message says how many events it is for.
+/// number; duplicates are passed over. It is done in the background; the message says how many events it is for, and the
+/// header `X-Posthouse-Batch-ID` of the answer names the batch. With `dry_run=true` nothing is delivered: the batch's report
+/// says how many deliveries there would be, and to whom.
 #[endpoint(tags("Events"), operation_id = "BatchReplayEvents")]
-pub async fn batch_replay(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
+pub async fn batch_replay(
+    req: &mut Request,
+    depot: &mut Depot,
+    res: &mut Response,
+) -> ApiResult<Option<BegunBatchWire>> {
     let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     without_search(req, "batch replay does not support search filters")?;
     let mut conn = app.conn().await?;
@@ -65,16 +72,28 @@ pub async fn batch_replay(req: &mut Request, depot: &mut Depot) -> ApiResult<NoD
     let now = chrono::Utc::now();
     filter.to = Some(filter.to.map_or(now, |to| to.min(now)));
     let number = event::count_replayable(&mut conn, project.id, &filter).await?;
+    let is_tried = match query::one(req, "dry_run").as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(ApiError::invalid("dry_run: one of true, false is expected")),
+    };
+    if is_tried && access.is_portal() {
+        return Err(ApiError::OutOfReach);
+    }
+    let mut begun = None;
     if number > 0 {
         let filter = serde_json::to_value(&filter).map_err(|error| ApiError::Internal(error.into()))?;
-        let run = BatchRun::insert(&mut conn, project.id, BatchKind::Replay, &filter).await?;
+        let kind = if is_tried { BatchKind::DryRun } else { BatchKind::Replay };
+        let run = BatchRun::insert(&mut conn, project.id, kind, &filter).await?;
         let batch_run_id = run.ok_or_else(|| ApiError::invalid("an active batch replay already exists"))?;
         if let Err(error) = app.queues.push(&RunBatch { project_id: project.id, batch_run_id }).await {
             batch_run::end(&mut conn, (project.id, batch_run_id), BatchStatus::Failed).await?;
             return Err(ApiError::queue(error));
         }
+        batches::tell(res, batch_run_id);
+        begun = is_tried.then(|| BegunBatchWire { batch_id: batch_run_id.to_string() });
     }
-    Ok(Reply::ok(format!("{number} successful, 0 failed"), NoData))
+    Ok(Reply::ok(format!("{number} successful, 0 failed"), begun))
 }
 
 /// Counts what a batch replay would replay

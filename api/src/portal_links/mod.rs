@@ -61,8 +61,8 @@ pub async fn create_portal_link(req: &mut Request, depot: &mut Depot) -> ApiResu
 pub async fn list_portal_links(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<PortalLinkWire>> {
     let (app, project) = authorized(req, depot, Need::View).await?;
     let filter = PortalLinkFilter {
-        name_part: query::one(req, "q"),
-        owner_id: query::one(req, "ownerId"),
+        name_part: query::text(req, "q")?,
+        owner_id: query::text(req, "ownerId")?,
         endpoint_ids: query::ids(req, "endpointId")?,
     };
     let page = query::page::<PortalLinkId>(req)?;

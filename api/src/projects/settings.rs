@@ -117,6 +117,7 @@ fn check(config: &ProjectConfig) -> Result<(), ApiError> {
         (fault.is_some(), format!("{field} must be a valid HTTP header token: {}", fault.unwrap_or_default()))
     };
     let breaker = config.circuit_breaker.as_ref().and_then(breaker_fault);
+    let retry = config.strategy.fault();
     let faults = [
         (
             config.strategy.retry_count < 0 || config.strategy.retry_count > ATTEMPTS_MAX,
@@ -126,6 +127,7 @@ fn check(config: &ProjectConfig) -> Result<(), ApiError> {
             config.strategy.duration < 0 || config.strategy.duration > WAIT_SECONDS_MAX,
             format!("config.strategy.duration: a number of seconds between 0 and {WAIT_SECONDS_MAX} is expected"),
         ),
+        (retry.is_some(), format!("config.strategy.{}", retry.unwrap_or_default())),
         named("config.signature.header", header_fault(&config.signature.header)),
         named("request_id_header", header_fault(&config.request_id_header)),
         (
@@ -176,6 +178,9 @@ mod tests {
             (json!([]), "config: an object"),
             (json!({"strategy": {"type": "magic"}}), "unknown variant `magic`"),
             (json!({"strategy": {"retry_count": 1000}}), "config.strategy.retry_count"),
+            (json!({"strategy": {"type": "custom"}}), "config.strategy.schedule: between 1 and 99"),
+            (json!({"strategy": {"schedule": [5]}}), "config.strategy.schedule: only type custom"),
+            (json!({"strategy": {"deadline": 9_999_999}}), "config.strategy.deadline"),
             (json!({"signature": {"header": "X Y"}}), "config.signature.header"),
             (json!({"signature": {"versions": [{"hash": "MD5", "encoding": "hex"}]}}), "unknown variant `MD5`"),
             (

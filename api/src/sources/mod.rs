@@ -64,7 +64,7 @@ pub async fn list_sources(req: &mut Request, depot: &mut Depot) -> ApiResult<Pag
         None => None,
         Some(word) => Some(SourceKind::parse(&word).ok_or_else(|| ApiError::invalid("type:unsupported source type"))?),
     };
-    let filter = SourceFilter { kind, provider: query::one(req, "provider"), name_part: query::one(req, "q") };
+    let filter = SourceFilter { kind, provider: query::text(req, "provider")?, name_part: query::text(req, "q")? };
     let page = query::page::<SourceId>(req)?;
     let rows = Source::list(&mut *app.conn().await?, project.id, &filter, &page).await?;
     let viewer = viewer(req, &app, may_change(req, depot).await);

@@ -71,7 +71,7 @@ pub async fn list_subscriptions(req: &mut Request, depot: &mut Depot) -> ApiResu
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let filter = SubscriptionFilter {
         endpoint_ids: access.endpoints(query::ids(req, "endpointId")?)?,
-        name_part: query::one(req, "name"),
+        name_part: query::text(req, "name")?,
     };
     let page = query::page::<SubscriptionId>(req)?;
     let mut conn = app.conn().await?;

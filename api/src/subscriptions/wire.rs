@@ -28,8 +28,9 @@ pub struct SubscriptionBody {
     pub filter_config: Option<FilterConfig>,
     /// When people are told of failures: `{"count", "threshold"}`.
     pub alert_config: Option<Value>,
-    /// Its own retry policy instead of the project's: `type` (`linear` or `exponential`), `duration` (such as `30s`, or seconds;
-    /// `interval_seconds` means the same), `retry_count` (attempts).
+    /// Its own retry policy instead of the project's: `type` (`linear`, `exponential`, or `custom` with a `schedule` of waits in
+    /// seconds), `duration` (such as `30s`, or seconds; `interval_seconds` means the same), `retry_count` (attempts),
+    /// `deadline` (seconds after which nothing is tried any more).
     pub retry_config: Option<Value>,
     /// Its own rate limit; kept, and not used by this version.
     pub rate_limit_config: Option<Value>,

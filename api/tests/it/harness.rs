@@ -354,6 +354,8 @@ impl Api {
             acknowledged_at: event_id.created_at(),
             payload: None,
             ordering_key: None,
+            retry_schedule: Vec::new(),
+            give_up_at: None,
         };
         let id = delivery.id;
         let accepted = vec![AcceptedEvent { event, deliveries: vec![delivery] }];

@@ -64,7 +64,7 @@ async fn all_end(api: &Api) {
     let mut conn = api.database.pool().get().await.unwrap();
     for job in api.queued::<RunBatch>().await {
         let Some(run) = BatchRun::find(&mut conn, job.project_id, job.batch_run_id).await.unwrap() else { continue };
-        run.advance(&mut conn, 1, 1).await.unwrap();
+        run.advance(&mut conn, (1, 1), None).await.unwrap();
         batch_run::end(&mut conn, (run.project_id, run.id), BatchStatus::Completed).await.unwrap();
     }
 }
@@ -102,7 +102,7 @@ async fn what_failed_within_the_time_is_retried_in_every_project() {
     };
     progress("pending", 0).await;
     let run = BatchRun::find(&mut conn, jobs[0].project_id, jobs[0].batch_run_id).await.unwrap().unwrap();
-    run.advance(&mut conn, first.failed.1.to_bits(), 1).await.unwrap();
+    run.advance(&mut conn, (first.failed.1.to_bits(), 1), None).await.unwrap();
     progress("processing", 1).await;
     batch_run::end(&mut conn, (run.project_id, run.id), BatchStatus::Failed).await.unwrap();
     progress("processing", 1).await;

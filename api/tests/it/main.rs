@@ -5,6 +5,7 @@
 mod accepting;
 mod accounts;
 mod bad_input;
+mod batches;
 mod board;
 mod conventions;
 mod deliveries;

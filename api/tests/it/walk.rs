@@ -1,7 +1,11 @@
 //! One of everything that a tenant can have, and what each operation of the API is asked with about it. An operation that
 //! is missing here fails every walk, so that no route escapes them.
 
-use posthouse_schema::ids::{DeliveryAttemptId, EventDeliveryId, EventId, SubscriptionId};
+use posthouse_schema::{
+    batch_run::BatchRun,
+    ids::{DeliveryAttemptId, EventDeliveryId, EventId, SubscriptionId},
+    words::BatchKind,
+};
 use salvo::oapi::OpenApi;
 use serde_json::{Value, json};
 
@@ -133,8 +137,17 @@ impl Tenant {
             api.database.run(&statement).await;
         }
         self.ids.push(("event_id", event.to_string()));
+        self.store_a_batch(api).await;
         self.ids.push(("delivery_id", delivery.to_string()));
         self.ids.push(("attempt_id", attempt.to_string()));
+    }
+
+    /// A replay that waits.
+    async fn store_a_batch(&mut self, api: &Api) {
+        let (mut conn, project) = (api.database.pool().get().await.unwrap(), self.project.parse().unwrap());
+        let filter = json!({"idempotency_key": MARK});
+        let batch = BatchRun::insert(&mut conn, project, BatchKind::Replay, &filter).await.unwrap().unwrap();
+        self.ids.push(("batch_id", batch.to_string()));
     }
 
     /// The tenant's resource that paths name like this.
@@ -171,6 +184,7 @@ impl Tenant {
             "/events",
             "/eventdeliveries",
             "/eventdeliveries/{delivery_id}/deliveryattempts",
+            "/batches",
         ] {
             let path = self.fill(&format!("/api/v1/projects/{}{path}", self.project));
             let answer = api.send("GET", &path, Some(&self.key), &[], None).await;
@@ -207,6 +221,7 @@ fn body(operation: &str, tenant: &Tenant) -> Option<Value> {
         "TestOAuth2Connection" => json!({"oauth2": null}),
         "BulkOnboard" => json!({"items": [{"name": "mine", "url": "https://example.com/mallory"}]}),
         "DeprecateEventType" | "ResendMetaEvent" => json!("{}"),
+        "CancelBatch" => json!("{}"),
         "ForceResendEventDeliveries" => json!({"ids": [tenant.id("delivery_id")]}),
         "ReplayEndpointEvent" | "ResendEventDelivery" | "BatchRetryEventDelivery" => json!("{}"),
         "BatchReplayEvents" => json!(null),
@@ -235,6 +250,8 @@ fn body(operation: &str, tenant: &Tenant) -> Option<Value> {
         | "GetEventTypes"
         | "GetMetaEventsPaged"
         | "GetMetaEvent"
+        | "GetBatches"
+        | "GetBatch"
         | "GetEventDeliveriesPaged"
         | "GetEventDelivery"
         | "GetDeliveryAttempts"

@@ -1,9 +1,10 @@
 //! Redis Cluster, and a master that Sentinels replace.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use chrono::{TimeDelta, Utc};
-use posthouse_jobs::queue::JobState;
+use posthouse_jobs::queue::{BreakerRule, JobState, Probe, Rate, Tally, Turn};
+use posthouse_schema::ids::EndpointId;
 
 use crate::{
     redis_server::{RedisServer, connect, free_port},
@@ -65,6 +66,33 @@ async fn a_cluster_holds_queues_like_a_single_server() {
     let counts = counts(&queues).await;
     assert_eq!((counts.done, counts.failed), (5_002, 500));
     worker.stop().await;
+    drop(servers);
+}
+
+#[tokio::test]
+async fn a_cluster_keeps_rates_and_breakers() {
+    let (servers, url) = cluster().await;
+    let queues = connect(&url).await;
+    let rule = BreakerRule {
+        pause: Duration::from_millis(10),
+        failure_percent: 50,
+        probes: 1,
+        requests_min: 1,
+        window: Duration::from_secs(60),
+    };
+    // Enough of them for every master to have some.
+    for number in 0..30 {
+        let (line, hourly) = (format!("line {number}"), Rate::new(1, Duration::from_secs(3_600)).unwrap());
+        assert_eq!(queues.take_turn(&line, hourly, None).await.unwrap(), Turn::Now);
+        assert!(matches!(queues.take_turn(&line, hourly, None).await.unwrap(), Turn::At(_)));
+        let (endpoint, failed) = (EndpointId::generate(), Tally { succeeded: 0, failed: 1 });
+        assert!(queues.report_to_breaker(endpoint, rule, failed, false).await.unwrap().open.is_some());
+        assert!(queues.open_breakers("").await.unwrap().unwrap().open.contains_key(&endpoint));
+        tokio::time::sleep(rule.pause * 2).await;
+        assert_eq!(queues.ask_breaker(endpoint, Duration::from_secs(9)).await.unwrap(), Probe::Granted);
+        let succeeded = Tally { succeeded: 1, failed: 0 };
+        assert_eq!(queues.report_to_breaker(endpoint, rule, succeeded, true).await.unwrap().open, None);
+    }
     drop(servers);
 }
 

@@ -35,6 +35,8 @@ pub struct Context {
     pub pool: Pool,
     /// Where jobs go.
     pub queues: Queues,
+    /// What is kept of projects' configuration.
+    pub snapshots: Snapshots,
     /// Sends deliveries.
     pub engine: Engine,
     /// How requests leave, and how many at once to one receiver.
@@ -73,7 +75,7 @@ impl Context {
                 isolate(creations, WorkerError::is_content, work).await
             }
         });
-        let shared = (pool.clone(), queues.clone(), snapshots);
+        let shared = (pool.clone(), queues.clone(), snapshots.clone());
         let replayer = Batcher::new(REPLAY_LIMITS, move |replays: Vec<Replay>| {
             let (pool, queues, snapshots) = shared.clone();
             async move {
@@ -85,6 +87,6 @@ impl Context {
             }
         });
         let transformer = Transformer::new(Limits::default());
-        Self { pool, queues, engine, sending, creator, replayer, transformer, mailer }
+        Self { pool, queues, snapshots, engine, sending, creator, replayer, transformer, mailer }
     }
 }

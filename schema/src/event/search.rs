@@ -29,8 +29,8 @@ use crate::{
 
 /// Candidates that are looked at together, at most.
 const CANDIDATES: i64 = 1_000;
-/// Documents that are looked at before their index is asked.
-const NEWEST: i64 = 500;
+/// Documents that are looked at before their index is asked: a few, and more where some of those match.
+const NEWEST: (i64, i64) = (50, 500);
 /// Sources whose name a search can match.
 const SOURCES_MAX: i64 = 1_000;
 /// Sources whose events are read one by one; those of more are found by looking at all events.
@@ -106,7 +106,7 @@ async fn rows(
         found.extend(asked.matched(conn, filter, (&candidates, slice.is_ascending), missing).await?);
         let reached = reached.map_or_else(
             || {
-                days *= 2;
+                days *= 8;
                 slice.end()
             },
             |reached| {
@@ -138,9 +138,7 @@ impl Asked<'_> {
         let is_indexed = self.search.text.as_deref().is_none_or(has_grams);
         if is_indexed {
             let newest = match enough {
-                Some(enough) => {
-                    self.newest(conn, range, limit).await.map(|ids| (ids.len() >= enough).then_some(ids))?
-                }
+                Some(enough) => self.among_newest(conn, range, (limit, enough)).await?,
                 None => None,
             };
             let is_part = newest.is_some();
@@ -195,11 +193,34 @@ impl Asked<'_> {
         ranges
     }
 
-    async fn newest(&self, conn: &mut AsyncPgConnection, range: &Range, limit: i64) -> QueryResult<Vec<EventId>> {
+    /// `enough` of the newest documents that match, or more; `None` where they are too rare for that.
+    async fn among_newest(
+        &self,
+        conn: &mut AsyncPgConnection,
+        range: &Range,
+        (limit, enough): (i64, usize),
+    ) -> QueryResult<Option<Vec<EventId>>> {
+        let (few, many) = NEWEST;
+        let found = self.newest(conn, range, (few, limit)).await?;
+        let is_common = i64::try_from(found.len()).unwrap_or(i64::MAX).saturating_mul(many / few)
+            >= i64::try_from(enough).unwrap_or(i64::MAX);
+        if found.len() >= enough || !is_common {
+            return Ok((found.len() >= enough).then_some(found));
+        }
+        let found = self.newest(conn, range, (many, limit)).await?;
+        Ok((found.len() >= enough).then_some(found))
+    }
+
+    async fn newest(
+        &self,
+        conn: &mut AsyncPgConnection,
+        range: &Range,
+        (looked_at, limit): (i64, i64),
+    ) -> QueryResult<Vec<EventId>> {
         let found: Vec<Candidate> = Statement::ordered(include_str!("../sql/search_newest.sql"), range.is_ascending)
             .bind::<Uuid, _>(range.first)
             .bind::<Uuid, _>(range.last)
-            .bind::<BigInt, _>(NEWEST)
+            .bind::<BigInt, _>(looked_at)
             .bind::<Jsonb, _>(self.search.wanted(self.project))
             .bind::<BigInt, _>(limit)
             .load(conn)

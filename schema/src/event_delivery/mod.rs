@@ -111,6 +111,10 @@ pub struct NewEventDelivery {
     pub payload: Option<Vec<u8>>,
     /// It is sent after those to the same endpoint with the same key that were stored before it.
     pub ordering_key: Option<String>,
+    /// The waits of a custom strategy, in seconds; empty for the others.
+    pub retry_schedule: Vec<i32>,
+    /// When it is given up.
+    pub give_up_at: Option<DateTime<Utc>>,
 }
 
 impl EventDelivery {

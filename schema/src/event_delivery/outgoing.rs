@@ -80,6 +80,12 @@ pub struct OutgoingDelivery {
     /// Its line, while it is in one.
     #[diesel(sql_type = Nullable<Text>)]
     pub ordering_key: Option<String>,
+    /// The waits of a custom strategy, in seconds.
+    #[diesel(sql_type = Nullable<Array<Integer>>)]
+    pub retry_schedule: Option<Vec<i32>>,
+    /// When it is given up.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub give_up_at: Option<DateTime<Utc>>,
     /// The routing version of its project when this was read.
     #[diesel(sql_type = BigInt)]
     pub routing_version: i64,

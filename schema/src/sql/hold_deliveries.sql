@@ -1,5 +1,4 @@
--- One row at a time by its key: of what a limit lets through the planner expects so little that it looks each up, also with a
--- plan of the time when every partition was empty. What is final, or has been tried meanwhile, stays as it is.
+-- One row at a time by its key, as in record_attempts.sql. What is final, or has been tried meanwhile, stays as it is.
 UPDATE event_deliveries d
 SET held_by = o.held_by,
     next_send_time = o.until,

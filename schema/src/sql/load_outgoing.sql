@@ -3,7 +3,7 @@
 SELECT
     d.project_id, d.id, d.event_id, d.endpoint_id, d.subscription_id, d.event_type, d.status, d.delivery_mode,
     d.target_url, d.strategy, d.retry_interval_seconds, d.retry_limit, d.attempt_count, d.next_send_time, d.held_by,
-    d.acknowledged_at, d.ordering_key,
+    d.acknowledged_at, d.ordering_key, d.retry_schedule, d.give_up_at,
     coalesce(d.payload, e.payload) AS payload, e.headers, e.idempotency_key, e.url_query_params,
     coalesce((SELECT v.version FROM routing_versions v WHERE v.project_id = d.project_id), 0) AS routing_version
 FROM unnest($1::uuid[], $2::uuid[]) AS wanted (project_id, id)

@@ -1,6 +1,7 @@
 -- One statement, so one round trip and one transaction. Conditional, so that running a job twice changes nothing: an
 -- outcome counts only where its attempt is the next one. The bound lets the planner leave out the partitions of the days
--- before; with an upper bound as well it would take the rows for so few that it reads the whole range for each.
+-- before; with an upper bound as well it would take the rows for so few that it reads the whole range for each. And of what
+-- a limit lets through it expects so little that it looks each up by its key, also with a plan of an empty partition.
 WITH appended AS (
     INSERT INTO delivery_attempts (
         project_id, id, event_delivery_id, endpoint_id, url, method, is_success, status_code, error, error_class,
@@ -21,9 +22,13 @@ SET status = o.status,
     latency_seconds = coalesce(d.latency_seconds, o.latency_seconds),
     description = o.description,
     updated_at = now()
-FROM unnest($18::uuid[], $19::uuid[], $20::text[], $21::int[], $22::timestamptz[], $23::float8[], $24::text[])
-    AS o (project_id, id, status, attempt_count, next_send_time, latency_seconds, description)
-WHERE d.project_id = o.project_id AND d.id = o.id AND d.id >= $25
+FROM (
+    SELECT * FROM unnest(
+        $18::uuid[], $19::uuid[], $20::text[], $21::int[], $22::timestamptz[], $23::float8[], $24::text[]
+    ) AS o (project_id, id, status, attempt_count, next_send_time, latency_seconds, description)
+    LIMIT $25
+) o
+WHERE d.project_id = o.project_id AND d.id = o.id AND d.id >= $26
     AND d.attempt_count = o.attempt_count - 1
     -- In these words, because the sweep's index would be read in full for the others.
     AND d.status NOT IN ('Success', 'Failure', 'Discarded')

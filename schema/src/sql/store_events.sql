@@ -27,21 +27,23 @@ WITH stale AS (
 ), delivering AS (
     INSERT INTO event_deliveries (
         project_id, id, event_id, endpoint_id, subscription_id, event_type, status, delivery_mode, strategy,
-        retry_interval_seconds, retry_limit, next_send_time, description, acknowledged_at, payload, ordering_key, line_place
+        retry_interval_seconds, retry_limit, next_send_time, description, acknowledged_at, payload,
+        retry_schedule, give_up_at, ordering_key, line_place
     )
     SELECT
         d.project_id, d.id, d.event_id, d.endpoint_id, d.subscription_id, d.event_type, d.status, d.delivery_mode, d.strategy,
         d.retry_interval_seconds, d.retry_limit, d.next_send_time, d.description, d.acknowledged_at,
-        d.payload, d.ordering_key,
+        d.payload, d.retry_schedule::int[], d.give_up_at, d.ordering_key,
         -- In the order of the batch, which is the order of acceptance for whoever waited for each event to be stored.
         CASE WHEN d.ordering_key IS NOT NULL THEN nextval('delivery_line_places') END
     FROM unnest(
         $19::uuid[], $20::uuid[], $21::uuid[], $22::uuid[], $23::uuid[], $24::text[], $25::text[], $26::text[], $27::text[],
         $28::int[], $29::int[], $30::timestamptz[], $31::text[], $32::timestamptz[],
-        $33::bytea[], $34::text[]
+        $33::bytea[], $34::text[], $35::timestamptz[], $36::text[]
     ) AS d (
         project_id, id, event_id, endpoint_id, subscription_id, event_type, status, delivery_mode, strategy,
-        retry_interval_seconds, retry_limit, next_send_time, description, acknowledged_at, payload, ordering_key
+        retry_interval_seconds, retry_limit, next_send_time, description, acknowledged_at, payload,
+        retry_schedule, give_up_at, ordering_key
     )
     -- IS TRUE makes this a look-up in a hash table; as a join it would be one loop within another.
     WHERE (d.event_id IN (SELECT id FROM appended)) IS TRUE

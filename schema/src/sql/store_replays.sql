@@ -9,18 +9,21 @@ WITH stale AS (
 ), delivering AS (
     INSERT INTO event_deliveries (
         project_id, id, event_id, endpoint_id, subscription_id, event_type, status, delivery_mode, strategy,
-        retry_interval_seconds, retry_limit, next_send_time, description, acknowledged_at, payload
+        retry_interval_seconds, retry_limit, next_send_time, description, acknowledged_at, payload,
+        retry_schedule, give_up_at
     )
     SELECT
         d.project_id, d.id, d.event_id, d.endpoint_id, d.subscription_id, d.event_type, d.status, d.delivery_mode, d.strategy,
         d.retry_interval_seconds, d.retry_limit, d.next_send_time, d.description, d.acknowledged_at,
-        d.payload
+        d.payload, d.retry_schedule::int[], d.give_up_at
     FROM unnest(
         $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[],
-        $12::int[], $13::int[], $14::timestamptz[], $15::text[], $16::timestamptz[], $17::bytea[]
+        $12::int[], $13::int[], $14::timestamptz[], $15::text[], $16::timestamptz[], $17::bytea[],
+        $18::text[], $19::timestamptz[]
     ) AS d (
         project_id, id, event_id, endpoint_id, subscription_id, event_type, status, delivery_mode, strategy,
-        retry_interval_seconds, retry_limit, next_send_time, description, acknowledged_at, payload
+        retry_interval_seconds, retry_limit, next_send_time, description, acknowledged_at, payload,
+        retry_schedule, give_up_at
     )
     WHERE NOT EXISTS (SELECT FROM stale)
         AND EXISTS (SELECT FROM events e WHERE e.project_id = d.project_id AND e.id = d.event_id)

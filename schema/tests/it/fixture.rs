@@ -101,6 +101,8 @@ impl Fixture {
             acknowledged_at: event.created_at(),
             payload: None,
             ordering_key: None,
+            retry_schedule: Vec::new(),
+            give_up_at: None,
         }
     }
 }

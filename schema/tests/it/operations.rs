@@ -168,7 +168,7 @@ async fn one_retry_is_active_in_a_project_and_a_run_that_stands_still_is_found()
     let run = BatchRun::find(&mut fixture.conn, project, id).await.unwrap().unwrap();
     assert_eq!((run.status, run.reached_delivery()), (BatchStatus::Pending, None));
     let reached = EventDeliveryId::derive(EventId::generate(), fixture.subscription);
-    run.advance(&mut fixture.conn, reached.to_bits(), 5).await.unwrap();
+    run.advance(&mut fixture.conn, (reached.to_bits(), 5), None).await.unwrap();
     let run = BatchRun::find(&mut fixture.conn, project, id).await.unwrap().unwrap();
     assert_eq!((run.status, run.reached_delivery(), run.done), (BatchStatus::Processing, Some(reached), 5));
     assert!(BatchRun::insert(&mut fixture.conn, project, BatchKind::Retry, &filter).await.unwrap().is_none());
@@ -176,7 +176,7 @@ async fn one_retry_is_active_in_a_project_and_a_run_that_stands_still_is_found()
     let stranded = batch_run::list_stranded_all_projects(&mut fixture.conn, soon, 10).await.unwrap();
     assert_eq!(stranded.len(), 2);
     batch_run::end(&mut fixture.conn, (project, id), BatchStatus::Completed).await.unwrap();
-    run.advance(&mut fixture.conn, reached.to_bits(), 5).await.unwrap();
+    run.advance(&mut fixture.conn, (reached.to_bits(), 5), None).await.unwrap();
     let ended = BatchRun::find(&mut fixture.conn, project, id).await.unwrap().unwrap();
     assert_eq!((ended.status, ended.done), (BatchStatus::Completed, 5), "what ended stays");
     assert!(BatchRun::insert(&mut fixture.conn, project, BatchKind::Retry, &filter).await.unwrap().is_some());

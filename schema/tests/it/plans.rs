@@ -56,7 +56,7 @@ async fn rows_are_found_by_their_key_whatever_the_statistics() {
         let load = plan(&mut conn, include_str!("../../src/sql/load_outgoing.sql"), 6, &[now; 4]).await;
         reads_by_key(&load, &format!("event_deliveries_{day}_pkey"));
         reads_by_key(&load, &format!("events_{day}_pkey"));
-        let record = plan(&mut conn, include_str!("../../src/sql/record_attempts.sql"), 25, &[now]).await;
+        let record = plan(&mut conn, include_str!("../../src/sql/record_attempts.sql"), 26, &[now]).await;
         reads_by_key(&record, &format!("event_deliveries_{day}_pkey"));
         let held = plan(&mut conn, include_str!("../../src/sql/hold_deliveries.sql"), 8, &[now]).await;
         reads_by_key(&held, &format!("event_deliveries_{day}_pkey"));
@@ -67,7 +67,7 @@ async fn rows_are_found_by_their_key_whatever_the_statistics() {
         assert!(waiting.contains("ordering_key = d.ordering_key) AND (line_place <"), "{waiting}");
         let before = format!("event_deliveries_{}", (today - chrono::Days::new(1)).format("p%Y%m%d"));
         assert!(!record.contains(&format!("using {before}")), "days before are left out:\n{record}");
-        let store = plan(&mut conn, include_str!("../../src/sql/store_events.sql"), 34, &[]).await;
+        let store = plan(&mut conn, include_str!("../../src/sql/store_events.sql"), 36, &[]).await;
         assert!(store.contains("hashed SubPlan"), "{store}");
     }
 }

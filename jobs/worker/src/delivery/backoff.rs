@@ -11,16 +11,18 @@ const JITTER_MAX: Duration = Duration::from_secs(5);
 
 /// A delivery's retry policy, as copied onto it when it was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Schedule {
+pub struct Schedule<'w> {
     /// How the wait grows.
     pub strategy: RetryStrategy,
     /// The first wait.
     pub interval: Duration,
     /// Attempts in total.
     pub attempts_max: u32,
+    /// The waits of a custom strategy, in seconds; its last one counts on.
+    pub waits: &'w [i32],
 }
 
-impl Schedule {
+impl Schedule<'_> {
     /// The wait after attempt number `attempt` (from 1) failed, or `None` when it was the last. `chance` in 0..1 places
     /// the jitter. An endpoint's own `Retry-After` can only lengthen the wait.
     #[must_use]
@@ -30,6 +32,12 @@ impl Schedule {
         }
         let wait = match self.strategy {
             RetryStrategy::Linear => self.interval.min(WAIT_MAX),
+            // As long as was asked for: it was checked when it was set.
+            RetryStrategy::Custom => {
+                let at = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+                let wait = self.waits.get(at).or(self.waits.last()).copied();
+                wait.map_or(self.interval, |seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+            }
             RetryStrategy::Exponential => {
                 let doubled =
                     2_u32.checked_pow(attempt.saturating_sub(1)).and_then(|factor| self.interval.checked_mul(factor));
@@ -44,8 +52,8 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    fn schedule(strategy: RetryStrategy, seconds: u64, attempts_max: u32) -> Schedule {
-        Schedule { strategy, interval: Duration::from_secs(seconds), attempts_max }
+    fn schedule(strategy: RetryStrategy, seconds: u64, attempts_max: u32) -> Schedule<'static> {
+        Schedule { strategy, interval: Duration::from_secs(seconds), attempts_max, waits: &[] }
     }
 
     #[test]
@@ -66,6 +74,16 @@ mod tests {
             );
         }
         assert_eq!(exponential.wait_after(1, 0.5, None), Some(Duration::from_millis(12_500)));
+    }
+
+    #[test]
+    fn a_custom_schedule_waits_as_it_says() {
+        let custom = Schedule { waits: &[5, 300, 86_400], ..schedule(RetryStrategy::Custom, 9, 4) };
+        let waits: Vec<_> = (1..=4).map(|attempt| custom.wait_after(attempt, 0.9, None)).collect();
+        assert_eq!(waits, [Some(5), Some(300), Some(86_400), None].map(|wait| wait.map(Duration::from_secs)));
+        assert_eq!(Schedule { attempts_max: 6, ..custom }.wait_after(5, 0.0, None), Some(Duration::from_secs(86_400)));
+        let empty = Schedule { waits: &[], ..custom };
+        assert_eq!(empty.wait_after(1, 0.0, None), Some(Duration::from_secs(9)), "as of meta events");
     }
 
     #[test]

@@ -17,6 +17,8 @@ use posthouse_schema::{circuit_breaker::CircuitBreakerConfig, ids::EndpointId};
 
 /// How old a worker's view of all breakers may be.
 const VIEW_AGE_MAX: Duration = Duration::from_millis(500);
+/// Endpoints that are watched; before there are more, those that have not failed lately are forgotten, or all.
+const WATCHED_MAX: usize = 10_000;
 /// How long ends of requests are gathered before Redis is told.
 const GATHER: Duration = Duration::from_millis(250);
 
@@ -143,6 +145,12 @@ impl Breakers {
             // Whoever has not failed is not watched.
             if end == End::Neither || (end == End::Succeeded && !watched.contains_key(&endpoint)) {
                 return None;
+            }
+            if watched.len() >= WATCHED_MAX && !watched.contains_key(&endpoint) {
+                watched.retain(|_, watched| watched.told_at.is_some_and(|told_at| told_at.elapsed() < rule.window));
+                if watched.len() >= WATCHED_MAX {
+                    watched.clear();
+                }
             }
             let watched = watched.entry(endpoint).or_insert_with(Watched::new);
             watched.tally.succeeded += tally.succeeded;

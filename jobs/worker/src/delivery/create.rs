@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use chrono::TimeDelta;
 use posthouse_jobs::{CreateEvent, DeliverEvent, EventTarget, Queues};
 use posthouse_schema::{
     QueryError,
@@ -252,7 +253,8 @@ fn delivery_row(config: &ProjectConfig, job: &CreateEvent, route: &Route) -> New
             (DeliveryStatus::Discarded, format!("the endpoint is {}", route.endpoint_status))
         }
     };
-    let retry = route.retry.unwrap_or(config.strategy);
+    let retry = route.retry.as_ref().unwrap_or(&config.strategy);
+    let deadline = (retry.deadline > 0).then(|| job.accepted_at + TimeDelta::seconds(retry.deadline.into()));
     NewEventDelivery {
         project_id: job.project_id,
         id: EventDeliveryId::derive(job.event_id, route.subscription_id),
@@ -263,12 +265,14 @@ fn delivery_row(config: &ProjectConfig, job: &CreateEvent, route: &Route) -> New
         status,
         delivery_mode: route.delivery_mode,
         strategy: retry.strategy,
-        retry_interval_seconds: retry.duration.max(0),
-        retry_limit: retry.retry_count.max(0),
+        retry_interval_seconds: retry.first_wait().max(0),
+        retry_limit: retry.attempts().max(0),
         next_send_time: job.accepted_at,
         description,
         acknowledged_at: job.accepted_at,
         payload: None,
         ordering_key: job.ordering_key.clone(),
+        retry_schedule: retry.schedule.clone(),
+        give_up_at: deadline,
     }
 }

@@ -139,6 +139,10 @@ impl Engine {
             Decision::Done => return Ok(Next::Done),
             Decision::Again(due) => return Ok(Next::Again(due)),
             Decision::Discard(reason) => return self.discard(delivery, reason).await,
+            Decision::GiveUp(reason) => {
+                let unknown = ProjectConfig::default();
+                return self.give_up(delivery, config.as_deref().unwrap_or(&unknown), reason).await;
+            }
             Decision::Send => {}
         }
         let (Some(target), Some(config)) = (target, config) else {
@@ -214,7 +218,7 @@ impl Engine {
             self.lines.leave(delivery).await.map_err(failed)?;
         }
         if let Some(cause) = cause {
-            self.disable(delivery, target, cause).await?;
+            self.disable(target, config, cause).await?;
         }
         Ok(if status == DeliveryStatus::Retry { Next::Again(next_send_time) } else { Next::Done })
     }
@@ -271,17 +275,21 @@ impl Engine {
         }
     }
 
-    /// Disables the endpoint, and tells its owner once.
+    /// Disables the endpoint, and tells its project and its owner once.
     async fn disable(
         &self,
-        delivery: &OutgoingDelivery,
         target: &DeliveryTarget,
+        config: &ProjectConfig,
         cause: &str,
     ) -> Result<(), BatchError<SharedError>> {
         let mut conn = self.pool.get().await.map_err(failed)?;
-        let has_changed = delivery_target::disable(&mut conn, delivery.project_id, target.id).await.map_err(failed)?;
+        let has_changed = delivery_target::disable(&mut conn, target.project_id, target.id).await.map_err(failed)?;
         drop(conn);
-        if !has_changed || target.support_email.is_empty() {
+        if !has_changed {
+            return Ok(());
+        }
+        self.announce(announcement::of_disabled(config, target, cause, Utc::now())).await;
+        if target.support_email.is_empty() {
             return Ok(());
         }
         let mail = SendEmail {

@@ -77,8 +77,12 @@ fn retry(
         strategy: delivery.strategy,
         interval: Duration::from_secs(u64::try_from(delivery.retry_interval_seconds).unwrap_or(0)),
         attempts_max: u32::try_from(delivery.retry_limit).unwrap_or(0),
+        waits: delivery.retry_schedule.as_deref().unwrap_or_default(),
     };
     let wait = schedule.wait_after(u32::try_from(attempt).unwrap_or(u32::MAX), chance, retry_after)?;
+    if delivery.give_up_at.is_some_and(|deadline| deadline <= now + wait) {
+        return None;
+    }
     Some(Outcome {
         project_id: delivery.project_id,
         id: delivery.id,
@@ -92,4 +96,4 @@ fn retry(
 
 #[cfg(test)]
 #[path = "outcome_tests.rs"]
-mod tests;
+pub(super) mod tests;

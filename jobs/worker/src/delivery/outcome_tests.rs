@@ -8,7 +8,7 @@ use posthouse_schema::{
 
 use super::*;
 
-fn delivery(attempts: i32, limit: i32) -> OutgoingDelivery {
+pub fn delivery(attempts: i32, limit: i32) -> OutgoingDelivery {
     OutgoingDelivery {
         project_id: ProjectId::generate(),
         id: EventDeliveryId::derive(EventId::generate(), SubscriptionId::generate()),
@@ -26,6 +26,8 @@ fn delivery(attempts: i32, limit: i32) -> OutgoingDelivery {
         next_send_time: DateTime::UNIX_EPOCH,
         held_by: None,
         ordering_key: None,
+        retry_schedule: None,
+        give_up_at: None,
         acknowledged_at: DateTime::UNIX_EPOCH,
         payload: Vec::new(),
         headers: Headers::default(),
@@ -115,4 +117,15 @@ fn retry_after_counts_on_429_and_503_alone() {
             "{sent:?}"
         );
     }
+}
+
+#[test]
+fn a_custom_schedule_and_a_deadline_say_when_and_until_when() {
+    let custom =
+        OutgoingDelivery { strategy: RetryStrategy::Custom, retry_schedule: Some(vec![5, 300]), ..delivery(1, 3) };
+    assert_eq!(outcome(&custom, &answered(500), now(), 0.0).next_send_time, now() + Duration::from_secs(300));
+    let until = |seconds| OutgoingDelivery { give_up_at: Some(now() + Duration::from_secs(seconds)), ..custom.clone() };
+    assert_eq!(status(&until(301), &answered(500)), DeliveryStatus::Retry);
+    assert_eq!(status(&until(300), &answered(500)), DeliveryStatus::Failure, "there is no time for another attempt");
+    assert_eq!(status(&until(1), &answered(200)), DeliveryStatus::Success);
 }

@@ -6,21 +6,25 @@ use std::{
     sync::Arc,
 };
 
+use chrono::Utc;
 use posthouse_jobs::{CreateEvent, DeliverEvent, EventTarget, Queues, ReplayEvent};
 use posthouse_schema::{
+    batch_report::BatchReport,
     dynamic_endpoint,
     event::{self, Event},
     event_delivery::NewEventDelivery,
-    ids::{EventDeliveryId, EventId, ProjectId},
+    ids::{EventDeliveryId, EventId, ProjectId, ReplayId},
     ledger,
     pool::{Pool, PooledConnection},
-    words::TargetKind,
+    words::{EndpointStatus, TargetKind},
 };
 use serde_json::value::RawValue;
 
 use super::{
     create::{Created, Creation, due, matched},
+    filtering::EventParts,
     functions::{Made, Needed},
+    matching::matching,
     snapshot::Snapshots,
 };
 use crate::error::WorkerError;
@@ -95,6 +99,48 @@ pub async fn replay_events(
     drop(conn);
     queues.push_all(&deliveries.iter().filter_map(due).collect::<Vec<DeliverEvent>>()).await?;
     Ok(replayed)
+}
+
+/// Adds to the report what a replay of these events would deliver now. Nothing is made, not even the subscription that an
+/// endpoint without one would get.
+///
+/// # Errors
+/// The database fails.
+pub async fn preview(
+    pool: &Pool,
+    snapshots: &Snapshots,
+    (project, events): (ProjectId, &[EventId]),
+    report: &mut BatchReport,
+) -> Result<(), WorkerError> {
+    let mut conn = pool.get().await?;
+    let mut jobs = Vec::with_capacity(events.len());
+    for event in event::find_many(&mut conn, project, events).await? {
+        if let Some(target) = target(&mut conn, &event).await? {
+            let job = ReplayEvent {
+                project_id: project,
+                event_id: event.id,
+                replay_id: ReplayId::generate(),
+                requested_at: Utc::now(),
+            };
+            jobs.extend(as_accepted(&event, target, &job));
+        }
+    }
+    // Nothing compares the versions where nothing is stored, so what is kept may be old.
+    snapshots.forget(&[project]);
+    let Some(snapshot) = snapshots.of(&mut conn, &HashMap::from([(project, 0)])).await?.remove(&project) else {
+        return Ok(());
+    };
+    let routes = snapshot.routes(&mut conn, project, jobs.iter().map(|job| &job.target)).await?;
+    drop(conn);
+    for job in &jobs {
+        let Some(routes) = routes.get(&job.target) else { continue };
+        let matched = matching(&EventParts::new(job), routes);
+        let receiving = matched.iter().filter(|route| route.endpoint_status == EndpointStatus::Active);
+        report.add(receiving.map(|route| route.endpoint_id));
+        // Filters may take their time; others on this thread get their turn.
+        tokio::task::consume_budget().await;
+    }
+    Ok(())
 }
 
 fn of_replay(job: &ReplayEvent, row: NewEventDelivery) -> NewEventDelivery {

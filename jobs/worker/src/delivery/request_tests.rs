@@ -25,6 +25,8 @@ fn delivery(payload: &str, headers: &[(&str, &str)]) -> OutgoingDelivery {
         next_send_time: DateTime::UNIX_EPOCH,
         held_by: None,
         ordering_key: None,
+        retry_schedule: None,
+        give_up_at: None,
         acknowledged_at: DateTime::UNIX_EPOCH,
         payload: payload.as_bytes().to_vec(),
         headers: Headers(headers.iter().map(|(name, value)| (name.to_string(), vec![value.to_string()])).collect()),

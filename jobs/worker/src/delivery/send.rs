@@ -234,7 +234,7 @@ fn causes(error: &reqwest::Error) -> Vec<String> {
 
 fn is_tls(causes: &[String]) -> bool {
     // What a receiver says after the handshake, as that a certificate is missing, comes as an alert.
-    let words = ["certificate", "tls", "handshake", "fatal alert"];
+    let words = ["certificate", "tls", "handshake", "fatal alert", "corrupt message"];
     causes.iter().map(|cause| cause.to_ascii_lowercase()).any(|cause| words.iter().any(|word| cause.contains(word)))
 }
 

@@ -204,6 +204,10 @@ impl World {
                 self.end(read.id, DeliveryStatus::Discarded);
                 return Next::Phase(Phase::Ended);
             }
+            Decision::GiveUp(_) => {
+                self.end(read.id, DeliveryStatus::Failure);
+                return Next::Phase(Phase::Ended);
+            }
             Decision::Send => {}
         }
         if read.delivery_mode == DeliveryMode::AtMostOnce && !self.claim(read.id) {
@@ -417,13 +421,15 @@ fn delivery(chance: &mut Chance, now: Time, target: &DeliveryTarget) -> Outgoing
         status: DeliveryStatus::Scheduled,
         delivery_mode: if chance.once_in(3) { DeliveryMode::AtMostOnce } else { DeliveryMode::AtLeastOnce },
         target_url: None,
-        strategy: if chance.once_in(2) { RetryStrategy::Linear } else { RetryStrategy::Exponential },
+        strategy: chance.of(RetryStrategy::ALL).unwrap(),
         retry_interval_seconds: i32::try_from(chance.below(40)).unwrap(),
         retry_limit: i32::try_from(chance.below(5)).unwrap(),
         attempt_count: 0,
         next_send_time: now,
         held_by: None,
         ordering_key: (!chance.once_in(3)).then(|| "line".into()),
+        retry_schedule: Some((0..chance.below(4)).map(|_| i32::try_from(chance.below(90)).unwrap()).collect()),
+        give_up_at: chance.once_in(4).then(|| now + TimeDelta::seconds(i64::try_from(chance.below(200)).unwrap())),
         acknowledged_at: now,
         payload: Vec::new(),
         headers: Headers::default(),

@@ -7,6 +7,7 @@ use apalis::prelude::{BoxDynError, Data};
 use chrono::Utc;
 use posthouse_jobs::{DeliverEvent, ReplayEvent, Reschedule, RunBatch};
 use posthouse_schema::{
+    batch_report::BatchReport,
     batch_run::{self, BatchRun},
     event::{self, EventFilter},
     event_delivery::{self, DeliveryFilter},
@@ -14,16 +15,19 @@ use posthouse_schema::{
     words::{BatchKind, BatchStatus, DeliveryStatus},
 };
 
-use crate::{context::Context, error::WorkerError};
+use crate::{context::Context, delivery::replay, error::WorkerError};
 
 const PAGE_ROWS: i64 = 1_000;
+/// Fewer: these are read with their payloads.
+const PREVIEW_ROWS: i64 = 200;
 /// Pages until the job gives way to others.
 const PAGES_MAX: usize = 10;
 
-/// A page of a run: how far it goes, and how many of its rows were enqueued.
+/// A page of a run: how far it goes, how many of its rows were enqueued, and what is to be told of it.
 struct Step {
     reached: u128,
     done: usize,
+    report: Option<serde_json::Value>,
 }
 
 /// Does the next pages of the run, and comes back until there are none.
@@ -35,17 +39,18 @@ pub async fn run_batch(job: RunBatch, context: Data<Arc<Context>>) -> Result<(),
         let mut conn = context.pool.get().await?;
         let Some(run) = BatchRun::find(&mut conn, job.project_id, job.batch_run_id).await? else { return Ok(()) };
         drop(conn);
-        if matches!(run.status, BatchStatus::Completed | BatchStatus::Failed) {
+        if !matches!(run.status, BatchStatus::Pending | BatchStatus::Processing) {
             return Ok(());
         }
         let step = match run.kind {
             BatchKind::Retry => retry(&context, &run).await,
-            BatchKind::Replay => replay(&context, &run).await,
+            BatchKind::Replay => replay_page(&context, &run).await,
+            BatchKind::DryRun => try_replay(&context, &run).await,
         };
         let mut conn = context.pool.get().await?;
         let status = match step {
             Ok(Some(step)) => {
-                run.advance(&mut conn, step.reached, step.done).await?;
+                run.advance(&mut conn, (step.reached, step.done), step.report.as_ref()).await?;
                 continue;
             }
             Ok(None) => BatchStatus::Completed,
@@ -81,11 +86,11 @@ async fn retry(context: &Context, run: &BatchRun) -> Result<Option<Step>, Worker
         })
         .collect();
     context.queues.push_all(&jobs).await?;
-    Ok(Some(Step { reached: last.to_bits(), done: jobs.len() }))
+    Ok(Some(Step { reached: last.to_bits(), done: jobs.len(), report: None }))
 }
 
 /// Has the next page of events replayed. The run is the replay, so that an event is replayed once by it.
-async fn replay(context: &Context, run: &BatchRun) -> Result<Option<Step>, WorkerError> {
+async fn replay_page(context: &Context, run: &BatchRun) -> Result<Option<Step>, WorkerError> {
     let filter: EventFilter = serde_json::from_value(run.filter.clone()).map_err(unreadable)?;
     let mut conn = context.pool.get().await?;
     let page = event::list_replayable(&mut conn, run.project_id, &filter, run.reached_event(), PAGE_ROWS).await?;
@@ -101,7 +106,21 @@ async fn replay(context: &Context, run: &BatchRun) -> Result<Option<Step>, Worke
         })
         .collect();
     context.queues.push_all(&jobs).await?;
-    Ok(Some(Step { reached: last.to_bits(), done: jobs.len() }))
+    Ok(Some(Step { reached: last.to_bits(), done: jobs.len(), report: None }))
+}
+
+/// Matches the next page of events, and counts what that would deliver.
+async fn try_replay(context: &Context, run: &BatchRun) -> Result<Option<Step>, WorkerError> {
+    let filter: EventFilter = serde_json::from_value(run.filter.clone()).map_err(unreadable)?;
+    let mut report: BatchReport =
+        run.report.clone().map(serde_json::from_value).transpose().map_err(unreadable)?.unwrap_or_default();
+    let mut conn = context.pool.get().await?;
+    let page = event::list_replayable(&mut conn, run.project_id, &filter, run.reached_event(), PREVIEW_ROWS).await?;
+    drop(conn);
+    let Some(last) = page.last().copied() else { return Ok(None) };
+    replay::preview(&context.pool, &context.snapshots, (run.project_id, &page), &mut report).await?;
+    let report = serde_json::to_value(&report).map_err(unreadable)?;
+    Ok(Some(Step { reached: last.to_bits(), done: page.len(), report: Some(report) }))
 }
 
 fn unreadable(error: serde_json::Error) -> WorkerError {

@@ -7,10 +7,11 @@ use chrono::{DateTime, Utc};
 use posthouse_jobs::DeliverMetaEvent;
 use posthouse_schema::{
     delivery_attempt::DeliveryAttempt,
+    delivery_target::DeliveryTarget,
     event_delivery::{Outcome, OutgoingDelivery},
     json::Headers,
     project_config::ProjectConfig,
-    words::{DeliveryStatus, MetaEventKind},
+    words::{DeliveryStatus, EndpointStatus, MetaEventKind},
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -80,6 +81,41 @@ pub fn of_end(
         return None;
     }
     DeliverMetaEvent::announce(delivery.project_id, kind, &data(delivery, outcome, attempt)).ok()
+}
+
+#[derive(Serialize)]
+struct DisabledEndpoint<'a> {
+    uid: String,
+    project_id: String,
+    name: &'a str,
+    url: &'a str,
+    status: &'a str,
+    reason: &'a str,
+    disabled_at: DateTime<Utc>,
+}
+
+/// The announcement of an endpoint that was disabled for this reason. `None`: its project has not asked to be told.
+#[must_use]
+pub fn of_disabled(
+    config: &ProjectConfig,
+    target: &DeliveryTarget,
+    reason: &str,
+    disabled_at: DateTime<Utc>,
+) -> Option<DeliverMetaEvent> {
+    let kind = MetaEventKind::EndpointDisabled;
+    if !config.meta_event.wants(kind) {
+        return None;
+    }
+    let data = DisabledEndpoint {
+        uid: target.id.to_string(),
+        project_id: target.project_id.to_string(),
+        name: &target.name,
+        url: &target.url,
+        status: EndpointStatus::Inactive.as_str(),
+        reason,
+        disabled_at,
+    };
+    DeliverMetaEvent::announce(target.project_id, kind, &data).ok()
 }
 
 fn data<'a>(

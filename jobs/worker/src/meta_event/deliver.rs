@@ -10,7 +10,7 @@ use posthouse_schema::{
     meta_event::{MetaAttempt, MetaEvent, MetaOutcome, NewMetaEvent},
     pool::PooledConnection,
     project_config::{self, ProjectConfig},
-    words::DeliveryStatus,
+    words::{DeliveryStatus, RetryStrategy},
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -102,9 +102,13 @@ async fn store(
         id: job.meta_event_id,
         event_type: new.event_type.to_string(),
         payload,
-        strategy: config.strategy.strategy,
-        retry_interval_seconds: config.strategy.duration,
-        retry_limit: config.strategy.retry_count,
+        // A list of waits is for deliveries; here its first one counts.
+        strategy: match config.strategy.strategy {
+            RetryStrategy::Custom => RetryStrategy::Linear,
+            other => other,
+        },
+        retry_interval_seconds: config.strategy.first_wait(),
+        retry_limit: config.strategy.attempts(),
     };
     Ok(MetaEvent::insert_new(conn, &row).await?)
 }
@@ -127,6 +131,7 @@ fn outcome(event: &MetaEvent, request: &DeliveryRequest, sent: &Sent, now: DateT
         strategy: event.strategy,
         interval: Duration::from_secs(u64::try_from(event.retry_interval_seconds).unwrap_or(0)),
         attempts_max: u32::try_from(event.retry_limit).unwrap_or(0),
+        waits: &[],
     };
     match schedule.wait_after(u32::try_from(attempt_count).unwrap_or(u32::MAX), rand::random(), wait) {
         Some(wait) => MetaOutcome { next_send_time: now + wait, ..ended(DeliveryStatus::Retry) },

@@ -8,7 +8,7 @@ use posthouse_schema::{
     endpoint::Endpoint,
     event_delivery::EventDelivery,
     ids::EndpointId,
-    words::{DeliveryStatus, EndpointStatus},
+    words::{DeliveryStatus, EndpointStatus, RetryStrategy},
 };
 
 use crate::{
@@ -130,5 +130,33 @@ async fn one_that_asks_for_fewer_requests_does_not_open_it() {
     let endpoint = world.endpoint(&receiver.url(), |_, _| {}).await;
     send(&world, endpoint, 4).await;
     world.ended(4, DeliveryStatus::Success).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_delivered_by_its_deadline_is_given_up() {
+    let mut config = config();
+    (config.strategy.strategy, config.strategy.schedule) = (RetryStrategy::Custom, vec![1; 50]);
+    config.strategy.deadline = 3;
+    let world = World::start(config, direct(), None).await;
+    let receiver = Receiver::start().await;
+    receiver.then(&[plain("500 Internal Server Error", "").as_str(); 50]);
+    let endpoint = world.endpoint(&receiver.url(), |_, _| {}).await;
+    send(&world, endpoint, 1).await;
+    let failed = world.ended(1, DeliveryStatus::Failure).await;
+    assert!((2..=3).contains(&failed[0].attempt_count), "{failed:?}");
+    assert_eq!((failed[0].retry_limit, failed[0].strategy), (51, RetryStrategy::Custom));
+    // One that waits for its endpoint is given up as well.
+    let slow = world
+        .endpoint(&receiver.url(), |endpoint, _| {
+            (endpoint.rate_limit, endpoint.rate_limit_duration_seconds) = (1, 16);
+        })
+        .await;
+    send(&world, slow, 2).await;
+    until("the second is given up", async || {
+        let deliveries = world.deliveries().await;
+        deliveries.iter().any(|delivery| delivery.description == "the deadline for its delivery has passed")
+    })
+    .await;
     world.stop().await;
 }

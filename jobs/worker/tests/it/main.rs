@@ -3,6 +3,7 @@
 
 mod configuring;
 mod delivering;
+mod failing;
 mod filtering;
 mod holding;
 mod housekeeping;

@@ -151,3 +151,23 @@ async fn the_rules_of_egress_hold_for_meta_events() {
     assert!(event.attempt.unwrap().error.unwrap().starts_with("refused by egress: "));
     world.stop().await;
 }
+
+#[tokio::test]
+async fn an_endpoint_that_was_disabled_is_told_of_once() {
+    let (ops, receiver) = (Receiver::start().await, Receiver::start().await);
+    let world = World::start(telling(&ops, &["endpoint.disabled"]), direct(), None).await;
+    receiver.then(&[plain("410 Gone", "").as_str(); 2]);
+    let endpoint = world.endpoint(&receiver.url(), |_, _| {}).await;
+    let events = [world.event(endpoint, "invoice.paid"), world.event(endpoint, "invoice.paid")];
+    world.queues.push_all(&events).await.unwrap();
+    let told = ended(&world, DeliveryStatus::Success).await;
+    let body: Value = serde_json::from_slice(&told.payload).unwrap();
+    let data = &body["data"];
+    assert_eq!(
+        (&body["event_type"], &data["uid"], &data["status"], &data["reason"]),
+        (&json!("endpoint.disabled"), &json!(endpoint), &json!("inactive"), &json!("it answered 410 Gone"))
+    );
+    until("all deliveries end", async || world.deliveries().await.iter().all(|row| row.status.is_final())).await;
+    assert_eq!((all(&world).await.len(), ops.received().len()), (1, 1));
+    world.stop().await;
+}

@@ -4,7 +4,8 @@ use chrono::Utc;
 use posthouse_jobs::{CreateEvent, ReplayEvent, RunBatch};
 use posthouse_schema::{
     audit::audit_all_projects,
-    batch_run::BatchRun,
+    batch_report::BatchReport,
+    batch_run::{self, BatchRun},
     event::{Event, EventFilter},
     event_delivery::DeliveryFilter,
     ids::{BatchRunId, EventId, ReplayId},
@@ -144,5 +145,44 @@ async fn a_retry_in_all_projects_takes_what_failed_in_its_time() {
     let retry = InstanceRetry::find(&mut *world.conn().await, begun.id).await.unwrap().unwrap();
     assert_eq!((retry.status(), retry.projects, retry.done), (BatchStatus::Completed, 1, 1));
     assert_eq!(receiver.received().len(), 3);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_replay_that_is_tried_says_whom_it_would_reach_and_delivers_nothing() {
+    let (world, receiver) = (World::start(config(), direct(), None).await, Receiver::start().await);
+    let (one, two) =
+        (world.endpoint(&receiver.url(), |_, _| {}).await, world.endpoint(&receiver.url(), |_, _| {}).await);
+    let mut events: Vec<CreateEvent> = (0..3).map(|_| world.event(one, "invoice.paid")).collect();
+    events.push(world.event(two, "invoice.paid"));
+    events.push(world.event(two, "invoice.voided"));
+    world.queues.push_all(&events).await.unwrap();
+    world.ended(4, DeliveryStatus::Success).await;
+    until("all events are stored", async || is_idle::<CreateEvent>(&world).await).await;
+    // By the subscriptions of now: it would go to both.
+    world.subscribe(two, "invoice.voided").await;
+    let id = world.run(BatchKind::DryRun, &EventFilter::default()).await;
+    let run = world.has_ended(id, BatchStatus::Completed).await;
+    let report: BatchReport = serde_json::from_value(run.report.unwrap()).unwrap();
+    assert_eq!((run.done, report.events, report.unmatched, report.deliveries), (5, 5, 0, 5));
+    assert_eq!((report.endpoints[&one], report.endpoints[&two]), (3, 2));
+    assert_eq!((world.deliveries().await.len(), receiver.received().len()), (4, 4));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_that_is_called_off_enqueues_nothing_more() {
+    let (world, receiver) = (World::start(config(), direct(), None).await, Receiver::start().await);
+    let endpoint = world.endpoint(&receiver.url(), |_, _| {}).await;
+    world.queues.push(&world.event(endpoint, "invoice.paid")).await.unwrap();
+    world.ended(1, DeliveryStatus::Success).await;
+    let filter = serde_json::to_value(EventFilter::default()).unwrap();
+    let mut conn = world.conn().await;
+    let id = BatchRun::insert(&mut conn, world.project, BatchKind::Replay, &filter).await.unwrap().unwrap();
+    assert!(batch_run::end(&mut conn, (world.project, id), BatchStatus::Cancelled).await.unwrap());
+    drop(conn);
+    world.queues.push(&RunBatch { project_id: world.project, batch_run_id: id }).await.unwrap();
+    until("the job is done", async || is_idle::<RunBatch>(&world).await).await;
+    assert_eq!((world.has_ended(id, BatchStatus::Cancelled).await.done, receiver.received().len()), (0, 1));
     world.stop().await;
 }
