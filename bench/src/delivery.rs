@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::ValueEnum;
 use posthouse_e2e::database::Database;
-use posthouse_jobs::{DeliverEvent, Queues};
+use posthouse_jobs::DeliverEvent;
 use posthouse_schema::ids::{EndpointId, EventDeliveryId, ProjectId};
 use serde_json::json;
 
@@ -22,8 +22,6 @@ use crate::{
 const FUNCTION: &str = "function transform(payload) { payload.seen = true; return payload; }";
 /// Subscriptions with filters that do not match.
 const SUBSCRIPTIONS: u32 = 10_000;
-/// What a gateway's keys begin with where nothing else is set.
-const PREFIX: &str = "posthouse";
 /// Retries that are due together.
 const RETRIES: u32 = 50_000;
 
@@ -165,7 +163,7 @@ async fn fill_retries(gateway: &Gateway, targets: &Arc<Targets>, (count, due): (
     let rows =
         database.client.query("SELECT replace(id::text, '-', '') FROM wave", &[]).await.context("read the wave")?;
     database.close().await?;
-    let queues = Queues::connect(gateway.redis_url(), PREFIX).await?;
+    let queues = gateway.queues().await?;
     for part in rows.chunks(64) {
         let pushed = part.iter().map(|row| {
             let bits = u128::from_str_radix(&row.get::<_, String>(0), 16).unwrap_or_default();

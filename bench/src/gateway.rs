@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use posthouse_e2e::{client::Client, database::Database};
+use posthouse_jobs::Queues;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
@@ -18,6 +19,8 @@ use crate::{
     redis_info,
 };
 
+/// What its keys begin with where nothing else is set.
+const PREFIX: &str = "posthouse";
 const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
@@ -104,9 +107,9 @@ impl Gateway {
         })
     }
 
-    /// Its Redis.
-    pub fn redis_url(&self) -> &str {
-        &self.redis_url
+    /// Its queues.
+    pub async fn queues(&self) -> Result<Queues> {
+        Queues::connect(&self.redis_url, PREFIX).await.context("connect to Redis")
     }
 
     /// Its PostgreSQL.

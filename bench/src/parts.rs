@@ -33,7 +33,7 @@ const RECORDS: usize = 100;
 
 /// Accept, create, deliver with record, and record alone; and the memory of the roles while all events are queued.
 pub async fn measure(gateway: &Gateway, sink: &Sink, load: &Load) -> Result<Vec<Row>> {
-    let queues = Queues::connect(gateway.redis_url(), "posthouse").await?;
+    let queues = gateway.queues().await?;
     let (creating, delivering) = (queues.view(CreateEvent::QUEUE), queues.view(DeliverEvent::QUEUE));
     let run = now_ns() / 1_000_000;
     let targets = load::create(gateway, sink, load, run).await?;

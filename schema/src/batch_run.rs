@@ -15,6 +15,9 @@ use crate::{
     words::{BatchKind, BatchStatus},
 };
 
+/// States in which a run goes on.
+const UNFINISHED: [BatchStatus; 2] = [BatchStatus::Pending, BatchStatus::Processing];
+
 /// A row of `batch_runs`.
 #[derive(Debug, Clone, HasQuery, Identifiable)]
 #[diesel(table_name = batch_runs, primary_key(project_id, id))]
@@ -131,9 +134,8 @@ impl BatchRun {
         (reached, done): (u128, usize),
         report: Option<&serde_json::Value>,
     ) -> QueryResult<()> {
-        let unfinished = batch_runs::table
-            .find((self.project_id, self.id))
-            .filter(batch_runs::status.eq_any([BatchStatus::Pending, BatchStatus::Processing]));
+        let unfinished =
+            batch_runs::table.find((self.project_id, self.id)).filter(batch_runs::status.eq_any(UNFINISHED));
         diesel::update(unfinished)
             .set((
                 batch_runs::status.eq(BatchStatus::Processing),
@@ -157,9 +159,7 @@ pub async fn end(
     (project, id): (ProjectId, BatchRunId),
     status: BatchStatus,
 ) -> QueryResult<bool> {
-    let unfinished = batch_runs::table
-        .find((project, id))
-        .filter(batch_runs::status.eq_any([BatchStatus::Pending, BatchStatus::Processing]));
+    let unfinished = batch_runs::table.find((project, id)).filter(batch_runs::status.eq_any(UNFINISHED));
     let ended = diesel::update(unfinished)
         .set((batch_runs::status.eq(status), batch_runs::updated_at.eq(diesel::dsl::now)))
         .execute(conn)
@@ -193,9 +193,7 @@ pub async fn list_stranded_all_projects(
 /// The database fails.
 pub async fn forget(conn: &mut AsyncPgConnection, before: DateTime<Utc>) -> QueryResult<usize> {
     diesel::delete(
-        batch_runs::table
-            .filter(batch_runs::updated_at.lt(before))
-            .filter(batch_runs::status.ne_all([BatchStatus::Pending, BatchStatus::Processing])),
+        batch_runs::table.filter(batch_runs::updated_at.lt(before)).filter(batch_runs::status.ne_all(UNFINISHED)),
     )
     .execute(conn)
     .await

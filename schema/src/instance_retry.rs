@@ -14,6 +14,7 @@ use crate::{
     event_delivery::DeliveryFilter,
     ids::{BatchRunId, EventDeliveryId, EventId, InstanceBatchId, ProjectId},
     page::{Page, PageRequest},
+    statement::Statement,
     words::{BatchStatus, DeliveryStatus},
 };
 
@@ -139,7 +140,7 @@ impl InstanceRetry {
     /// # Errors
     /// The database fails.
     pub async fn find(conn: &mut AsyncPgConnection, id: InstanceBatchId) -> QueryResult<Option<Self>> {
-        Ok(sums(conn, (id, id), "ASC", 1).await?.pop())
+        Ok(sums(conn, (id, id), true, 1).await?.pop())
     }
 
     /// A page of all retries.
@@ -148,12 +149,13 @@ impl InstanceRetry {
     /// The database fails.
     pub async fn list(conn: &mut AsyncPgConnection, page: &PageRequest<InstanceBatchId>) -> QueryResult<Page<Self>> {
         let (least, greatest) = (InstanceBatchId::NONE, InstanceBatchId::from_bits(u128::MAX));
-        let (bounds, order) = if page.reads_ascending() {
-            ((page.cursor.unwrap_or(least), greatest), "ASC")
+        let is_ascending = page.reads_ascending();
+        let bounds = if is_ascending {
+            (page.cursor.unwrap_or(least), greatest)
         } else {
-            ((least, page.cursor.unwrap_or(greatest)), "DESC")
+            (least, page.cursor.unwrap_or(greatest))
         };
-        Ok(page.page(sums(conn, bounds, order, page.rows_to_read()).await?))
+        Ok(page.page(sums(conn, bounds, is_ascending, page.rows_to_read()).await?))
     }
 
     /// Forgets a retry that has ended.
@@ -171,15 +173,14 @@ impl InstanceRetry {
     }
 }
 
-/// The retries between two ids, both included; `order` is a word of ours.
+/// The retries between two ids, both included.
 async fn sums(
     conn: &mut AsyncPgConnection,
     (first, last): (InstanceBatchId, InstanceBatchId),
-    order: &'static str,
+    is_ascending: bool,
     limit: i64,
 ) -> QueryResult<Vec<InstanceRetry>> {
-    let sums = include_str!("sql/sum_instance_retries.sql");
-    diesel::sql_query(format!("{sums} ORDER BY instance_batch_id {order} LIMIT $3"))
+    Statement::ordered(include_str!("sql/sum_instance_retries.sql"), is_ascending)
         .bind::<Uuid, _>(first)
         .bind::<Uuid, _>(last)
         .bind::<BigInt, _>(limit)

@@ -2,15 +2,18 @@
 
 pub mod wire;
 
+use posthouse_jobs::RunBatch;
 use posthouse_schema::{
     batch_run::{self, BatchRun},
-    ids::BatchRunId,
-    words::BatchStatus,
+    ids::{BatchRunId, ProjectId},
+    words::{BatchKind, BatchStatus},
 };
 use salvo::{http::HeaderValue, prelude::*};
+use serde::Serialize;
 
 use self::wire::BatchWire;
 use crate::{
+    app::App,
     auth::{Need, authorized},
     error::{ApiError, ApiResult},
     query::{self, Paged},
@@ -28,11 +31,29 @@ pub fn router() -> Router {
         .push(Router::with_path("{batch_id}").get(get_batch).push(Router::with_path("cancel").post(cancel_batch)))
 }
 
-/// Puts the batch's id into a header of the answer.
-pub fn tell(res: &mut Response, batch: BatchRunId) {
-    if let Ok(id) = HeaderValue::from_str(&batch.to_string()) {
+/// Begins a batch over what the filter lets through, and names it in a header of the answer.
+///
+/// # Errors
+/// 400 with `is_active` where the project may not have another one now; 503 when Redis did not take its job.
+pub async fn begin(
+    app: &App,
+    project_id: ProjectId,
+    (kind, filter): (BatchKind, &impl Serialize),
+    is_active: &'static str,
+    res: &mut Response,
+) -> Result<BatchRunId, ApiError> {
+    let filter = serde_json::to_value(filter).map_err(|error| ApiError::Internal(error.into()))?;
+    let mut conn = app.conn().await?;
+    let run = BatchRun::insert(&mut conn, project_id, kind, &filter).await?;
+    let batch_run_id = run.ok_or_else(|| ApiError::invalid(is_active))?;
+    if let Err(error) = app.queues.push(&RunBatch { project_id, batch_run_id }).await {
+        batch_run::end(&mut conn, (project_id, batch_run_id), BatchStatus::Failed).await?;
+        return Err(ApiError::queue(error));
+    }
+    if let Ok(id) = HeaderValue::from_str(&batch_run_id.to_string()) {
         res.headers_mut().insert(BATCH_ID, id);
     }
+    Ok(batch_run_id)
 }
 
 /// Lists the project's batches

@@ -1,10 +1,8 @@
 //! What a query matches, all of it: tried again in the background, or counted.
 
-use posthouse_jobs::RunBatch;
 use posthouse_schema::{
-    batch_run::{self, BatchRun},
     event_delivery,
-    words::{BatchKind, BatchStatus, DeliveryStatus},
+    words::{BatchKind, DeliveryStatus},
 };
 use salvo::prelude::*;
 
@@ -15,7 +13,7 @@ use super::{
 use crate::{
     auth::{Need, scoped},
     batches,
-    error::{ApiError, ApiResult},
+    error::ApiResult,
     reply::{NoData, Reply},
 };
 
@@ -32,15 +30,9 @@ pub async fn batch_retry(req: &mut Request, depot: &mut Depot, res: &mut Respons
     // What comes later was not asked for.
     let now = chrono::Utc::now();
     filter.to = Some(filter.to.map_or(now, |to| to.min(now)));
-    let filter = serde_json::to_value(&filter).map_err(|error| ApiError::Internal(error.into()))?;
-    let batch_run_id = BatchRun::insert(&mut conn, project.id, BatchKind::Retry, &filter)
-        .await?
-        .ok_or_else(|| ApiError::invalid("an active batch retry already exists"))?;
-    if let Err(error) = app.queues.push(&RunBatch { project_id: project.id, batch_run_id }).await {
-        batch_run::end(&mut conn, (project.id, batch_run_id), BatchStatus::Failed).await?;
-        return Err(ApiError::queue(error));
-    }
-    batches::tell(res, batch_run_id);
+    drop(conn);
+    let retry = (BatchKind::Retry, &filter);
+    batches::begin(&app, project.id, retry, "an active batch retry already exists", res).await?;
     Ok(Reply::ok("Batch retry processing", NoData))
 }
 

@@ -1,12 +1,11 @@
 //! Events that are matched and delivered again: one, or all that a query means. Bodies are ignored: clients send what they
 //! like.
 
-use posthouse_jobs::{ReplayEvent, RunBatch};
+use posthouse_jobs::ReplayEvent;
 use posthouse_schema::{
-    batch_run::{self, BatchRun},
     event::{self, Event},
     ids::{EventId, ReplayId},
-    words::{BatchKind, BatchStatus},
+    words::BatchKind,
 };
 use salvo::prelude::*;
 
@@ -65,6 +64,12 @@ pub async fn batch_replay(
 ) -> ApiResult<Option<BegunBatchWire>> {
     let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     without_search(req, "batch replay does not support search filters")?;
+    let kind = match query::one(req, "dry_run").as_deref() {
+        None | Some("false") => BatchKind::Replay,
+        Some("true") if access.is_portal() => return Err(ApiError::OutOfReach),
+        Some("true") => BatchKind::DryRun,
+        Some(_) => return Err(ApiError::invalid("dry_run: one of true, false is expected")),
+    };
     let mut conn = app.conn().await?;
     let mut filter = filter::read(req, &mut conn, project.id, &access).await?;
     filter.targets = access.replayable();
@@ -72,26 +77,12 @@ pub async fn batch_replay(
     let now = chrono::Utc::now();
     filter.to = Some(filter.to.map_or(now, |to| to.min(now)));
     let number = event::count_replayable(&mut conn, project.id, &filter).await?;
-    let is_tried = match query::one(req, "dry_run").as_deref() {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(ApiError::invalid("dry_run: one of true, false is expected")),
-    };
-    if is_tried && access.is_portal() {
-        return Err(ApiError::OutOfReach);
-    }
+    drop(conn);
     let mut begun = None;
     if number > 0 {
-        let filter = serde_json::to_value(&filter).map_err(|error| ApiError::Internal(error.into()))?;
-        let kind = if is_tried { BatchKind::DryRun } else { BatchKind::Replay };
-        let run = BatchRun::insert(&mut conn, project.id, kind, &filter).await?;
-        let batch_run_id = run.ok_or_else(|| ApiError::invalid("an active batch replay already exists"))?;
-        if let Err(error) = app.queues.push(&RunBatch { project_id: project.id, batch_run_id }).await {
-            batch_run::end(&mut conn, (project.id, batch_run_id), BatchStatus::Failed).await?;
-            return Err(ApiError::queue(error));
-        }
-        batches::tell(res, batch_run_id);
-        begun = is_tried.then(|| BegunBatchWire { batch_id: batch_run_id.to_string() });
+        let replay = (kind, &filter);
+        let id = batches::begin(&app, project.id, replay, "an active batch replay already exists", res).await?;
+        begun = (kind == BatchKind::DryRun).then(|| BegunBatchWire { batch_id: id.to_string() });
     }
     Ok(Reply::ok(format!("{number} successful, 0 failed"), begun))
 }

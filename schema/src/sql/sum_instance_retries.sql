@@ -1,4 +1,4 @@
--- $1 first batch, $2 last batch. The caller adds the order, and how many are wanted.
+-- The batches between two ids, each summed up from its runs.
 SELECT
     instance_batch_id AS id,
     count(*) AS projects,
@@ -13,3 +13,4 @@ SELECT
 FROM batch_runs
 WHERE instance_batch_id >= $1 AND instance_batch_id <= $2
 GROUP BY instance_batch_id
+ORDER BY instance_batch_id DESC LIMIT $3

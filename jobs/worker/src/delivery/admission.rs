@@ -49,6 +49,8 @@ pub enum Admitted {
 #[must_use = "a probe that is not reported keeps others from probing"]
 pub struct AdmissionPass {
     rule: Option<BreakerRule>,
+    /// How often in a row the breaker may open; 0 for any number.
+    trips_max: u32,
     is_probe: bool,
 }
 
@@ -78,8 +80,10 @@ impl Admission {
         timeout: Duration,
         (now, chance): (DateTime<Utc>, f64),
     ) -> Result<Admitted, QueueError> {
-        let rule = rule(CircuitBreakerConfig::of(config.circuit_breaker.as_ref()));
-        let mut pass = AdmissionPass { rule, is_probe: false };
+        let thresholds = CircuitBreakerConfig::of(config.circuit_breaker.as_ref());
+        let rule = rule(thresholds);
+        let trips_max = thresholds.consecutive_failure_threshold;
+        let mut pass = AdmissionPass { rule, trips_max, is_probe: false };
         if rule.is_some() {
             match self.breakers.judge(target.id, timeout + PROBE_MARGIN).await {
                 Judged::Closed => {}
@@ -104,15 +108,8 @@ impl Admission {
     }
 
     /// Takes note of what came of a request that was admitted. Answers whether the breaker has opened too often in a row.
-    pub async fn learn(
-        &self,
-        target: &DeliveryTarget,
-        config: &ProjectConfig,
-        pass: &AdmissionPass,
-        sent: &Sent,
-    ) -> bool {
-        let most = CircuitBreakerConfig::of(config.circuit_breaker.as_ref()).consecutive_failure_threshold;
-        self.end(target, pass, end(sent)).await.is_some_and(|trips| most > 0 && trips >= most)
+    pub async fn learn(&self, target: &DeliveryTarget, pass: &AdmissionPass, sent: &Sent) -> bool {
+        self.end(target, pass, end(sent)).await.is_some_and(|trips| pass.trips_max > 0 && trips >= pass.trips_max)
     }
 
     /// Gives the pass of a request back that was not sent.

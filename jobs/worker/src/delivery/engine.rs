@@ -192,7 +192,7 @@ impl Engine {
             Err(instead) => instead,
         };
         pass.learn(&sent);
-        let keeps_failing = self.admission.learn(target, config, &admitted, &sent).await;
+        let keeps_failing = self.admission.learn(target, &admitted, &sent).await;
         if matches!(&sent, Sent::Answered(answer) if answer.status == 401) {
             self.tokens.forget(target).await;
         }

@@ -6,14 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use posthouse_jobs::{CreateEvent, DeliverEvent, EventTarget, Queues, ReplayEvent};
 use posthouse_schema::{
     batch_report::BatchReport,
     dynamic_endpoint,
     event::{self, Event},
     event_delivery::NewEventDelivery,
-    ids::{EventDeliveryId, EventId, ProjectId, ReplayId},
+    ids::{EventDeliveryId, EventId, ProjectId},
     ledger,
     pool::{Pool, PooledConnection},
     words::{EndpointStatus, TargetKind},
@@ -67,7 +67,7 @@ pub async fn replay_events(
             continue;
         };
         let target = target(&mut conn, event).await?;
-        if let Some(accepted) = target.and_then(|target| as_accepted(event, target, job)) {
+        if let Some(accepted) = target.and_then(|target| as_accepted(event, target, job.requested_at)) {
             of.push((at, Arc::clone(job)));
             creations.push(Creation { job: Arc::new(accepted), made: Arc::clone(made) });
         }
@@ -116,13 +116,7 @@ pub async fn preview(
     let mut jobs = Vec::with_capacity(events.len());
     for event in event::find_many(&mut conn, project, events).await? {
         if let Some(target) = target(&mut conn, &event).await? {
-            let job = ReplayEvent {
-                project_id: project,
-                event_id: event.id,
-                replay_id: ReplayId::generate(),
-                requested_at: Utc::now(),
-            };
-            jobs.extend(as_accepted(&event, target, &job));
+            jobs.extend(as_accepted(&event, target, Utc::now()));
         }
     }
     // Nothing compares the versions where nothing is stored, so what is kept may be old.
@@ -163,8 +157,8 @@ async fn load(
     Ok(found)
 }
 
-/// The stored event as it was accepted, but now.
-fn as_accepted(event: &Event, target: EventTarget, job: &ReplayEvent) -> Option<CreateEvent> {
+/// The stored event as it was accepted, but at `now`.
+fn as_accepted(event: &Event, target: EventTarget, now: DateTime<Utc>) -> Option<CreateEvent> {
     let data = std::str::from_utf8(&event.payload).ok()?.to_owned();
     Some(CreateEvent {
         project_id: event.project_id,
@@ -179,7 +173,7 @@ fn as_accepted(event: &Event, target: EventTarget, job: &ReplayEvent) -> Option<
         url_path: event.url_path.clone(),
         ordering_key: None,
         after: None,
-        accepted_at: job.requested_at,
+        accepted_at: now,
     })
 }
 
