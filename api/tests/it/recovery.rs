@@ -28,7 +28,8 @@ async fn a_forgotten_password_is_replaced_by_a_mail_s_link_once() {
 
     let reset =
         async |token: &str, body| api.ui("POST", &format!("users/reset-password?token={token}"), None, body).await;
-    let wrong = format!("{}x", token.get(..42).unwrap());
+    let (known, last) = token.split_at(42);
+    let wrong = format!("{known}{}", if last == "x" { "y" } else { "x" });
     for token in ["", "x", &wrong, "%00"] {
         let refused = reset(token, new_password("another password")).await;
         assert_eq!((refused.status, refused.message()), (400, "token: it is not valid, or no longer"));
