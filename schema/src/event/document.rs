@@ -25,7 +25,19 @@ impl EventSearch {
     /// What a document of the project has to contain.
     #[must_use]
     pub(super) fn wanted(&self, project: ProjectId) -> Value {
-        let mut wanted = Map::from_iter([("project".to_string(), json!(project))]);
+        let mut wanted = self.parts();
+        wanted.insert("project".into(), json!(project));
+        Value::Object(wanted)
+    }
+
+    /// The same in two: what makes it the project's, and the rest.
+    #[must_use]
+    pub(super) fn wanted_apart(&self, project: ProjectId) -> (Value, Value) {
+        (json!({"project": project}), Value::Object(self.parts()))
+    }
+
+    fn parts(&self) -> Map<String, Value> {
+        let mut wanted = Map::new();
         if let Some(body) = &self.body {
             wanted.insert("body".into(), without_nul(Value::Object(body.clone())));
         }
@@ -34,9 +46,9 @@ impl EventSearch {
             wanted.insert("headers".into(), without_nul(Value::Object(headers.iter().map(values).collect())));
         }
         if let Some(text) = &self.text {
-            wanted.insert("grams".into(), json!(grams(text)));
+            wanted.insert("grams".into(), json!(covering_grams(text)));
         }
-        Value::Object(wanted)
+        wanted
     }
 }
 
@@ -61,8 +73,20 @@ pub(super) fn document(
 
 /// Every piece of three characters, in lower case. A text contains another only if its pieces contain the other's.
 fn grams(text: &str) -> BTreeSet<String> {
-    let chars: Vec<char> = text.to_ascii_lowercase().chars().filter(|c| *c != '\0').collect();
-    chars.windows(GRAM_CHARS).map(|gram| gram.iter().collect()).collect()
+    folded(text).windows(GRAM_CHARS).map(|gram| gram.iter().collect()).collect()
+}
+
+/// As few pieces as together hold every character. The index takes time for each piece, most of all for those that many
+/// texts have, and what it names is compared with the whole text anyway.
+fn covering_grams(text: &str) -> BTreeSet<String> {
+    let chars = folded(text);
+    let last = chars.rchunks(GRAM_CHARS).next();
+    let pieces = chars.chunks(GRAM_CHARS).chain(last).filter(|gram| gram.len() == GRAM_CHARS);
+    pieces.map(|gram| gram.iter().collect()).collect()
+}
+
+fn folded(text: &str) -> Vec<char> {
+    text.to_ascii_lowercase().chars().filter(|c| *c != '\0').collect()
 }
 
 /// Whether the text is cut into any piece.
@@ -123,7 +147,25 @@ mod tests {
             (search(Some("paid"), json!({"a": {}}), json!({"X-A": "1"})), true),
         ] {
             assert_eq!(contains(&document, &search.wanted(project)), is_match, "{search:?}");
+            let (of_project, rest) = search.wanted_apart(project);
+            assert!(contains(&document, &of_project) && contains(&document, &rest) == is_match, "{search:?}");
             assert!(!contains(&document, &search.wanted(ProjectId::generate())), "another project's");
+        }
+    }
+
+    #[test]
+    fn few_pieces_hold_every_character() {
+        for (text, pieces) in [
+            ("", vec![]),
+            ("ab", vec![]),
+            ("abc", vec!["abc"]),
+            ("abcd", vec!["abc", "bcd"]),
+            ("ABCDE", vec!["abc", "cde"]),
+            ("abcdef", vec!["abc", "def"]),
+            ("rare.type", vec!["e.t", "rar", "ype"]),
+        ] {
+            assert_eq!(covering_grams(text).into_iter().collect::<Vec<_>>(), pieces, "{text}");
+            assert!(covering_grams(text).is_subset(&grams(text)), "{text}");
         }
     }
 

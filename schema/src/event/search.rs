@@ -66,8 +66,7 @@ pub async fn search(
     let rows = conn
         .transaction::<_, Error, _>(async |conn| {
             deadline::set(conn).await?;
-            // A plan that is kept for all searches takes every range for a short one, and reads all of it.
-            diesel::sql_query("SET LOCAL plan_cache_mode = force_custom_plan").execute(conn).await?;
+            Statement::new(include_str!("../sql/search_plans.sql")).execute(conn).await?;
             rows(conn, project, (filter, search), page).await
         })
         .await?;
@@ -229,8 +228,10 @@ impl Asked<'_> {
     }
 
     async fn indexed(&self, conn: &mut AsyncPgConnection, range: &Range, limit: i64) -> QueryResult<Vec<EventId>> {
+        let (of_project, rest) = self.search.wanted_apart(self.project);
         let found: Vec<Candidate> = Statement::new(include_str!("../sql/search_candidates.sql"))
-            .bind::<Jsonb, _>(self.search.wanted(self.project))
+            .bind::<Jsonb, _>(of_project)
+            .bind::<Jsonb, _>(rest)
             .bind::<Uuid, _>(range.first)
             .bind::<Uuid, _>(range.last)
             .bind::<Bool, _>(range.is_ascending)
