@@ -24,7 +24,7 @@ run ROLE *ARGS:
     @shift; exec cargo run --quiet --bin "posthouse-{{ROLE}}" -- "$@"
 
 # Everything that must pass, on services of its own
-test: fmt deps build services python-tools lint deny
+test: fmt deps build services python-tools lint deny deploy-check
     @exec "{{built}}/debug/posthouse-demo" stage -- cargo test --workspace --no-fail-fast
 
 # The checks that need no services
@@ -39,11 +39,14 @@ services:
     @"{{built}}/debug/posthouse-demo" services
 
 # The SDK and the fuzzer that the end-to-end tests run, into .tools/python
-python-tools:
+python-tools: (_python "python" "e2e/python/requirements.txt")
+
+# Python packages into a folder of .tools, once for each change of their list
+_python HOME WANTED:
     #!/bin/sh
     set -eu
-    wanted="{{justfile_directory()}}/e2e/python/requirements.txt"
-    home="{{tools}}/python"
+    wanted="{{justfile_directory()}}/{{WANTED}}"
+    home="{{tools}}/{{HOME}}"
     if cmp -s "$wanted" "$home/requirements.txt"; then exit 0; fi
     if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
         echo "Installing python3-venv with apt-get, because Python with its venv module was not found."
@@ -55,6 +58,28 @@ python-tools:
     python3 -m venv "$home"
     "$home/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"
     cp "$wanted" "$home/requirements.txt"
+
+# Image, Compose, chart, units, alerts and dashboard in deploy/ are sound, and fit the binaries and a running system
+deploy-check: build services (_python "deploy" "deploy/check/requirements.txt") _debian-tools
+    @PYTHONDONTWRITEBYTECODE=1 exec "{{tools}}/deploy/bin/python" deploy/check --built "{{built}}/debug" --debian "{{tools}}/debian"
+
+# promtool and systemd-analyze from Debian's packages, unpacked and not installed
+_debian-tools:
+    #!/bin/sh
+    set -eu
+    home="{{tools}}/debian"
+    if [ -x "$home/usr/bin/promtool" ] && [ -x "$home/usr/bin/systemd-analyze" ]; then exit 0; fi
+    if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+        echo "deploy-check needs promtool and systemd-analyze from the packages of Debian or Ubuntu: run it there." >&2
+        exit 1
+    fi
+    echo "Unpacking promtool and systemd-analyze into $home."
+    as=$([ "$(id -u)" = 0 ] || echo sudo)
+    rm -rf "$home" && mkdir -p "$home/packages" && cd "$home/packages"
+    $as apt-get update -qq
+    apt-get download -qq -o APT::Sandbox::User="$(id -un)" prometheus systemd libsystemd-shared
+    for package in *.deb; do dpkg-deb --extract "$package" "$home"; done
+    rm -rf "$home/packages" "$home/usr/bin/prometheus"
 
 # The code is formatted
 fmt:

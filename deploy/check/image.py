@@ -1,0 +1,56 @@
+"""The image and compose.yaml."""
+
+import re
+import sys
+import pathlib
+
+import yaml
+
+from sources import DEPLOY, ROOT, assignments
+
+
+def check(sources):
+    """The Dockerfile, what it is built from, and what Compose makes of the image."""
+    tools = pathlib.Path(sys.executable).parent
+    dockerfile = DEPLOY / "Dockerfile"
+    sources.run(tools / "hadolint", dockerfile)
+    text = dockerfile.read_text()
+    channel = re.search(r'^channel = "(.+)"$', (ROOT / "rust-toolchain.toml").read_text(), re.M)[1]
+    assert f"FROM rust:{channel}-" in text, f"the Dockerfile does not build with Rust {channel}, as rust-toolchain.toml says"
+    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", text, re.M), "the image runs as root, or as a user without a number"
+    version = re.search(r'^version = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.M)[1]
+    assert f"ARG VERSION={version}\n" in text, f"the Dockerfile is not of version {version}"
+    members = re.search(r"^members = \[(.+)\]$", (ROOT / "Cargo.toml").read_text(), re.M)[1]
+    needed = {member.strip('" ').split("/")[0] for member in members.split(",")} | {"Cargo.toml", "Cargo.lock"}
+    sent = set(re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.M))
+    assert sent == needed, f".dockerignore lets {sorted(sent ^ needed)} through too much or too little"
+    for start in sources.starts:
+        assert start.command[0] in re.findall(r"target/release/(\S+)", text), f"{start.where}: {start.command[0]} is not in the image"
+    yield "the Dockerfile is linted and builds every program that is started"
+
+    files = [DEPLOY / name for name in ("compose.yaml", "compose.mail.yaml")]
+    sources.run(tools / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", *files)
+    whole = sources.compose
+    for name, service in whole["services"].items():
+        for kind in ("networks", "volumes"):
+            for used in service.get(kind, []):
+                assert used.split(":")[0] in whole[kind], f"{name} uses {used} of {kind}, which is not there"
+        for other in service.get("depends_on", {}):
+            assert other in whole["services"], f"{name} depends on {other}, which is not there"
+        if name not in ("migrate", "bootstrap"):
+            assert "healthcheck" in service, f"{name} has no health check"
+    published = {name for name, service in whole["services"].items() if "ports" in service}
+    assert published == {"api"}, f"ports of {published} are published"
+    inside = {name for name, network in whole["networks"].items() if network.get("internal")}
+    for name in ("postgres", "redis", "worker", "scheduler"):
+        assert set(whole["services"][name]["networks"]) <= inside, f"{name} is in a network that leads out"
+    both = set(whole["services"]["egress"]["networks"]) & set(whole["services"]["postgres"]["networks"])
+    assert not both, f"egress reaches PostgreSQL by {both}"
+    asked = set(re.findall(r"\$\{(\w+)", "".join(file.read_text() for file in files))) | {
+        name for service in whole["services"].values() for name, value in service.get("environment", {}).items() if value is None
+    }
+    given = {name for name, _ in assignments(DEPLOY / ".env.example")}
+    assert asked == given, f".env.example and compose.yaml differ in {sorted(asked ^ given)}"
+    for file in files:
+        yaml.safe_load(file.read_text())
+    yield "compose.yaml fits Compose's schema, its networks and .env.example"
