@@ -1,5 +1,5 @@
-"""Against a running system: the metrics that alerts and dashboard ask for, the statement by which KEDA scales, and each
-role started with what deploy/ gives it."""
+"""Against a running system: the metrics that alerts and dashboard ask for, the statement by which KEDA scales, and a backup
+restored, and each role started with what deploy/ gives it."""
 
 import contextlib
 import json
@@ -20,6 +20,7 @@ import alerts
 from sources import ROLES
 
 START_LIMIT = 120
+SHOW_LIMIT = 30
 # What Prometheus adds, and what is a bucket's.
 ADDED = {"instance", "job", "le"}
 # What a system that is well does not show: the words are in jobs/worker/src/delivery/metrics.rs and api/src/metrics.rs.
@@ -38,6 +39,8 @@ def check(sources):
         yield f"the running roles have every metric and label that {len(used)} queries ask for, of {len(shown)} metrics in all"
         _statement_runs(sources, system)
         yield "the statement by which KEDA scales runs, and uses the index made for it"
+        _can_be_restored(sources, system)
+        yield "a backup is restored as docs/deployment.md says, and its ledger is the same"
         count = _start_all(sources, system)
         yield f"{count} roles start with the settings that Compose, the chart and systemd give them, are ready, and stop"
 
@@ -122,7 +125,7 @@ def _selectors(expression):
 def _wait_until_shown(system, used):
     """A family appears with its first series, so what was just sent may take a moment."""
     names = {selector.name for _, expression in used for selector in _selectors(expression)[0]}
-    end = time.monotonic() + START_LIMIT
+    end = time.monotonic() + SHOW_LIMIT
     while True:
         shown = _scrape(system)
         missing = names - set(shown)
@@ -156,12 +159,29 @@ def _statement_runs(sources, system):
     scaled = [document for document in sources.rendered["everything"] if document["kind"] == "ScaledObject"]
     trigger = next(trigger for trigger in scaled[0]["spec"]["triggers"] if trigger["type"] == "postgresql")
     statement = trigger["metadata"]["query"]
-    psql = shutil.which("psql") or max(pathlib.Path("/usr/lib/postgresql").glob("*/bin/psql"))
-    url = system["DATABASE_URL"]
-    answer = sources.run(psql, url, "--no-psqlrc", "--tuples-only", "--no-align", "--command", statement).strip()
+    psql = (_postgres("psql"), system["DATABASE_URL"], "--no-psqlrc")
+    answer = sources.run(*psql, "--tuples-only", "--no-align", "--command", statement).strip()
     assert re.fullmatch(r"\d+", answer), f"KEDA would get {answer!r}"
-    plan = sources.run(psql, url, "--no-psqlrc", "--command", f"SET enable_seqscan = off; EXPLAIN {statement}")
+    plan = sources.run(*psql, "--command", f"SET enable_seqscan = off; EXPLAIN {statement}")
     assert "next_send_time_idx" in plan, plan
+
+
+def _postgres(tool):
+    """A client program of PostgreSQL: the newest, since one may be older than the server."""
+    found = [pathlib.Path(path) for path in (shutil.which(tool),) if path]
+    return max([*pathlib.Path("/usr/lib/postgresql").glob(f"*/bin/{tool}")] or found)
+
+
+def _can_be_restored(sources, system):
+    url, dump = system["DATABASE_URL"], sources.scratch / "posthouse.dump"
+    restored = f"{url.rsplit('/', 1)[0]}/restored"
+    sources.run(_postgres("pg_dump"), "--format=custom", f"--file={dump}", url)
+    sources.run(_postgres("psql"), url, "--no-psqlrc", "--command", "CREATE DATABASE restored")
+    sources.run(_postgres("pg_restore"), f"--dbname={restored}", "--no-owner", dump)
+    tool = sources.built / "posthouse"
+    sources.run(tool, "--database-url", restored, "migrate")
+    before, after = (sources.run(tool, "--database-url", database, "audit", "--json") for database in (url, restored))
+    assert before == after and json.loads(after)["accepted"] > 0, f"{before} became {after}"
 
 
 def _start_all(sources, system):

@@ -122,7 +122,7 @@ def _words(command: list) -> tuple:
 def _filled(text: str) -> str:
     """Compose's ${NAME:-default} and ${NAME:?message} with the values that .env.example shows."""
     shown = dict(assignments(DEPLOY / ".env.example"))
-    return re.sub(r"\$\{(\w+)(?::[-?][^}]*)?\}", lambda found: shown[found[1]] or "secret", text)
+    return re.sub(r"\$\{(\w+)(?::[-?][^}]*)?\}", lambda found: shown.get(found[1]) or "secret", text)
 
 
 def _interpolated(environment: dict) -> dict:
