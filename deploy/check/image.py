@@ -8,6 +8,9 @@ import yaml
 
 from sources import DEPLOY, ROOT, assignments
 
+# What is in distroless/cc, and what the kernel brings.
+LIBRARIES = {"libc", "libgcc_s", "libm", "ld-linux-x86-64", "ld-linux-aarch64", "linux-vdso"}
+
 
 def check(sources):
     """The Dockerfile, what it is built from, and what Compose makes of the image."""
@@ -26,7 +29,9 @@ def check(sources):
     assert sent == needed, f".dockerignore lets {sorted(sent ^ needed)} through too much or too little"
     for start in sources.starts:
         assert start.command[0] in re.findall(r"target/release/(\S+)", text), f"{start.where}: {start.command[0]} is not in the image"
-    yield "the Dockerfile is linted and builds every program that is started"
+        loaded = set(re.findall(r"^\s*(?:/\S+/)?([\w-]+)[\w.+-]*\.so", sources.run("ldd", sources.built / start.command[0]), re.M))
+        assert loaded <= LIBRARIES, f"{start.command[0]} needs {sorted(loaded - LIBRARIES)}, which the image does not have"
+    yield "the Dockerfile is linted, builds every program that is started, and has the libraries that they need"
 
     files = [DEPLOY / name for name in ("compose.yaml", "compose.mail.yaml")]
     sources.run(tools / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", *files)

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import re
 import shlex
 import shutil
@@ -225,7 +226,12 @@ def _is_ready(probe):
         return False
 
 
-def _free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+def _free_port(given=set()):
+    """As e2e/src/ports.rs: never given before, and below what the system takes for the near end of connections."""
+    for port in random.sample(range(20_000, 32_000), 500):
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            if port not in given:
+                given.add(port)
+                return port
+    raise AssertionError("no port is free on 127.0.0.1")
