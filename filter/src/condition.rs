@@ -11,6 +11,8 @@ use crate::{
     error::{EvaluationError, Reason},
     number::{Number, equal, same},
     path::Path,
+    required::{Requirement, Scalar, Sign},
+    scopes::Scope,
 };
 
 /// Bytes of a regular expression.
@@ -23,7 +25,9 @@ const STEP_BYTES: usize = 32;
 #[derive(Debug, Clone)]
 pub(crate) struct Condition {
     path: Path,
-    tests: Vec<Test>,
+    /// Most have no other, and then it is here, where nothing else has to be fetched.
+    first: Test,
+    others: Vec<Test>,
 }
 
 #[derive(Debug, Clone)]
@@ -43,13 +47,16 @@ impl Condition {
     /// A flat condition: a dotted key with a value, or with an object of operators.
     pub(crate) fn compile(key: &str, condition: &Value) -> Result<Self, Reason> {
         let path = Path::parse(key)?;
-        let tests = match condition {
-            Value::Object(operators) if !operators.is_empty() => {
-                operators.iter().map(|(operator, operand)| test(key, operator, operand)).collect::<Result<_, _>>()?
-            }
-            value => vec![Test::Bare(value.clone())],
-        };
-        Ok(Self { path, tests })
+        let mut operators = condition.as_object().into_iter().flatten();
+        let mut next = || operators.next().map(|(operator, operand)| test(key, operator, operand)).transpose();
+        // An empty object is a value.
+        let first = next()?.unwrap_or_else(|| Test::Bare(condition.clone()));
+        let others = std::iter::from_fn(|| next().transpose()).collect::<Result<_, _>>()?;
+        Ok(Self { path, first, others })
+    }
+
+    fn tests(&self) -> impl Iterator<Item = &Test> {
+        std::iter::once(&self.first).chain(&self.others)
     }
 
     pub(crate) fn has_wildcards(&self) -> bool {
@@ -57,7 +64,14 @@ impl Condition {
     }
 
     pub(crate) fn regexes(&self) -> usize {
-        self.tests.iter().filter(|test| matches!(test, Test::Matches(_))).count()
+        self.tests().filter(|test| matches!(test, Test::Matches(_))).count()
+    }
+
+    /// What an event must have for this to hold; `None` where no operator asks for given values.
+    pub(crate) fn requirement(&self, scope: Scope) -> Option<Requirement<'_>> {
+        let values = self.tests().filter_map(Test::values).min_by_key(Vec::len)?;
+        let signs = values.into_iter().map(|value| Sign { scope, path: &self.path, value }).collect();
+        Some(Requirement { signs })
     }
 
     pub(crate) fn holds(&self, root: &Value, effort: &mut Effort) -> Result<bool, EvaluationError> {
@@ -70,7 +84,7 @@ impl Condition {
     }
 
     fn holds_for(&self, value: Option<&Value>, effort: &mut Effort) -> Result<bool, EvaluationError> {
-        for test in &self.tests {
+        for test in self.tests() {
             if !test.holds(value, effort)? {
                 return Ok(false);
             }
@@ -130,6 +144,15 @@ impl Test {
             Self::Matches(regex) => value.and_then(Value::as_str).is_some_and(|text| regex.is_match(text)),
             Self::Exists(expected) => value.is_some() == *expected,
         })
+    }
+
+    /// The values of which this takes one, alone or, without an operator, in an array; `None` where it takes others as well.
+    fn values(&self) -> Option<Vec<Scalar<'_>>> {
+        match self {
+            Self::Bare(expected) | Self::Equal(expected) => Scalar::of(expected).map(|value| vec![value]),
+            Self::In(list) => Scalar::of_all(list),
+            Self::NotEqual(_) | Self::Order(..) | Self::NotIn(_) | Self::Matches(_) | Self::Exists(_) => None,
+        }
     }
 
     /// Steps that this may take for the value.

@@ -17,6 +17,11 @@ impl Default for Effort {
 }
 
 impl Effort {
+    /// No more than so many steps.
+    pub(crate) const fn of(steps_max: usize) -> Self {
+        Self(steps_max)
+    }
+
     /// Takes so many steps.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use crate::{
     effort::Effort,
     error::{EvaluationError, FilterError, Reason},
     flatten::{AND, OR, flatten},
+    required::{Requirement, bounded, of_any},
     scopes::{Scope, Scopes},
 };
 
@@ -81,6 +82,14 @@ impl Filter {
         !self.scopes.body.is_empty()
     }
 
+    /// What an event must have for the filter to match; each says enough by itself. They are for an [`crate::Index`].
+    #[must_use]
+    pub fn requirements(&self) -> Vec<Requirement<'_>> {
+        let Scopes { headers, body, query, path } = &self.scopes;
+        let scopes = [(Scope::Headers, headers), (Scope::Body, body), (Scope::Query, query), (Scope::Path, path)];
+        bounded(scopes.into_iter().flat_map(|(scope, group)| group.requirements(scope)).collect())
+    }
+
     /// Whether the event has what the filter asks for.
     ///
     /// # Errors
@@ -132,6 +141,15 @@ impl Group {
     fn regexes(&self) -> usize {
         let own: usize = self.conditions.iter().map(Condition::regexes).sum();
         own + self.all.iter().chain(self.any.iter().flatten()).map(Self::regexes).sum::<usize>()
+    }
+
+    fn requirements(&self, scope: Scope) -> Vec<Requirement<'_>> {
+        let mut requirements: Vec<_> =
+            self.conditions.iter().filter_map(|condition| condition.requirement(scope)).collect();
+        requirements.extend(self.all.iter().flat_map(|group| group.requirements(scope)));
+        let any = self.any.as_ref();
+        requirements.extend(any.and_then(|any| of_any(any.iter().map(|group| group.requirements(scope)))));
+        requirements
     }
 
     fn holds(&self, value: &Value, effort: &mut Effort) -> Result<bool, EvaluationError> {

@@ -7,14 +7,18 @@ mod effort;
 mod error;
 mod filter;
 mod flatten;
+mod index;
 mod number;
 mod path;
 #[cfg(test)]
 mod reference_tests;
+mod required;
 mod scopes;
 
 pub use self::{
     error::{EvaluationError, FilterError, Reason},
     filter::Filter,
+    index::Index,
+    required::Requirement,
     scopes::{Scope, Scopes},
 };

@@ -48,6 +48,12 @@ impl Number {
         }
     }
 
+    /// The same for all numbers that compare as equal.
+    pub(crate) fn bits(self) -> u64 {
+        // Adding zero makes of both zeros the same.
+        (self.real() + 0.0).to_bits()
+    }
+
     pub(crate) fn compare(self, other: Self) -> Ordering {
         match (self, other) {
             (Self::Whole(one), Self::Whole(two)) => one.cmp(&two),

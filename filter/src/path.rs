@@ -56,6 +56,16 @@ impl Path {
         Ok(Self { text: key.into(), segments })
     }
 
+    /// The key as it is written.
+    pub(crate) fn key(&self) -> &str {
+        &self.text
+    }
+
+    /// Bytes that it takes, about.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.text.len() + self.segments.len() * size_of::<Segment>()
+    }
+
     pub(crate) fn has_wildcards(&self) -> bool {
         self.segments.iter().any(|segment| segment.is_wildcard)
     }
@@ -67,6 +77,13 @@ impl Path {
         effort: &mut Effort,
         visit: &mut Visit<'v, '_>,
     ) -> Result<bool, EvaluationError> {
+        // A single name is in one place; this is most keys, and looks at little memory.
+        if let (1, Value::Object(fields)) = (self.segments.len(), root) {
+            effort.spend(2)?;
+            let Some(value) = fields.get(&self.text) else { return Ok(false) };
+            effort.spend(1)?;
+            return visit(value, effort);
+        }
         self.follow(root, 0, effort, visit)
     }
 

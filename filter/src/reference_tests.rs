@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::{Filter, Scopes};
+use crate::{Filter, Index, Scopes};
 
 /// A part of a key of the event: of a name between dots, or the number of an element.
 #[derive(Clone, PartialEq)]
@@ -256,11 +256,43 @@ proptest! {
     }
 
     #[test]
+    fn an_index_leaves_out_no_filter_that_matches(
+        filters in prop::collection::vec([filter(), filter()], 1..12),
+        event in [event(), event()],
+    ) {
+        // Groups and wildcards take part in the body; a header is as good as a parameter or a path.
+        let nothing = json!({});
+        let compiled = filters.iter().filter_map(|[body, headers]| {
+            Filter::compile(Scopes { headers, body, query: &nothing, path: headers }).ok()
+        });
+        let compiled: Vec<Filter> = compiled.collect();
+        let scopes = Scopes { headers: &event[1], body: &event[0], query: &nothing, path: &event[1] };
+        let matches = |at: &usize| compiled[*at].matches(scopes) == Ok(true);
+        let matching: Vec<usize> = (0..compiled.len()).filter(matches).collect();
+        let numbered: Vec<_> = compiled.iter().map(Filter::requirements).enumerate().collect();
+        let index = Index::new(&numbered, usize::MAX);
+        let known = scopes.try_map(|_, value| Ok::<_, ()>(Some(value))).unwrap();
+        let candidates = index.candidates(known);
+        prop_assert!(matching.iter().all(|at| candidates.contains(at)), "{matching:?} of {candidates:?}");
+        prop_assert!(candidates.is_sorted_by(|one, two| one < two), "{candidates:?}");
+        // What cannot be read rules nothing out.
+        let unread = index.candidates(Scopes { body: None, ..known });
+        prop_assert!(candidates.iter().all(|at| unread.contains(at)));
+        // One by one, so that no other filter decides which requirement counts; and every requirement counts by itself.
+        for (at, requirement) in numbered.into_iter().flat_map(|(at, all)| all.into_iter().map(move |one| (at, one))) {
+            let may_match = !Index::new(&[(at, vec![requirement])], usize::MAX).candidates(known).is_empty();
+            prop_assert!(may_match || !matching.contains(&at), "{event:?} of {filters:?}");
+        }
+    }
+
+    #[test]
     fn nothing_panics(filter in [anything(), anything(), anything(), anything()], event in [anything(), anything()]) {
         let [headers, body, query, path] = &filter;
         let event = Scopes { headers: &event[0], body: &event[1], query: &event[0], path: &event[1] };
         if let Ok(filter) = Filter::compile(Scopes { headers, body, query, path }) {
             let _outcome = filter.matches(event);
+            let event = event.try_map(|_, value| Ok::<_, ()>(Some(value))).unwrap();
+            let _candidates = Index::new(&[(0, filter.requirements())], usize::MAX).candidates(event);
         }
         for scope in &filter {
             if let Ok(filter) = Filter::compile(Scopes { headers: &json!({}), body: scope, query: &json!({}), path: &json!({}) }) {

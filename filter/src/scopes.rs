@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde_json::{Map, Value};
 
 /// A part of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// Header names to their first values.
     Headers,
@@ -46,6 +46,17 @@ impl<T> Scopes<T> {
     #[must_use]
     pub const fn as_ref(&self) -> Scopes<&T> {
         Scopes { headers: &self.headers, body: &self.body, query: &self.query, path: &self.path }
+    }
+
+    /// What is of this part.
+    #[must_use]
+    pub fn of(&self, scope: Scope) -> &T {
+        match scope {
+            Scope::Headers => &self.headers,
+            Scope::Body => &self.body,
+            Scope::Query => &self.query,
+            Scope::Path => &self.path,
+        }
     }
 
     /// Each part turned into something else.

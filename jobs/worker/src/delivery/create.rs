@@ -26,7 +26,8 @@ use super::{
     filtering::EventParts,
     functions::{Made, Needed},
     matching::{NOBODY, matching},
-    snapshot::{Routes, Snapshots},
+    routes::Routes,
+    snapshot::Snapshots,
 };
 use crate::error::WorkerError;
 
@@ -160,7 +161,7 @@ pub(super) async fn matched(
 /// Gives endpoints that are sent an event and never had a subscription one to everything; returns their projects.
 async fn subscribe_lonely(
     conn: &mut PooledConnection,
-    routes: &HashMap<ProjectId, HashMap<EventTarget, Routes>>,
+    routes: &HashMap<ProjectId, HashMap<EventTarget, Arc<Routes>>>,
 ) -> Result<Vec<ProjectId>, QueryError> {
     let mut changed = Vec::new();
     for (project, routes) in routes {

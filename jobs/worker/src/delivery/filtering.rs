@@ -3,7 +3,7 @@
 
 use std::{cell::OnceCell, collections::HashMap};
 
-use posthouse_filter::{Filter, Scopes};
+use posthouse_filter::{Filter, Requirement, Scopes};
 use posthouse_jobs::CreateEvent;
 use posthouse_schema::{
     filter::{Deciding, EVERY_TYPE, FilterRow, deciding},
@@ -57,19 +57,40 @@ impl Filters {
     /// # Errors
     /// A filter cannot be compiled or evaluated.
     pub fn let_through(&self, is_wanted: bool, event: &EventParts<'_>) -> Result<bool, String> {
-        let of_type = |name: &str| self.by_type.get(name);
-        let by_type = match deciding(of_type(&event.job.event_type), of_type(EVERY_TYPE), |filter| filter.is_enabled) {
-            Deciding::Own(own) => Some(own),
-            Deciding::Every(every) if is_wanted => Some(every),
-            Deciding::EventTypes if is_wanted => None,
-            Deciding::Every(_) | Deciding::Nothing | Deciding::EventTypes => return Ok(false),
-        };
-        for filter in self.own.iter().chain(by_type.map(|by_type| &by_type.filter)) {
+        let Some(asked) = self.asked(is_wanted, &event.job.event_type) else { return Ok(false) };
+        for filter in asked {
             if !event.passes(filter.as_ref()?)? {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// What events of this type, where it is wanted, must have to get through, each by itself; `None` where none does. Nothing
+    /// is known of what is asked after a filter that cannot be compiled.
+    #[must_use]
+    pub fn requirements(&self, event_type: &str) -> Option<Vec<Requirement<'_>>> {
+        let asked = self.asked(true, event_type)?;
+        Some(asked.map_while(|filter| filter.as_ref().ok()).flat_map(Filter::requirements).collect())
+    }
+
+    /// The types that have an enabled filter of their own.
+    pub fn enabled_types(&self) -> impl Iterator<Item = &str> {
+        let of_one = self.by_type.iter().filter(|(name, filter)| filter.is_enabled && *name != EVERY_TYPE);
+        of_one.map(|(name, _)| name.as_str())
+    }
+
+    /// The filters that an event of this type has to pass, in the order in which they are asked; `None` where none gets
+    /// through.
+    fn asked(&self, is_wanted: bool, event_type: &str) -> Option<impl Iterator<Item = &Compiled>> {
+        let of_type = |name: &str| self.by_type.get(name);
+        let by_type = match deciding(of_type(event_type), of_type(EVERY_TYPE), |filter| filter.is_enabled) {
+            Deciding::Own(own) => Some(own),
+            Deciding::Every(every) if is_wanted => Some(every),
+            Deciding::EventTypes if is_wanted => None,
+            Deciding::Every(_) | Deciding::Nothing | Deciding::EventTypes => return None,
+        };
+        Some(self.own.iter().chain(by_type.map(|by_type| &by_type.filter)))
     }
 }
 
@@ -97,19 +118,31 @@ impl<'j> EventParts<'j> {
         self.job
     }
 
+    /// What can be read of the event; its data only where `with_body` says so.
+    #[must_use]
+    pub fn known(&self, with_body: bool) -> Scopes<Option<&Value>> {
+        let Scopes { headers, query, path, .. } = self.around().as_ref();
+        let body = if with_body { self.body().ok() } else { None };
+        Scopes { headers: Some(headers), body, query: Some(query), path: Some(path) }
+    }
+
     fn passes(&self, filter: &Filter) -> Result<bool, String> {
-        let around = self.around.get_or_init(|| {
+        let around = self.around();
+        let body = if filter.reads_body() { self.body()? } else { &around.body };
+        filter.matches(Scopes { body, ..around.as_ref() }).map_err(|error| error.to_string())
+    }
+
+    fn around(&self) -> &Scopes<Value> {
+        self.around.get_or_init(|| {
             let query = url::form_urlencoded::parse(self.job.url_query_params.as_bytes()).into_owned();
             Scopes::of_event(&self.job.headers, Value::Null, query, &self.job.url_path)
-        });
-        let body = if filter.reads_body() {
-            // Data may be nested deeper, or hold larger numbers, than can be read.
-            let read = || serde_json::from_str(self.job.data.get()).map_err(|error| format!("the data: {error}"));
-            self.body.get_or_init(read).as_ref()?
-        } else {
-            &around.body
-        };
-        filter.matches(Scopes { body, ..around.as_ref() }).map_err(|error| error.to_string())
+        })
+    }
+
+    /// The data, or why it cannot be read: it may be nested deeper, or hold larger numbers, than can be.
+    fn body(&self) -> Result<&Value, &String> {
+        let read = || serde_json::from_str(self.job.data.get()).map_err(|error| format!("the data: {error}"));
+        self.body.get_or_init(read).as_ref()
     }
 }
 
@@ -145,7 +178,7 @@ pub(super) mod tests {
         }
     }
 
-    fn row(event_type: &str, is_enabled: bool, body: Value) -> FilterRow {
+    pub(in crate::delivery) fn row(event_type: &str, is_enabled: bool, body: Value) -> FilterRow {
         let nothing = || json!({});
         FilterRow {
             project_id: ProjectId::generate(),

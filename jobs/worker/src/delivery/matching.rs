@@ -1,11 +1,15 @@
 //! Who receives an event: target, source, event type and filters against the project's routes. Without I/O.
 
-use std::{collections::HashSet, sync::Arc};
+use std::collections::HashSet;
 
+use posthouse_filter::Requirement;
 use posthouse_jobs::EventTarget;
 use posthouse_schema::routing::Route;
 
-use super::filtering::{EventParts, Filters};
+use super::{
+    filtering::{EventParts, Filters},
+    routes::Routes,
+};
 
 /// Why an event goes nowhere, as the public API words it.
 pub const NOBODY: &str = "no subscription matched this event";
@@ -27,6 +31,13 @@ impl PreparedRoute {
         Self { route, filters }
     }
 
+    /// What events of this type, where the subscription wants it, must have to be taken, each by itself; `None` where none
+    /// is taken.
+    #[must_use]
+    pub fn requirements(&self, event_type: &str) -> Option<Vec<Requirement<'_>>> {
+        self.filters.as_ref().map_or_else(|| Some(Vec::new()), |filters| filters.requirements(event_type))
+    }
+
     /// Whether the subscription takes the event. A filter that fails takes none, and says so in the log.
     fn takes(&self, event: &EventParts<'_>) -> bool {
         let is_wanted = self.route.wants(&event.job().event_type);
@@ -44,21 +55,21 @@ impl PreparedRoute {
     }
 }
 
-/// The routes that the event takes, in the order in which the subscriptions were made. A broadcast reaches an endpoint
-/// once, however many of its subscriptions match.
+/// Of the routes to its target those that the event takes, in the order in which the subscriptions were made. A broadcast
+/// reaches an endpoint once, however many of its subscriptions match.
 #[must_use]
-pub fn matching<'a>(event: &EventParts<'_>, routes: &'a [Arc<PreparedRoute>]) -> Vec<&'a Route> {
+pub fn matching<'a>(event: &EventParts<'_>, routes: &'a Routes) -> Vec<&'a Route> {
     let target = &event.job().target;
     let is_broadcast = *target == EventTarget::Broadcast;
     // The event names its receiver by the URL; what the subscription is for otherwise does not matter.
     let is_dynamic = matches!(target, EventTarget::Dynamic { .. });
     let mut reached = HashSet::new();
     let mut taken = Vec::new();
-    for prepared in routes {
+    for prepared in routes.candidates(event) {
         let route = &prepared.route;
         // Filters come last: they cost more than the rest.
         let is_reached = is_broadcast && reached.contains(&route.endpoint_id);
-        if is_reached || !is_meant(target, route) || !(is_dynamic || prepared.takes(event)) {
+        if is_reached || !(is_dynamic || prepared.takes(event)) {
             continue;
         }
         if is_broadcast {
@@ -82,7 +93,9 @@ pub fn is_meant(target: &EventTarget, route: &Route) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::sync::Arc;
+
     use posthouse_schema::{
         ids::{EndpointId, SourceId, SubscriptionId},
         words::{DeliveryMode, EndpointStatus},
@@ -92,7 +105,7 @@ mod tests {
     use super::*;
     use crate::delivery::filtering::tests::event;
 
-    fn route(endpoint_id: EndpointId, owner: &str, event_types: &[&str]) -> Route {
+    pub(in crate::delivery) fn route(endpoint_id: EndpointId, owner: &str, event_types: &[&str]) -> Route {
         Route {
             subscription_id: SubscriptionId::generate(),
             endpoint_id,
@@ -113,6 +126,7 @@ mod tests {
         let mut job = event(event_type, r#"{"n":1}"#);
         job.target = target;
         let prepared: Vec<_> = routes.iter().cloned().map(|route| Arc::new(PreparedRoute::new(route))).collect();
+        let prepared = Routes::to(&job.target, &prepared);
         let taken = matching(&EventParts::new(&job), &prepared);
         taken.iter().map(|route| routes.iter().position(|known| known == *route).unwrap()).collect()
     }

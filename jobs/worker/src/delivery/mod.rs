@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod outcome;
 pub mod replay;
 pub mod request;
+pub mod routes;
 pub mod send;
 pub mod sign;
 #[cfg(test)]

@@ -17,13 +17,10 @@ use posthouse_schema::{
     routing::{self, Route, Wanted},
 };
 
-use super::matching::{PreparedRoute, is_meant};
+use super::{matching::PreparedRoute, routes::Routes};
 
 /// Entries of one kind that are kept, such as projects or the endpoints of one; before there are more all are forgotten.
 const KEPT_MAX: usize = 10_000;
-
-/// The routes to one target.
-pub type Routes = Arc<[Arc<PreparedRoute>]>;
 
 /// A project as of one routing version, or later.
 pub struct Snapshot {
@@ -31,7 +28,7 @@ pub struct Snapshot {
     pub version: i64,
     /// The project's settings.
     pub config: Arc<ProjectConfig>,
-    routes: Mutex<HashMap<EventTarget, Routes>>,
+    routes: Mutex<HashMap<EventTarget, Arc<Routes>>>,
     prepared: Mutex<HashMap<SubscriptionId, Arc<PreparedRoute>>>,
     targets: Mutex<HashMap<EndpointId, Arc<DeliveryTarget>>>,
 }
@@ -46,7 +43,7 @@ impl Snapshot {
         conn: &mut PooledConnection,
         project: ProjectId,
         targets: impl Iterator<Item = &EventTarget>,
-    ) -> Result<HashMap<EventTarget, Routes>, QueryError> {
+    ) -> Result<HashMap<EventTarget, Arc<Routes>>, QueryError> {
         let mut found = HashMap::new();
         let mut missing = HashSet::new();
         {
@@ -61,10 +58,10 @@ impl Snapshot {
         if !missing.is_empty() {
             let routes = self.prepared(routing::routes(conn, project, &wanted(&missing)).await?);
             let read = missing.into_iter().map(|target| {
-                let routes = routes.iter().filter(|prepared| is_meant(&target, &prepared.route)).cloned().collect();
+                let routes = Arc::new(Routes::to(&target, &routes));
                 (target, routes)
             });
-            found.extend(read.collect::<Vec<(EventTarget, Routes)>>());
+            found.extend(read);
             keep(&self.routes, &found);
         }
         Ok(found)

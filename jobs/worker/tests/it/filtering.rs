@@ -82,6 +82,35 @@ async fn an_event_reaches_those_whose_filters_it_passes() {
     world.stop().await;
 }
 
+/// So many that they are not all asked; and what one was compiled to before a change counts no longer.
+#[tokio::test]
+async fn among_many_those_are_found_that_want_the_event_now() {
+    let (world, receiver) = (World::start(config(), direct(), None).await, Receiver::start().await);
+    let mut endpoints = Vec::new();
+    for n in 0..20 {
+        let filter = json!({"body": {"customer": n, "amount": {"$gt": 1}}});
+        endpoints.push(world.endpoint(&receiver.url(), |_, subscription| subscription.filter = Some(filter)).await);
+    }
+    let open = world.endpoint(&receiver.url(), |_, _| {}).await;
+    let event = r#"{"customer":"7","amount":2}"#;
+    assert_eq!(reached(&world, "invoice.paid", event).await, BTreeSet::from([endpoints[7], open]));
+    assert_eq!(reached(&world, "invoice.paid", r#"{"customer":7}"#).await, BTreeSet::from([open]));
+    let row = add(&world, endpoints[3], filter("invoice.paid", json!({"amount": 2}))).await;
+    assert_eq!(reached(&world, "invoice.paid", event).await, BTreeSet::from([endpoints[7], open]), "both must hold");
+    assert_eq!(
+        reached(&world, "invoice.paid", r#"{"customer":3,"amount":2}"#).await,
+        BTreeSet::from([endpoints[3], open])
+    );
+    let changed = filter("invoice.paid", json!({"amount": 3}));
+    FilterRow::update(&mut *world.conn().await, world.project, row.subscription_id, &[(row.id, changed)])
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(reached(&world, "invoice.paid", r#"{"customer":3,"amount":2}"#).await, BTreeSet::from([open]));
+    assert_eq!(reached(&world, "order.made", r#"{"customer":7,"amount":2}"#).await, BTreeSet::new());
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn the_filter_for_all_types_decides_where_a_type_has_none() {
     let (world, receiver) = (World::start(config(), direct(), None).await, Receiver::start().await);
