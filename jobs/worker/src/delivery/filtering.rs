@@ -1,4 +1,4 @@
-//! What the filters of a subscription let through. They are compiled once for each routing version of the project; a filter
+//! What the filters of a subscription let through. They are compiled once for each change of it; a filter
 //! that cannot be compiled or evaluated keeps the event from its own subscription and from no other.
 
 use std::{cell::OnceCell, collections::HashMap};

@@ -18,6 +18,7 @@ pub mod load;
 pub mod matching;
 pub mod metrics;
 pub mod outcome;
+mod prepared;
 pub mod replay;
 pub mod request;
 pub mod routes;

@@ -4,20 +4,23 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use posthouse_jobs::EventTarget;
 use posthouse_schema::{
     QueryError,
     delivery_target::{self, DeliveryTarget},
-    ids::{EndpointId, ProjectId, SubscriptionId},
+    ids::{EndpointId, ProjectId},
     pool::PooledConnection,
     project_config::{self, ProjectConfig},
-    routing::{self, Route, Wanted},
+    routing::{self, Wanted},
 };
 
-use super::{matching::PreparedRoute, routes::Routes};
+use super::{prepared::Prepared, routes::Routes};
 
 /// Entries of one kind that are kept, such as projects or the endpoints of one; before there are more all are forgotten.
 const KEPT_MAX: usize = 10_000;
@@ -28,12 +31,20 @@ pub struct Snapshot {
     pub version: i64,
     /// The project's settings.
     pub config: Arc<ProjectConfig>,
+    /// What it holds may have changed.
+    is_old: AtomicBool,
     routes: Mutex<HashMap<EventTarget, Arc<Routes>>>,
-    prepared: Mutex<HashMap<SubscriptionId, Arc<PreparedRoute>>>,
+    /// Goes over to the next snapshot of the project.
+    prepared: Arc<Prepared>,
     targets: Mutex<HashMap<EndpointId, Arc<DeliveryTarget>>>,
 }
 
 impl Snapshot {
+    fn new(version: i64, config: ProjectConfig, prepared: Arc<Prepared>) -> Self {
+        let (routes, targets) = (Mutex::default(), Mutex::default());
+        Self { version, config: Arc::new(config), is_old: AtomicBool::new(false), routes, prepared, targets }
+    }
+
     /// The routes to each of these targets, whatever the event's type.
     ///
     /// # Errors
@@ -56,7 +67,7 @@ impl Snapshot {
             }
         }
         if !missing.is_empty() {
-            let routes = self.prepared(routing::routes(conn, project, &wanted(&missing)).await?);
+            let routes = self.prepared.of(routing::routes(conn, project, &wanted(&missing)).await?);
             let read = missing.into_iter().map(|target| {
                 let routes = Arc::new(Routes::to(&target, &routes));
                 (target, routes)
@@ -65,23 +76,6 @@ impl Snapshot {
             keep(&self.routes, &found);
         }
         Ok(found)
-    }
-
-    /// The routes with their filters compiled, each subscription's once.
-    fn prepared(&self, routes: Vec<Route>) -> Vec<Arc<PreparedRoute>> {
-        let kept: HashMap<_, _> = {
-            let kept = lock(&self.prepared);
-            let ids = routes.iter().map(|route| route.subscription_id);
-            ids.filter_map(|id| Some((id, Arc::clone(kept.get(&id)?)))).collect()
-        };
-        let prepare = |route: Route| match kept.get(&route.subscription_id) {
-            Some(prepared) => Arc::clone(prepared),
-            None => Arc::new(PreparedRoute::new(route)),
-        };
-        let prepared: Vec<_> = routes.into_iter().map(prepare).collect();
-        let new = prepared.iter().filter(|prepared| !kept.contains_key(&prepared.route.subscription_id));
-        keep(&self.prepared, &new.map(|new| (new.route.subscription_id, Arc::clone(new))).collect());
-        prepared
     }
 
     /// What sending to each of these endpoints takes; without those that were deleted.
@@ -148,16 +142,26 @@ impl Snapshots {
         {
             let kept = lock(&self.projects);
             for (project, version) in wanted {
-                if let Some(snapshot) = kept.get(project).filter(|snapshot| snapshot.version >= *version) {
+                let is_new = |snapshot: &&Arc<Snapshot>| {
+                    snapshot.version >= *version && !snapshot.is_old.load(Ordering::Relaxed)
+                };
+                if let Some(snapshot) = kept.get(project).filter(is_new) {
                     found.insert(*project, Arc::clone(snapshot));
                 }
             }
         }
         let missing: Vec<ProjectId> = wanted.keys().filter(|project| !found.contains_key(*project)).copied().collect();
         if !missing.is_empty() {
-            let read = project_config::load(conn, &missing).await?.into_iter().map(|(project, (config, version))| {
-                let (config, routes, targets) = (Arc::new(config), Mutex::default(), Mutex::default());
-                (project, Arc::new(Snapshot { version, config, routes, prepared: Mutex::default(), targets }))
+            let read = project_config::load(conn, &missing).await?;
+            let mut prepared: HashMap<_, _> = {
+                // Those that were deleted are not read, and not kept either.
+                let mut kept = lock(&self.projects);
+                let taken = missing.iter().filter_map(|project| Some((*project, kept.remove(project)?)));
+                taken.map(|(project, old)| (project, Arc::clone(&old.prepared))).collect()
+            };
+            let read = read.into_iter().map(|(project, (config, version))| {
+                let prepared = prepared.remove(&project).unwrap_or_default();
+                (project, Arc::new(Snapshot::new(version, config, prepared)))
             });
             let read = read.collect();
             keep(&self.projects, &read);
@@ -168,7 +172,10 @@ impl Snapshots {
 
     /// Reads these projects anew next time.
     pub fn forget(&self, projects: &[ProjectId]) {
-        lock(&self.projects).retain(|project, _| !projects.contains(project));
+        let kept = lock(&self.projects);
+        for snapshot in projects.iter().filter_map(|project| kept.get(project)) {
+            snapshot.is_old.store(true, Ordering::Relaxed);
+        }
     }
 }
 
