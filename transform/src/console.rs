@@ -30,19 +30,19 @@ impl Console {
 
     /// Gives the engine's scripts their `console`.
     pub(crate) fn install<'js>(&self, ctx: &Ctx<'js>) -> rquickjs::Result<()> {
-        let console = Object::new(ctx.clone())?;
+        let lines = Rc::clone(&self.0);
+        let write = move |ctx: Ctx<'js>, values: Rest<Value<'js>>| -> rquickjs::Result<()> {
+            if lines.borrow().lines_left == 0 {
+                return Ok(());
+            }
+            let words = values.0.into_iter().map(|value| word(&ctx, value));
+            let line = words.collect::<rquickjs::Result<Vec<_>>>()?.join(" ");
+            lines.borrow_mut().push(line);
+            Ok(())
+        };
+        let (console, write) = (Object::new(ctx.clone())?, Function::new(ctx.clone(), write)?);
         for method in METHODS {
-            let lines = Rc::clone(&self.0);
-            let write = move |ctx: Ctx<'js>, values: Rest<Value<'js>>| -> rquickjs::Result<()> {
-                if lines.borrow().lines_left == 0 {
-                    return Ok(());
-                }
-                let words = values.0.into_iter().map(|value| word(&ctx, value));
-                let line = words.collect::<rquickjs::Result<Vec<_>>>()?.join(" ");
-                lines.borrow_mut().push(line);
-                Ok(())
-            };
-            console.set(method, Function::new(ctx.clone(), write)?)?;
+            console.set(method, write.clone())?;
         }
         ctx.globals().set("console", console)
     }

@@ -7,6 +7,8 @@ mod error;
 mod limits;
 mod pool;
 mod run;
+mod threads;
+mod turns;
 
 pub use self::{
     error::TransformError,

@@ -2,47 +2,34 @@
 //! turns of their own, so that one's slow functions leave threads to the others.
 
 use std::{
-    collections::HashMap,
     num::NonZeroUsize,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, OnceLock},
     thread,
     time::Duration,
 };
 
-use tokio::sync::{AcquireError, Semaphore, oneshot};
+use tokio::{sync::oneshot, time};
 
 use crate::{
     error::TransformError,
     limits::Limits,
-    run::{Transformed, run},
+    run::Transformed,
+    threads::{Run, Threads},
 };
 
 /// Threads for each processor.
 const THREADS_FACTOR: usize = 4;
 /// One tenant may use half as many threads as there are processors, and one at least.
 const TENANT_DIVISOR: usize = 2;
-/// Runs of one tenant that are under way or wait; further ones are turned away.
-const WAITING_MAX: usize = 200;
-/// Beyond the engine's own, for what runs on it natively.
-const STACK_MARGIN_BYTES: usize = 1_024 * 1_024;
 /// The engine looks at the clock between steps of a script. After this much longer a run inside one long step is left to
 /// itself: it keeps its thread until it ends, and its caller is told that the time is over.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// Runs functions. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Transformer {
     limits: Limits,
-    threads: Arc<Semaphore>,
-    threads_of_tenant: usize,
-    tenants: Arc<Mutex<HashMap<u128, Turns>>>,
-}
-
-/// A tenant's share.
-#[derive(Debug)]
-struct Turns {
-    threads: Arc<Semaphore>,
-    waiting: usize,
+    threads: Arc<Threads>,
 }
 
 impl Transformer {
@@ -50,103 +37,168 @@ impl Transformer {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let threads = Arc::new(Semaphore::new(processors.saturating_mul(THREADS_FACTOR)));
-        Self { limits, threads, threads_of_tenant: (processors / TENANT_DIVISOR).max(1), tenants: Arc::default() }
+        Self::sized(limits, processors.saturating_mul(THREADS_FACTOR), (processors / TENANT_DIVISOR).max(1))
+    }
+
+    fn sized(limits: Limits, threads_max: usize, of_tenant_max: usize) -> Self {
+        Self { limits, threads: Arc::new(Threads::new(limits, threads_max, of_tenant_max)) }
     }
 
     /// Waits for the tenant's turn, and runs `transform` of a script with a payload, which is JSON.
     ///
     /// # Errors
     /// The function gives no result within the limits, too many of the tenant's wait, or no thread can be had.
-    pub async fn run(&self, tenant: u128, function: &str, payload: &str) -> Result<Transformed, TransformError> {
-        let unavailable = |error: &dyn std::error::Error| TransformError::Unavailable(error.to_string());
-        let place = self.enter(tenant)?;
-        let turn = async {
-            let turn = Arc::clone(&place.threads).acquire_owned().await?;
-            Ok::<_, AcquireError>((turn, Arc::clone(&self.threads).acquire_owned().await?))
-        };
-        // Turns may be kept by runs that do not end.
-        let turn = tokio::time::timeout(self.limits.time, turn).await.map_err(|_| TransformError::Crowded)?;
-        let turn = turn.map_err(|error| unavailable(&error))?;
-        let (answer, result) = oneshot::channel();
-        let (function, payload, limits) = (function.to_string(), payload.to_string(), self.limits);
-        let run = move || {
-            let result = run(&function, &payload, &limits);
-            drop(turn);
-            // Nobody waits for the answer when the caller has gone.
-            drop(answer.send(result));
-        };
-        let builder = thread::Builder::new().name("function".into());
-        builder.stack_size(limits.stack_bytes + STACK_MARGIN_BYTES).spawn(run).map_err(|error| unavailable(&error))?;
-        let result = tokio::time::timeout(limits.time + GRACE, result).await;
-        drop(place);
-        match result {
-            Ok(Ok(result)) => result,
-            Ok(Err(error)) => Err(unavailable(&error)),
-            Err(_) => Err(TransformError::Time(limits.time)),
-        }
-    }
-
-    fn enter(&self, tenant: u128) -> Result<Place, TransformError> {
-        let mut tenants = lock(&self.tenants);
-        let turns = tenants
-            .entry(tenant)
-            .or_insert_with(|| Turns { threads: Arc::new(Semaphore::new(self.threads_of_tenant)), waiting: 0 });
-        if turns.waiting >= WAITING_MAX {
-            return Err(TransformError::Crowded);
-        }
-        turns.waiting += 1;
-        Ok(Place { tenant, threads: Arc::clone(&turns.threads), tenants: Arc::clone(&self.tenants) })
-    }
-}
-
-/// One of those that are under way or wait; gone when dropped.
-struct Place {
-    tenant: u128,
-    threads: Arc<Semaphore>,
-    tenants: Arc<Mutex<HashMap<u128, Turns>>>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut tenants = lock(&self.tenants);
-        if let Some(turns) = tenants.get_mut(&self.tenant) {
-            turns.waiting -= 1;
-            if turns.waiting == 0 && turns.threads.available_permits() > 0 {
-                tenants.remove(&self.tenant);
+    pub async fn run(
+        &self,
+        tenant: u128,
+        function: Arc<str>,
+        payload: impl AsRef<str> + Send + 'static,
+    ) -> Result<Transformed, TransformError> {
+        let (answer, mut result) = oneshot::channel();
+        let began = Arc::new(OnceLock::new());
+        let run = Run { function, payload: Box::new(payload), began: Arc::clone(&began), answer };
+        let _place = self.threads.enter(tenant, run)?;
+        let answered = match time::timeout(self.limits.time, &mut result).await {
+            Ok(answered) => answered,
+            Err(_) => {
+                // Threads may be kept by runs that do not end.
+                let began = began.get().ok_or(TransformError::Crowded)?;
+                let end = *began + self.limits.time + GRACE;
+                let late = time::timeout_at(end.into(), result).await;
+                late.map_err(|_| TransformError::Time(self.limits.time))?
             }
-        }
+        };
+        answered.unwrap_or_else(|error| Err(TransformError::Unavailable(error.to_string())))
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl std::fmt::Debug for Transformer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transformer").field("limits", &self.limits).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::turns::RUNS_MAX;
+
+    const ENDLESS: &str = "function transform(p) { for (;;) {} }";
+    /// A single step of the engine that does not end.
+    const STUCK: &str = "function transform(p) { return new Array(2 ** 32 - 1).sort() }";
+    const SECOND: &str = "function transform(p) { return p.a }";
+
+    fn limits() -> Limits {
+        Limits { time: Duration::from_secs(2), ..Limits::default() }
+    }
+
+    async fn until(condition: impl Fn() -> bool) {
+        while !condition() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn begin(
+        transformer: &Transformer,
+        tenant: u128,
+        function: &str,
+    ) -> tokio::task::JoinHandle<Result<Transformed, TransformError>> {
+        let (transformer, function) = (transformer.clone(), Arc::from(function));
+        tokio::spawn(async move { transformer.run(tenant, function, r#"{"a":1}"#).await })
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn one_tenant_s_endless_functions_leave_threads_to_others() {
-        let transformer = Transformer::new(Limits { time: Duration::from_millis(500), ..Limits::default() });
-        let endless = || {
-            let transformer = transformer.clone();
-            tokio::spawn(async move { transformer.run(1, "function transform(p) { for (;;) {} }", "{}").await })
-        };
-        let hanging: Vec<_> = (0..WAITING_MAX).map(|_| endless()).collect();
-        while lock(&transformer.tenants).get(&1).is_none_or(|turns| turns.waiting < WAITING_MAX) {
-            tokio::task::yield_now().await;
+        let transformer = Transformer::sized(limits(), 4, 1);
+        let hanging: Vec<_> = (0..RUNS_MAX).map(|_| begin(&transformer, 1, ENDLESS)).collect();
+        until(|| transformer.threads.look(|turns, _| turns.of(1) == RUNS_MAX)).await;
+        assert_eq!(begin(&transformer, 1, ENDLESS).await.unwrap(), Err(TransformError::Crowded));
+        assert_eq!(begin(&transformer, 2, SECOND).await.unwrap().unwrap().payload, "1");
+        let stuck = begin(&transformer, 3, STUCK).await.unwrap();
+        assert_eq!(stuck, Err(TransformError::Time(limits().time)), "its caller is told in time");
+        assert_eq!(begin(&transformer, 2, SECOND).await.unwrap().unwrap().payload, "1", "others go on");
+        let waited = begin(&transformer, 3, SECOND).await.unwrap();
+        assert_eq!(waited, Err(TransformError::Crowded), "its thread stays with its tenant");
+        let mut ends = Vec::new();
+        for hanging in hanging {
+            ends.push(hanging.await.unwrap());
         }
-        assert_eq!(endless().await.unwrap(), Err(TransformError::Crowded));
-        let fine = transformer.run(2, "function transform(p) { return p.a }", r#"{"a":1}"#).await;
-        assert_eq!(fine.unwrap().payload, "1");
-        // A single step of the engine that does not end: its caller is told in time, and others go on.
-        let stuck = transformer.run(3, "function transform(p) { return new Array(2 ** 32 - 1).sort() }", "{}").await;
-        assert_eq!(stuck, Err(TransformError::Time(transformer.limits.time)));
-        let fine = transformer.run(2, "function transform(p) { return 2 }", "{}").await;
-        assert_eq!(fine.unwrap().payload, "2");
-        assert!(!lock(&transformer.tenants).contains_key(&2), "nothing is kept of who does not run anything");
-        hanging.iter().for_each(tokio::task::JoinHandle::abort);
+        assert!(ends.contains(&Err(TransformError::Time(limits().time))));
+        assert!(ends.contains(&Err(TransformError::Crowded)), "none waits for ever");
+        until(|| transformer.threads.look(|turns, _| turns.of(1) + turns.of(2) == 0)).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn threads_are_kept_and_so_many_at_most() {
+        let transformer = Transformer::sized(limits(), 4, 1);
+        for _ in 0..20 {
+            assert!(begin(&transformer, 1, SECOND).await.unwrap().is_ok());
+        }
+        assert_eq!(transformer.threads.look(|_, threads| threads), 1, "one after the other takes one thread");
+        let many: Vec<_> = (0..200).map(|tenant| begin(&transformer, tenant, SECOND)).collect();
+        for one in many {
+            assert!(one.await.unwrap().is_ok());
+        }
+        let threads = transformer.threads.look(|_, threads| threads);
+        assert!((1..=4).contains(&threads), "{threads} threads");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_run_whose_caller_has_gone_is_not_begun() {
+        let transformer = Transformer::sized(limits(), 4, 1);
+        let hanging = begin(&transformer, 1, ENDLESS);
+        until(|| transformer.threads.look(|turns, _| turns.of(1) == 1 && turns.ready() == 0)).await;
+        let gone = begin(&transformer, 1, SECOND);
+        until(|| transformer.threads.look(|turns, _| turns.of(1) == 2)).await;
+        gone.abort();
+        assert!(gone.await.unwrap_err().is_cancelled());
+        assert_eq!(transformer.threads.look(|turns, _| turns.of(1)), 1);
+        assert_eq!(hanging.await.unwrap(), Err(TransformError::Time(limits().time)));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nothing_of_a_run_is_seen_by_the_next_on_its_thread() {
+        let limits = Limits { memory_bytes: 8 * 1_024 * 1_024, ..limits() };
+        let transformer = Transformer::sized(limits, 4, 1);
+        let changing = "
+            leaked = 1; globalThis.held = [];
+            for (const type of [Object, Array, Function, String, Number, Map, Promise, RegExp, Date, Error]) {
+                type.prototype.leaked = 1; type.leaked = 1;
+            }
+            Array.prototype.map = JSON.stringify = Math.max = console.log = null;
+            delete Array.prototype.filter; delete globalThis.Set;
+            Object.defineProperty(Object.prototype, 'toJSON', {value: () => 'mine'});
+            Object.freeze(Array.prototype);
+            Promise.resolve().then(() => { later = 1 });
+            new FinalizationRegistry(() => { later = 1 }).register({}, 1);
+            function transform() { return {} }";
+        let looking = "
+            function transform() {
+                const all = [Object, Array, Function, String, Number, Map, Promise, RegExp, Date, Error];
+                console.log(typeof leaked, typeof held, typeof later, typeof Set, Object.isFrozen(Array.prototype));
+                console.log(all.some(type => 'leaked' in type || 'leaked' in type.prototype), 'toJSON' in {});
+                console.log([typeof [].map, typeof [].filter, typeof JSON.stringify, typeof Math.max].join());
+                return Object.getOwnPropertyNames(globalThis).length;
+            }";
+        let fresh = begin(&transformer, 1, looking).await.unwrap().unwrap();
+        assert_eq!(
+            fresh.log,
+            ["undefined undefined undefined function false", "false false", "function,function,function,function"]
+        );
+        for tenant in [1, 2] {
+            assert_eq!(begin(&transformer, 1, changing).await.unwrap().unwrap().payload, r#""mine""#);
+            assert_eq!(begin(&transformer, tenant, looking).await.unwrap(), Ok(fresh.clone()), "{tenant}");
+        }
+        // Nor what it took of memory and time.
+        let greedy = "function transform() { globalThis.all = []; for (;;) all.push('x'.repeat(10000) + all.length) }";
+        let much = "function transform() { return new ArrayBuffer(7 * 1024 * 1024).byteLength }";
+        for _ in 0..3 {
+            let error = begin(&transformer, 1, greedy).await.unwrap().unwrap_err();
+            assert_eq!(error, TransformError::Memory(limits.memory_bytes));
+            assert_eq!(begin(&transformer, 1, much).await.unwrap().unwrap().payload, "7340032");
+        }
+        assert_eq!(begin(&transformer, 1, ENDLESS).await.unwrap(), Err(TransformError::Time(limits.time)));
+        assert_eq!(begin(&transformer, 1, looking).await.unwrap(), Ok(fresh));
+        assert_eq!(transformer.threads.look(|_, threads| threads), 1);
     }
 }

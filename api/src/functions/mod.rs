@@ -50,8 +50,8 @@ pub async fn test_source_function(req: &mut Request, depot: &mut Depot) -> ApiRe
 
 async fn run(app: &App, tenant: u128, body: FunctionTestBody) -> Result<FunctionTestWire, ApiError> {
     let function = checked(body.function)?.ok_or_else(|| ApiError::invalid("function: please provide a function"))?;
-    let payload = body.payload.as_ref().map_or("null", |payload| payload.get());
-    let transformed = app.transformer.run(tenant, &function, payload).await.map_err(|error| match error {
+    let payload = body.payload.map_or_else(|| "null".into(), |payload| payload.get().to_string());
+    let transformed = app.transformer.run(tenant, function.into(), payload).await.map_err(|error| match error {
         TransformError::Crowded | TransformError::Unavailable(_) => {
             ApiError::Unavailable { what: "running functions", cause: error.into() }
         }

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use posthouse_schema::ids::{ProjectId, SubscriptionId};
+use posthouse_jobs::CreateEvent;
+use posthouse_schema::ids::SubscriptionId;
 use posthouse_transform::{TransformError, Transformer};
 
 /// A function whose result an event needs.
@@ -24,19 +25,28 @@ pub struct Made {
     pub payload: Result<String, String>,
 }
 
+/// An event's data, shared with the threads that run functions on it.
+struct Data(Arc<CreateEvent>);
+
+impl AsRef<str> for Data {
+    fn as_ref(&self) -> &str {
+        self.0.data.get()
+    }
+}
+
 /// What each function makes of the data of one event; `None` where too many functions of the project wait already.
 ///
 /// # Errors
 /// The machine cannot run a function now.
 pub async fn make(
     transformer: &Transformer,
-    project: ProjectId,
+    event: &Arc<CreateEvent>,
     needed: Vec<Needed>,
-    data: &str,
 ) -> Result<Option<Vec<Made>>, TransformError> {
+    let tenant = event.project_id.to_bits();
     let mut made = Vec::with_capacity(needed.len());
     for by in needed {
-        let payload = match transformer.run(project.to_bits(), &by.function, data).await {
+        let payload = match transformer.run(tenant, Arc::clone(&by.function), Data(Arc::clone(event))).await {
             Ok(transformed) => Ok(transformed.payload),
             Err(TransformError::Crowded) => return Ok(None),
             Err(error @ TransformError::Unavailable(_)) => return Err(error),

@@ -43,8 +43,7 @@ async fn create(mut creation: Creation, context: &Context) -> Result<(), BoxDynE
             Created::Early => return Err(Reschedule { due: Utc::now() + EARLY }.into()),
             Created::Needs(functions) => functions,
         };
-        let job = &creation.job;
-        let made = functions::make(&context.transformer, job.project_id, needed, job.data.get()).await?;
+        let made = functions::make(&context.transformer, &creation.job, needed).await?;
         let Some(made) = made else {
             return Err(Reschedule { due: Utc::now() + WAIT }.into());
         };

@@ -36,7 +36,7 @@ async fn replay(mut replay: Replay, context: &Context) -> Result<(), BoxDynError
             Replayed::Stored => return Ok(()),
             Replayed::Needs(functions, event) => (functions, event),
         };
-        let made = functions::make(&context.transformer, event.project_id, needed, event.data.get()).await?;
+        let made = functions::make(&context.transformer, &event, needed).await?;
         let Some(made) = made else {
             return Err(Reschedule { due: Utc::now() + WAIT }.into());
         };
