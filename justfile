@@ -150,6 +150,19 @@ contract KIT="../shared/api/contract_kit.py" *ARGS: build
     if [ ! -f "$kit" ]; then echo "Note: $kit is not there, so the contract was NOT replayed."; exit 0; fi
     exec "{{built}}/debug/posthouse-demo" contract -- python3 "$kit" --set open "$@"
 
+# Compare what is signed and accepted with signatures that others made, right and wrong
+vectors FILE:
+    #!/bin/sh
+    set -eu
+    file=$(realpath "$1")
+    test=ingest::verifier::vector_tests::others_signatures_are_ours
+    if ! said=$(SIGNATURE_VECTORS="$file" cargo test -p posthouse-api --lib -- --ignored --exact --nocapture "$test" 2>&1); then
+        printf '%s\n' "$said" >&2
+        exit 1
+    fi
+    # Without this line no test of that name was there.
+    printf '%s\n' "$said" | grep 'are as expected'
+
 # Measure a system of its own and print the table: [--quick] [--case NAME] [--markdown] [--strict]
 bench *ARGS:
     cargo build --release --workspace --bins

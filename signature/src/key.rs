@@ -4,11 +4,11 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
-const SHARED: &str = "whsec_";
+pub(crate) const SHARED: &str = "whsec_";
 const PRIVATE: &str = "whsk_";
-const PUBLIC: &str = "whpk_";
+pub(crate) const PUBLIC: &str = "whpk_";
 /// Bytes of an Ed25519 seed, and of a public key.
-const SEED: usize = 32;
+pub(crate) const SEED: usize = 32;
 
 /// A key that signs. Its `Debug` shows nothing of it.
 pub enum Key {

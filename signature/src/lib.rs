@@ -3,8 +3,10 @@
 
 mod key;
 mod sign;
+mod verify;
 
 pub use crate::{
     key::{Key, KeyError, new_ed25519_secret},
     sign::signatures,
+    verify::VerifyingKey,
 };

@@ -4,8 +4,9 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 use posthouse_schema::project_config::{SignatureEncoding, SignatureHash};
+use posthouse_signature::VerifyingKey;
 use salvo::http::{HeaderMap, HeaderName, header::AUTHORIZATION};
-use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use subtle::ConstantTimeEq as _;
 
@@ -26,7 +27,7 @@ pub enum Verifier {
     /// By `X-Slack-Signature`.
     Slack(SecretString),
     /// By `webhook-signature`, or `svix-signature`.
-    StandardWebhooks(SecretSlice<u8>),
+    StandardWebhooks(VerifyingKey),
 }
 
 /// Where an HMAC of the body is, and how it is made.
@@ -48,7 +49,7 @@ pub enum VerifierFault {
     #[error("{0} is not a header name")]
     Header(&'static str),
     /// The secret cannot be read.
-    #[error("the secret of standard_webhooks is base64, after whsec_ where it has that")]
+    #[error("the secret of standard_webhooks is base64, after whsec_ where it has that, or a public key after whpk_")]
     Secret,
 }
 
@@ -91,9 +92,7 @@ impl Verifier {
             Some("slack") => Ok(Self::Slack(secret("slack", "secret")?.into())),
             Some("standard_webhooks") => {
                 let text = secret("standard_webhooks", "secret")?;
-                let key = STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text));
-                let key = key.ok().filter(|key| !key.is_empty()).ok_or(VerifierFault::Secret)?;
-                Ok(Self::StandardWebhooks(key.into()))
+                VerifyingKey::parse(text).map(Self::StandardWebhooks).ok_or(VerifierFault::Secret)
             }
             Some(_) => Err(VerifierFault::Missing("type")),
         }
@@ -192,3 +191,7 @@ fn is_equal(given: &[u8], expected: &[u8]) -> bool {
 #[cfg(test)]
 #[path = "verifier_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "vector_tests.rs"]
+mod vector_tests;

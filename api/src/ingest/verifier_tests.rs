@@ -129,6 +129,20 @@ fn standard_webhooks_are_verified_under_both_families_of_names() {
         assert!(!accepts(&verifier, &[(id, "msg_other"), good[1], good[2]], body), "another id");
         assert!(!accepts(&verifier, &good[..2], body), "no signature");
     }
+    // An Ed25519 key verifies `v1a`, and no other version.
+    let public = "whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=";
+    let public = self::verifier("", &json!({"type": "standard_webhooks", "standard_webhooks": {"secret": public}}));
+    let signed = "X0kUDct+VuSvdz/S+poNH+B49dZplErTWjhMQMCVa417i1VV/LclojEZxRo/Z6dlQ83z+YbFsMtPacmdecmSDA==";
+    for (signature, is_good) in
+        [(format!("v1,AAAA v1a,{signed}"), true), (format!("v1,{signed}"), false), (signature.to_string(), false)]
+    {
+        let pairs = [
+            ("webhook-id", "msg_kitemptyobject"),
+            ("webhook-timestamp", "1754000000"),
+            ("webhook-signature", &signature),
+        ];
+        assert_eq!(accepts(&public, &pairs, b"{}"), is_good, "{signature}");
+    }
     let late = DateTime::from_timestamp(NOW + 301, 0).unwrap();
     let good = [("webhook-id", "msg_kitsmall"), ("webhook-timestamp", "1754000000"), ("webhook-signature", signature)];
     assert!(!verifier.accepts(&headers(&good), body, late));
