@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use posthouse_jobs::Queues;
 use posthouse_schema::{
-    ids::{EndpointId, ProjectId},
+    ids::{EndpointId, EventId, ProjectId},
     pool::{Pool, PooledConnection},
     project::Project,
 };
@@ -104,7 +104,7 @@ pub struct App {
     /// Sources by mask, also that there is none.
     pub sources: Cache<String, Option<Arc<HttpSource>>>,
     /// Idempotency keys of events that were accepted here lately.
-    pub recent_keys: Cache<(ProjectId, String), ()>,
+    pub recent_keys: Cache<(ProjectId, String), EventId>,
     /// Readiness.
     pub checks: Arc<Checks>,
     /// All metrics.

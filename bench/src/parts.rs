@@ -172,7 +172,7 @@ fn event(project: ProjectId, endpoint: EndpointId) -> AcceptedEvent {
         failure_reason: None,
         acknowledged_at: now,
     };
-    AcceptedEvent { event, deliveries: vec![delivery] }
+    AcceptedEvent::new(event, vec![delivery])
 }
 
 /// What a worker writes after a request that succeeded.

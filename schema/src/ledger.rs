@@ -12,7 +12,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use crate::{
     delivery_attempt::DeliveryAttempt,
-    event::{self, NewEvent},
+    event::{self, KeyWindow, NewEvent},
     event_delivery::{NewEventDelivery, Outcome},
     ids::{EventId, ProjectId},
     statement::Statement,
@@ -26,6 +26,16 @@ pub struct AcceptedEvent {
     pub event: NewEvent,
     /// Its deliveries.
     pub deliveries: Vec<NewEventDelivery>,
+    /// How long its project takes an event with the same key for a repeat.
+    pub key_window: KeyWindow,
+}
+
+impl AcceptedEvent {
+    /// An event of a project that takes keys as long as events are kept.
+    #[must_use]
+    pub const fn new(event: NewEvent, deliveries: Vec<NewEventDelivery>) -> Self {
+        Self { event, deliveries, key_window: KeyWindow::WHOLE_LIFE }
+    }
 }
 
 /// What became of a batch.
@@ -46,7 +56,7 @@ struct StaleProject {
 }
 
 /// Writes the events and their deliveries, unless a project of `matched_by` has another routing version by now. An event
-/// whose idempotency key another event owns becomes a duplicate without deliveries. An event that is there already is
+/// that repeats another one with its idempotency key becomes a duplicate without deliveries. An event that is there already is
 /// left as it is: subscriptions made since do not get it.
 ///
 /// # Errors
@@ -156,16 +166,18 @@ fn array_text(ids: &[Option<crate::ids::EndpointId>]) -> String {
 /// Projects in the order of their ids, and keys in order within, so that two batches never wait for each other.
 async fn mark_duplicates(conn: &mut AsyncPgConnection, batch: &mut [AcceptedEvent]) -> QueryResult<()> {
     let mut claims: BTreeMap<ProjectId, Vec<(&str, EventId)>> = BTreeMap::new();
-    for AcceptedEvent { event, .. } in batch.iter().filter(|accepted| !accepted.event.idempotency_key.is_empty()) {
+    let mut windows: HashMap<ProjectId, KeyWindow> = HashMap::new();
+    for AcceptedEvent { event, key_window, .. } in batch.iter().filter(|a| !a.event.idempotency_key.is_empty()) {
+        windows.entry(event.project_id).or_insert(*key_window);
         claims.entry(event.project_id).or_default().push((&event.idempotency_key, event.id));
     }
-    let mut owners: HashMap<ProjectId, HashMap<String, EventId>> = HashMap::new();
+    let mut originals: HashMap<EventId, EventId> = HashMap::new();
     for (project, claims) in claims {
-        owners.insert(project, event::claim_keys(conn, project, &claims).await?);
+        let window = windows.get(&project).copied().unwrap_or_default();
+        originals.extend(event::claim_keys(conn, project, &claims, window).await?);
     }
-    for AcceptedEvent { event, deliveries } in batch {
-        let owner = owners.get(&event.project_id).and_then(|keys| keys.get(&event.idempotency_key));
-        if owner.is_some_and(|owner| *owner != event.id) {
+    for AcceptedEvent { event, deliveries, .. } in batch {
+        if originals.get(&event.id).is_some_and(|original| *original != event.id) {
             event.is_duplicate = true;
             event.status = EventStatus::Success;
             event.failure_reason = None;

@@ -102,6 +102,7 @@ pub async fn drop_before(conn: &mut AsyncPgConnection, first_kept: NaiveDate) ->
         delete_in_batches(conn, &format!("{}_default", table.name()), "id", first_kept).await?;
     }
     delete_in_batches(conn, "idempotency_keys", "event_id", first_kept).await?;
+    delete_in_batches(conn, "past_idempotency_keys", "event_id", first_kept).await?;
     delete_in_batches(conn, "meta_events", "id", first_kept).await?;
     Ok(dropped)
 }

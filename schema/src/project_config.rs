@@ -16,6 +16,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    event::KeyWindow,
     ids::ProjectId,
     tables::{projects, routing_versions},
     words::{MetaEventKind, RetryStrategy, StandardWebhooks},
@@ -61,6 +62,25 @@ pub struct ProjectConfig {
     pub meta_event: MetaEventConfig,
     /// Thresholds of the circuit breaker; `None` means the instance's.
     pub circuit_breaker: Option<serde_json::Value>,
+    /// Seconds after an event for which another one with its idempotency key is a repeat; 0 for as long as it is kept.
+    #[serde(skip_serializing_if = "is_for_ever")]
+    pub idempotency_key_window: u32,
+}
+
+impl ProjectConfig {
+    /// The largest [`Self::idempotency_key_window`]: a year.
+    pub const KEY_WINDOW_SECONDS_MAX: u32 = 31_536_000;
+
+    /// How long an idempotency key is taken.
+    #[must_use]
+    pub fn key_window(&self) -> KeyWindow {
+        KeyWindow::of_seconds(self.idempotency_key_window)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_for_ever(seconds: &u32) -> bool {
+    *seconds == 0
 }
 
 /// So many events per so many seconds.
@@ -243,6 +263,7 @@ impl Default for ProjectConfig {
             request_id_header: DEFAULT_REQUEST_ID_HEADER.into(),
             meta_event: MetaEventConfig::default(),
             circuit_breaker: None,
+            idempotency_key_window: 0,
         }
     }
 }

@@ -279,6 +279,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    past_idempotency_keys (project_id, idempotency_key, event_id) {
+        project_id -> Uuid,
+        idempotency_key -> Text,
+        event_id -> Uuid,
+    }
+}
+
+diesel::table! {
     portal_keys (id) {
         id -> Uuid,
         project_id -> Uuid,
@@ -461,6 +469,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     organisation_invites,
     organisation_members,
     organisations,
+    past_idempotency_keys,
     portal_keys,
     portal_links,
     projects,

@@ -13,6 +13,8 @@ use crate::{auth::Access, body::no_nul, error::ApiError, query};
 
 /// Events of one broker message that are looked at: one, but for sources that were set up twice.
 const MESSAGE_EVENTS_MAX: i64 = 100;
+/// Events with one idempotency key that are looked at, the latest: there are several where the key was free again.
+const KEY_EVENTS_MAX: i64 = 1_000;
 
 /// The filter that the request asks for.
 ///
@@ -38,9 +40,11 @@ pub async fn read(
     };
     if let Some(key) = query::text(req, "idempotencyKey")? {
         // A portal cannot tell a key that nobody used from one of somebody else.
-        let nobody = access.is_portal().then_some(EventId::NONE);
-        let owner = event::owner_of_key(conn, project, &key).await?.or(nobody);
-        narrow(&mut filter, &[owner.ok_or_else(|| ApiError::invalid("event not found"))?]);
+        let originals = event::originals_of_key(conn, project, &key, KEY_EVENTS_MAX).await?;
+        if originals.is_empty() && !access.is_portal() {
+            return Err(ApiError::invalid("event not found"));
+        }
+        narrow(&mut filter, &originals);
     }
     if let Some(message) = query::text(req, "brokerMessageId")? {
         let events = EventFilter { broker_message_id: Some(message), ..EventFilter::default() };

@@ -42,7 +42,10 @@ pub async fn fanout_event(req: &mut Request, depot: &mut Depot, res: &mut Respon
     let job = content.or_key_of(req)?.checked(&project)?.job(EventTarget::Fanout { owner_id });
     // Only for the wording: whether it is a duplicate is settled when it is stored.
     let key = &job.idempotency_key;
-    let is_known = !key.is_empty() && event::owner_of_key(&mut *app.conn().await?, project.id, key).await?.is_some();
+    let is_known = !key.is_empty() && {
+        let owner = event::owner_of_key(&mut *app.conn().await?, project.id, key).await?;
+        owner.is_some_and(|owner| project.config.key_window().covers(owner, job.accepted_at))
+    };
     let data = enqueue(&app, &job, wishes, res).await?;
     Ok(Reply::created(
         if is_known {

@@ -19,6 +19,9 @@ use crate::{
     reply::Reply,
 };
 
+/// Events with one key among which the original of a repeat is looked for.
+const ORIGINALS_MAX: i64 = 1_000;
+
 /// Replays an event
 ///
 /// The event is matched again, by the subscriptions of now, and delivered again to all of them: these are new deliveries
@@ -32,8 +35,9 @@ pub async fn replay_event(req: &mut Request, depot: &mut Depot) -> ApiResult<Eve
     let row = Event::find(&mut conn, project.id, id).await?.ok_or_else(not_found)?;
     access.admit_replay(&row)?;
     if row.is_duplicate {
-        let owner = event::owner_of_key(&mut conn, project.id, &row.idempotency_key).await?;
-        let original = owner.map_or_else(|| "one that is gone".into(), |owner| owner.to_string());
+        let originals = event::originals_of_key(&mut conn, project.id, &row.idempotency_key, ORIGINALS_MAX).await?;
+        let before = originals.iter().find(|original| **original < id).or(originals.last());
+        let original = before.map_or_else(|| "one that is gone".into(), ToString::to_string);
         return Err(ApiError::invalid(format!("the event is a duplicate of {original} and is never delivered")));
     }
     let names = SourceNames::of(&mut conn, project.id, [&row]).await?;

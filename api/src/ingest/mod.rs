@@ -17,7 +17,11 @@ use bytes::Bytes;
 use chrono::Utc;
 use posthouse_jobs::{CreateEvent, EventTarget};
 use posthouse_schema::{
-    event, ids::EventId, project::Project, project_config::DEFAULT_REQUEST_ID_HEADER, source::Source,
+    event::{self, KeyWindow},
+    ids::EventId,
+    project::Project,
+    project_config::DEFAULT_REQUEST_ID_HEADER,
+    source::Source,
 };
 use salvo::{
     http::header::{ALLOW, HeaderValue},
@@ -70,10 +74,10 @@ pub async fn ingest_event(req: &mut Request, depot: &mut Depot, res: &mut Respon
         return Ok(IngestAnswer::SlackChallenge(challenge));
     }
     let job = new_event(req, &source, &project, &payload)?;
-    let is_known = is_known(&app, &job).await;
+    let is_known = is_known(&app, &job, project.config.key_window()).await;
     push(&app, &job, res).await?;
-    if !job.idempotency_key.is_empty() {
-        app.recent_keys.put((job.project_id, job.idempotency_key), ());
+    if !job.idempotency_key.is_empty() && !is_known {
+        app.recent_keys.put((job.project_id, job.idempotency_key), job.event_id);
     }
     Ok(match &source.custom_response {
         Some(custom) => IngestAnswer::Custom(custom.clone()),
@@ -196,14 +200,15 @@ fn event_type(req: &Request, source: &HttpSource, payload: &Payload) -> Result<S
 
 /// Whether an earlier event has the key. Only for the wording, which is not worth a refusal: it is settled when the event is
 /// stored.
-async fn is_known(app: &App, job: &CreateEvent) -> bool {
+async fn is_known(app: &App, job: &CreateEvent, window: KeyWindow) -> bool {
     let key = &job.idempotency_key;
     if key.is_empty() {
         return false;
     }
-    if app.recent_keys.get(&(job.project_id, key.clone())).is_some() {
+    let covers = |owner: EventId| window.covers(owner, job.accepted_at);
+    if app.recent_keys.get(&(job.project_id, key.clone())).is_some_and(covers) {
         return true;
     }
     let Ok(mut conn) = app.conn().await else { return false };
-    event::owner_of_key(&mut conn, job.project_id, key).await.is_ok_and(|owner| owner.is_some())
+    event::owner_of_key(&mut conn, job.project_id, key).await.is_ok_and(|owner| owner.is_some_and(covers))
 }

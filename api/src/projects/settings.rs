@@ -12,6 +12,7 @@ use crate::{error::ApiError, version::parse_duration};
 
 const ATTEMPTS_MAX: i32 = RetryPolicy::ATTEMPTS_MAX;
 const WAIT_SECONDS_MAX: i32 = RetryPolicy::WAIT_SECONDS_MAX;
+const KEY_WINDOW_SECONDS_MAX: u32 = ProjectConfig::KEY_WINDOW_SECONDS_MAX;
 const VERSIONS_MAX: usize = 5;
 const HEADER_CHARS_MAX: usize = 100;
 const THRESHOLD_MAX: u64 = 1_000_000;
@@ -140,6 +141,12 @@ fn check(config: &ProjectConfig) -> Result<(), ApiError> {
         ),
         (breaker.is_some(), format!("config.circuit_breaker: {}", breaker.unwrap_or_default())),
         (
+            config.idempotency_key_window > KEY_WINDOW_SECONDS_MAX,
+            format!(
+                "config.idempotency_key_window: a number of seconds between 0 and {KEY_WINDOW_SECONDS_MAX} is expected"
+            ),
+        ),
+        (
             config.signature.versions.is_empty() || config.signature.versions.len() > VERSIONS_MAX,
             format!("config.signature.versions: between 1 and {VERSIONS_MAX} are expected"),
         ),
@@ -153,6 +160,8 @@ fn check(config: &ProjectConfig) -> Result<(), ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use posthouse_schema::event::KeyWindow;
+
     use super::*;
 
     #[test]
@@ -170,6 +179,10 @@ mod tests {
         assert_eq!(signed.signature.versions.len(), 1);
         assert!(!signed.signature.versions[0].uid.is_empty());
         assert_eq!(patched(&old, None, ProjectKind::Outgoing).unwrap(), old);
+        let windowed = patched(&old, Some(json!({"idempotency_key_window": 3_600})), ProjectKind::Incoming).unwrap();
+        assert_eq!(windowed.key_window(), KeyWindow::of_seconds(3_600));
+        let kept = patched(&windowed, Some(json!({"disable_endpoint": true})), ProjectKind::Incoming).unwrap();
+        assert_eq!(kept.idempotency_key_window, 3_600);
     }
 
     #[test]
@@ -194,6 +207,9 @@ mod tests {
             (json!({"circuit_breaker": {"sample_rate": "x"}}), "config.circuit_breaker: sample_rate"),
             (json!({"circuit_breaker": {"other": 1}}), "config.circuit_breaker: other"),
             (json!({"circuit_breaker": 1}), "config.circuit_breaker: an object"),
+            (json!({"idempotency_key_window": 31_536_001}), "config.idempotency_key_window"),
+            (json!({"idempotency_key_window": -1}), "config: "),
+            (json!({"idempotency_key_window": "1h"}), "config: "),
             (json!({"sync_dynamic_event_ack": true}), "has been renamed"),
         ] {
             let error =

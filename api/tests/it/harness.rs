@@ -358,7 +358,7 @@ impl Api {
             give_up_at: None,
         };
         let id = delivery.id;
-        let accepted = vec![AcceptedEvent { event, deliveries: vec![delivery] }];
+        let accepted = vec![AcceptedEvent::new(event, vec![delivery])];
         let mut conn = self.database.pool().get().await.unwrap();
         let stored = ledger::store_events(&mut conn, accepted, &[]).await.unwrap();
         assert!(matches!(stored, Stored::Done(_)));

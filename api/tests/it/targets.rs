@@ -1,7 +1,10 @@
 //! Events that are not for one endpoint.
 
 use posthouse_jobs::EventTarget;
-use posthouse_schema::{event, ids::EventId};
+use posthouse_schema::{
+    event::{self, KeyWindow},
+    ids::EventId,
+};
 use serde_json::json;
 
 use crate::harness::Api;
@@ -31,11 +34,26 @@ async fn a_repeated_fanout_says_so_and_everything_missing_is_named() {
     let api = Api::start().await;
     let project = api.project.parse().unwrap();
     let mut conn = api.database.pool().get().await.unwrap();
-    event::claim_keys(&mut conn, project, &[("known", EventId::generate())]).await.unwrap();
+    event::claim_keys(&mut conn, project, &[("known", EventId::generate())], KeyWindow::WHOLE_LIFE).await.unwrap();
     let body = json!({"owner_id": "acme", "event_type": "a.b", "data": 1, "idempotency_key": "known"});
     let again = api.post("events/fanout", body).await;
     assert_eq!((again.status, again.message()), (201, "Duplicate event received, but will not be sent"));
     assert_eq!(api.queued_events().await.len(), 1, "it is stored as a duplicate");
+    let old = EventId::first_at(chrono::Utc::now() - chrono::TimeDelta::hours(2));
+    event::claim_keys(&mut conn, project, &[("old", old)], KeyWindow::WHOLE_LIFE).await.unwrap();
+    for (window, message) in [
+        (3_600, "Endpoint fanout event queued successfully"),
+        (3 * 3_600, "Duplicate event received, but will not be sent"),
+        (0, "Duplicate event received, but will not be sent"),
+    ] {
+        let change = json!({"name": "orders", "config": {"idempotency_key_window": window}}).to_string();
+        let changed = api.send("PUT", &format!("/api/v1/projects/{project}"), Some(&api.key), &[], Some(change)).await;
+        let shown = &changed.body["data"]["config"]["idempotency_key_window"];
+        assert_eq!((changed.status, shown.as_u64().unwrap_or(0)), (202, window));
+        let body = json!({"owner_id": "acme", "event_type": "a.b", "data": 1, "idempotency_key": "old"});
+        assert_eq!(api.post("events/fanout", body).await.message(), message, "{window} seconds");
+    }
+    assert_eq!(api.queued_events().await.len(), 4);
     for (path, body, message) in [
         (
             "events/fanout",
@@ -49,6 +67,6 @@ async fn a_repeated_fanout_says_so_and_everything_missing_is_named() {
         let answer = api.post(path, body.clone()).await;
         assert_eq!((answer.status, answer.message()), (400, message), "{body}");
     }
-    assert_eq!(api.queued_events().await.len(), 1);
+    assert_eq!(api.queued_events().await.len(), 4);
     api.close().await;
 }

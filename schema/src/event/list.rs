@@ -2,22 +2,22 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, HasQuery, NullableExpressionMethods, PgArrayExpressionMethods,
+    BoolExpressionMethods, BoxableExpression, ExpressionMethods, HasQuery, PgArrayExpressionMethods,
     PgJsonbExpressionMethods, QueryDsl, QueryResult, SelectableHelper,
     dsl::sql,
     pg::Pg,
     result::Error,
-    sql_types::{Bool, Text},
+    sql_types::{Bool, Text, Uuid},
 };
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 
-use super::{Event, of_endpoint, owner_of_key};
+use super::{Event, of_endpoint};
 use crate::{
     deadline,
     ids::{EndpointId, EventDeliveryId, EventId, ProjectId, SourceId},
     page::{Page, PageRequest},
-    tables::{event_deliveries, events, idempotency_keys},
+    tables::{event_deliveries, events},
     words::TargetKind,
 };
 
@@ -84,14 +84,9 @@ pub(super) fn filtered<'f>(project: ProjectId, filter: &EventFilter) -> Filtered
         query = query.filter(single.or(events::target_kind.eq(TargetKind::Fanout).and(of_owner)));
     }
     if let Some(key) = &filter.idempotency_key {
-        // The original is found through its key, the duplicates through the index that has only them.
-        let owner = idempotency_keys::table
-            .filter(idempotency_keys::project_id.eq(project))
-            .filter(idempotency_keys::idempotency_key.eq(key.clone()))
-            .select(idempotency_keys::event_id)
-            .single_value();
+        // Originals are found through their key, the duplicates through the index that has only them.
         let is_duplicate = events::is_duplicate.eq(true).and(events::idempotency_key.eq(key.clone()));
-        query = query.filter(events::id.eq(owner.assume_not_null()).or(is_duplicate));
+        query = query.filter(is_original_of(project, key).or(is_duplicate));
     }
     if let Some(message) = &filter.broker_message_id {
         query = query
@@ -99,6 +94,21 @@ pub(super) fn filtered<'f>(project: ProjectId, filter: &EventFilter) -> Filtered
             .filter(sql::<Bool>("headers -> 'x-broker-message-id' ->> 0 = ").bind::<Text, _>(message.clone()));
     }
     query
+}
+
+/// Whether an event is an original with this key: there are several where the key was free again in between. As an array
+/// the ids are looked up first, so that the events' index serves even beside another condition.
+fn is_original_of(project: ProjectId, key: &str) -> Box<dyn BoxableExpression<events::table, Pg, SqlType = Bool>> {
+    let ids = sql::<Bool>("events.id = ANY (ARRAY (SELECT event_id FROM idempotency_keys WHERE project_id = ")
+        .bind::<Uuid, _>(project)
+        .sql(" AND idempotency_key = ")
+        .bind::<Text, _>(key.to_string())
+        .sql(" UNION ALL SELECT event_id FROM past_idempotency_keys WHERE project_id = ")
+        .bind::<Uuid, _>(project)
+        .sql(" AND idempotency_key = ")
+        .bind::<Text, _>(key.to_string())
+        .sql("))");
+    Box::new(ids)
 }
 
 /// The rows of the page among those of the query.
@@ -136,8 +146,8 @@ pub async fn list(
     Ok(page.page(rows))
 }
 
-/// The rows of the page of events with this key: the original and its duplicates each on their own, because of both together no
-/// index has the order, and there may be many duplicates.
+/// The rows of the page of events with this key: originals and duplicates each on their own, because of both together no index
+/// has the order, and there may be many duplicates.
 async fn of_key(
     conn: &mut AsyncPgConnection,
     project: ProjectId,
@@ -148,13 +158,10 @@ async fn of_key(
     let duplicates =
         filtered(project, &rest).filter(events::is_duplicate.eq(true)).filter(events::idempotency_key.eq(key));
     let mut rows: Vec<Event> = paged(duplicates, page).select(Event::as_select()).load(conn).await?;
-    if let Some(original) = owner_of_key(conn, project, key).await?
-        && rows.iter().all(|row| row.id != original)
-    {
-        let original = paged(filtered(project, &rest).filter(events::id.eq(original)), page);
-        rows.extend(original.select(Event::as_select()).load(conn).await?);
-    }
+    let originals = paged(filtered(project, &rest).filter(is_original_of(project, key)), page);
+    rows.extend(originals.select(Event::as_select()).load::<Event>(conn).await?);
     rows.sort_by_key(|row| row.id);
+    rows.dedup_by_key(|row| row.id);
     if !page.reads_ascending() {
         rows.reverse();
     }

@@ -17,7 +17,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 pub use self::{
     document::EventSearch,
-    idempotency::{claim_keys, owner_of_key},
+    idempotency::{KeyWindow, claim_keys, originals_of_key, owner_of_key},
     list::{
         BROKER_MESSAGE_HEADER, EventFilter, EventTargets, are_stored, count_replayable, find_many, list, list_ids,
         list_replayable,

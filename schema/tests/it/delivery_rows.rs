@@ -15,8 +15,7 @@ use crate::fixture::{Fixture, fixture, run, store};
 
 async fn stored(fixture: &mut Fixture) -> EventDeliveryId {
     let id = EventId::generate();
-    let accepted =
-        AcceptedEvent { event: fixture.event(id, ""), deliveries: vec![fixture.delivery(id, id.created_at())] };
+    let accepted = AcceptedEvent::new(fixture.event(id, ""), vec![fixture.delivery(id, id.created_at())]);
     store(&mut fixture.conn, vec![accepted]).await;
     EventDeliveryId::derive(id, fixture.subscription)
 }

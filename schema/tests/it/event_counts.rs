@@ -25,7 +25,7 @@ async fn a_day_that_is_over_is_counted_once() {
         for _ in 0..count {
             let event = fixture.event(EventId::first_at(back(days)), "");
             let event = posthouse_schema::event::NewEvent { id: random_at(back(days)), ..event };
-            batch.push(posthouse_schema::ledger::AcceptedEvent { event, deliveries: Vec::new() });
+            batch.push(posthouse_schema::ledger::AcceptedEvent::new(event, Vec::new()));
         }
     }
     store(&mut fixture.conn, batch).await;

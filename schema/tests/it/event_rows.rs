@@ -1,10 +1,12 @@
 //! Events and their deliveries are written together, once, and duplicates are recognised under contention.
 
+use chrono::DateTime;
 use posthouse_schema::{
-    event::Event,
+    event::{Event, EventFilter, KeyWindow, list, originals_of_key},
     event_delivery::EventDelivery,
     ids::{EventDeliveryId, EventId, ProjectId},
     ledger::{AcceptedEvent, Stored, store_events},
+    page::{Direction, PageRequest, Sort},
     project_config,
     routing::{self, Wanted},
     words::EventStatus,
@@ -13,7 +15,7 @@ use posthouse_schema::{
 use crate::fixture::{Fixture, fixture, run, store};
 
 fn accepted(fixture: &Fixture, id: EventId, key: &str) -> AcceptedEvent {
-    AcceptedEvent { event: fixture.event(id, key), deliveries: vec![fixture.delivery(id, id.created_at())] }
+    AcceptedEvent::new(fixture.event(id, key), vec![fixture.delivery(id, id.created_at())])
 }
 
 #[tokio::test]
@@ -67,6 +69,77 @@ async fn of_events_with_one_key_exactly_one_is_the_original() {
         originals += usize::from(!event.is_duplicate);
     }
     assert_eq!(originals, 1);
+}
+
+/// Of a project whose keys are free again after a minute.
+fn accepted_at(fixture: &Fixture, seconds: i64) -> AcceptedEvent {
+    let at = DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap();
+    let random = EventId::generate().to_bits() & ((1 << 80) - 1);
+    let id = EventId::from_bits(EventId::first_at(at).to_bits() | random);
+    AcceptedEvent { key_window: KeyWindow::of_seconds(60), ..accepted(fixture, id, "order-1") }
+}
+
+#[tokio::test]
+async fn a_key_is_free_again_after_its_window() {
+    let mut fixture = fixture().await;
+    let batches: [&[(i64, bool)]; 6] = [
+        &[(0, false), (59, true)],
+        // The window begins with the original: repeats do not draw it out.
+        &[(60, false), (61, true), (119, true), (120, false), (125, true)],
+        &[(30, true)],
+        // Later than those after it: a repeat of what was the original then.
+        &[(300, false)],
+        &[(200, false), (210, true)],
+        &[(215, true), (259, true)],
+    ];
+    let mut originals = Vec::new();
+    for batch in batches {
+        let events: Vec<_> = batch.iter().map(|(seconds, _)| accepted_at(&fixture, *seconds)).collect();
+        for again in [false, true] {
+            let stored = store(&mut fixture.conn, events.clone()).await;
+            for (accepted, (seconds, is_duplicate)) in stored.iter().zip(batch) {
+                let was_judged = (accepted.event.is_duplicate, accepted.deliveries.is_empty());
+                assert_eq!(was_judged, (*is_duplicate, *is_duplicate), "{seconds} s, again: {again}");
+            }
+        }
+        originals.extend(events.iter().zip(batch).filter(|(_, (_, repeats))| !repeats).map(|(e, _)| e.event.id));
+    }
+    originals.sort_by(|a, b| b.cmp(a));
+    let found = originals_of_key(&mut fixture.conn, fixture.project, "order-1", 100).await.unwrap();
+    assert_eq!(found, originals, "none of them is forgotten");
+    let filter = EventFilter { idempotency_key: Some("order-1".into()), ..EventFilter::default() };
+    for (sort, per_page) in [(Sort::Ascending, 100), (Sort::Descending, 3)] {
+        let page = PageRequest { per_page, sort, direction: Direction::Next, cursor: None };
+        let rows = list(&mut fixture.conn, fixture.project, &filter, &page).await.unwrap().rows;
+        assert_eq!(rows.len(), 13.min(usize::try_from(per_page).unwrap()));
+        assert!(rows.iter().filter(|row| !row.is_duplicate).all(|row| originals.contains(&row.id)));
+    }
+}
+
+#[tokio::test]
+async fn of_events_within_a_window_exactly_one_is_the_original_however_many_are_stored_at_once() {
+    let fixture = fixture().await;
+    let pool = fixture.database.pool();
+    // Three windows, each beginning before the one before it is stored.
+    let mut events: Vec<AcceptedEvent> = [0, 100, 200]
+        .iter()
+        .flat_map(|start| (0..12).map(move |_| *start))
+        .map(|at| accepted_at(&fixture, at))
+        .collect();
+    // In no order, the same each time.
+    events.sort_by_key(|accepted| accepted.event.id.to_bits() & 0xff);
+    let stores = events.chunks(3).map(|batch| {
+        let (pool, batch) = (pool.clone(), batch.to_vec());
+        async move { store(&mut pool.get().await.unwrap(), batch).await }
+    });
+    let stored: Vec<AcceptedEvent> = futures::future::join_all(stores).await.into_iter().flatten().collect();
+    let mut seconds: Vec<i64> = stored
+        .iter()
+        .filter(|accepted| !accepted.event.is_duplicate)
+        .map(|accepted| accepted.event.id.created_at().timestamp() - 1_800_000_000)
+        .collect();
+    seconds.sort_unstable();
+    assert_eq!((stored.len(), seconds), (36, vec![0, 100, 200]));
 }
 
 #[tokio::test]

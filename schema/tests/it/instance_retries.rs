@@ -26,7 +26,7 @@ async fn failed(fixture: &mut Fixture) -> EventId {
     let id = EventId::generate();
     let mut delivery = fixture.delivery(id, id.created_at());
     delivery.status = DeliveryStatus::Failure;
-    let accepted = AcceptedEvent { event: fixture.event(id, ""), deliveries: vec![delivery] };
+    let accepted = AcceptedEvent::new(fixture.event(id, ""), vec![delivery]);
     store(&mut fixture.conn, vec![accepted]).await;
     id
 }

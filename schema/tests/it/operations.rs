@@ -19,7 +19,7 @@ async fn stored(fixture: &mut Fixture, status: DeliveryStatus) -> (EventId, Even
     let id = EventId::generate();
     let delivery = fixture.delivery(id, id.created_at());
     let delivery_id = delivery.id;
-    let accepted = AcceptedEvent { event: fixture.event(id, ""), deliveries: vec![delivery] };
+    let accepted = AcceptedEvent::new(fixture.event(id, ""), vec![delivery]);
     store(&mut fixture.conn, vec![accepted]).await;
     let set = format!("UPDATE event_deliveries SET status = '{status}' WHERE id = '{:032x}'", delivery_id.to_bits());
     run(&mut fixture.conn, &set).await;
@@ -131,7 +131,7 @@ async fn events_are_found_by_key_source_endpoint_and_message() {
     let mut fixture = fixture().await;
     let (original, duplicate, other) = (EventId::generate(), EventId::generate(), EventId::generate());
     for (id, key) in [(original, "k"), (duplicate, "k"), (other, "other")] {
-        let accepted = AcceptedEvent { event: fixture.event(id, key), deliveries: Vec::new() };
+        let accepted = AcceptedEvent::new(fixture.event(id, key), Vec::new());
         store(&mut fixture.conn, vec![accepted]).await;
     }
     let marked = format!(

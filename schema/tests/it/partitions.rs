@@ -3,7 +3,7 @@
 use chrono::{Days, TimeDelta, Utc};
 use diesel_async::RunQueryDsl;
 use posthouse_schema::{
-    event::{self, Event},
+    event::{self, Event, KeyWindow},
     ids::EventId,
     ledger::AcceptedEvent,
     partitions::{self, DAYS_AHEAD, PartitionedTable},
@@ -35,9 +35,10 @@ async fn old_days_go_with_everything_in_them() {
     let kept = EventId::first_at(Utc::now());
     for id in [in_partition, in_default, kept] {
         let event = fixture.event(id, "");
-        let accepted = AcceptedEvent { event, deliveries: Vec::new() };
+        let accepted = AcceptedEvent::new(event, Vec::new());
         store(&mut fixture.conn, vec![accepted]).await;
-        event::claim_keys(&mut fixture.conn, fixture.project, &[(&id.to_string(), id)]).await.unwrap();
+        let window = KeyWindow::of_seconds(60);
+        event::claim_keys(&mut fixture.conn, fixture.project, &[("one key of all", id)], window).await.unwrap();
     }
     assert_eq!(diesel::sql_query("SELECT 1 FROM events_default").execute(&mut fixture.conn).await.unwrap(), 1);
     let dropped = partitions::drop_before(&mut fixture.conn, today - Days::new(30)).await.unwrap();
@@ -45,7 +46,9 @@ async fn old_days_go_with_everything_in_them() {
     for (id, is_there) in [(in_partition, false), (in_default, false), (kept, true)] {
         assert_eq!(Event::find(&mut fixture.conn, fixture.project, id).await.unwrap().is_some(), is_there);
     }
-    assert_eq!(diesel::sql_query("SELECT 1 FROM idempotency_keys").execute(&mut fixture.conn).await.unwrap(), 1);
+    for (table, left) in [("idempotency_keys", 1), ("past_idempotency_keys", 0)] {
+        assert_eq!(run(&mut fixture.conn, &format!("SELECT 1 FROM {table}")).await, left, "{table}");
+    }
 }
 
 #[tokio::test]

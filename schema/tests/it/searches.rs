@@ -16,7 +16,7 @@ async fn stored(fixture: &mut Fixture, event_type: &str, key: &str, data: &str) 
     let id = EventId::generate();
     let mut event = fixture.event(id, key);
     (event.event_type, event.payload) = (event_type.into(), data.into());
-    store(&mut fixture.conn, vec![AcceptedEvent { event, deliveries: Vec::new() }]).await;
+    store(&mut fixture.conn, vec![AcceptedEvent::new(event, Vec::new())]).await;
     id
 }
 
@@ -120,15 +120,14 @@ async fn pages_of_a_search_meet_and_keep_to_the_filter() {
 async fn everything_is_indexed_once_late_events_too_and_expires_with_its_day() {
     let mut fixture = fixture().await;
     // What one statement stores has one time: more than a page of it.
-    let batch =
-        (0..450).map(|_| AcceptedEvent { event: fixture.event(EventId::generate(), ""), deliveries: Vec::new() });
+    let batch = (0..450).map(|_| AcceptedEvent::new(fixture.event(EventId::generate(), ""), Vec::new()));
     let batch = batch.collect();
     store(&mut fixture.conn, batch).await;
     assert_eq!(index(&mut fixture).await, 450);
     // Accepted long before the others, and stored after them.
     let late = EventId::first_at(Utc::now() - chrono::TimeDelta::hours(3));
     let event = fixture.event(late, "late-key");
-    store(&mut fixture.conn, vec![AcceptedEvent { event, deliveries: Vec::new() }]).await;
+    store(&mut fixture.conn, vec![AcceptedEvent::new(event, Vec::new())]).await;
     run(&mut fixture.conn, "UPDATE event_search_mark SET stored_at = now() - interval '2 hours'").await;
     assert_eq!(index(&mut fixture).await, 451);
     let project = fixture.project;

@@ -201,7 +201,7 @@ fn accept(creation: &Creation, config: &ProjectConfig, routes: &Routes) -> Match
         deliveries.push(row);
     }
     if needed.is_empty() {
-        Ok(AcceptedEvent { event: event_row(job, &matched), deliveries })
+        Ok(AcceptedEvent { event: event_row(job, &matched), deliveries, key_window: config.key_window() })
     } else {
         Err(Created::Needs(needed))
     }

@@ -5,6 +5,8 @@ use posthouse_jobs::{CreateEvent, DeliverEvent};
 use posthouse_schema::{
     endpoint::Endpoint,
     event::Event,
+    ids::EventId,
+    project_config::ProjectConfig,
     text_array::TextArray,
     words::{DeliveryMode, DeliveryStatus, EndpointStatus},
 };
@@ -157,6 +159,23 @@ async fn a_job_that_runs_twice_stores_and_sends_once() {
     let stored = Event::find(&mut *world.conn().await, world.project, duplicate.event_id).await.unwrap().unwrap();
     assert!(stored.is_duplicate);
     assert_eq!((world.deliveries().await.len(), receiver.received().len()), (2, 2));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_whose_window_is_over_delivers_again() {
+    let windowed = ProjectConfig { idempotency_key_window: 60, ..config() };
+    let (world, receiver) = (World::start(windowed, direct(), None).await, Receiver::start().await);
+    let endpoint = world.endpoint(&receiver.url(), |_, _| {}).await;
+    let now = chrono::Utc::now();
+    for (seconds_ago, deliveries) in [(61, 1), (30, 1), (0, 2)] {
+        let at = now - chrono::TimeDelta::seconds(seconds_ago);
+        let mut event = world.event(endpoint, "invoice.paid");
+        (event.event_id, event.idempotency_key) = (EventId::first_at(at), "once".into());
+        world.queues.push(&event).await.unwrap();
+        until("the event is stored", async || is_idle::<CreateEvent>(&world).await).await;
+        world.ended(deliveries, DeliveryStatus::Success).await;
+    }
     world.stop().await;
 }
 
