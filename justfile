@@ -112,7 +112,7 @@ deps:
     only posthouse-signature
     only posthouse-filter
     only posthouse-transform
-    only posthouse-ingest posthouse-jobs posthouse-schema posthouse-service
+    only posthouse-ingest posthouse-jobs posthouse-schema posthouse-service posthouse-transform
     only posthouse-worker posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-signature posthouse-filter posthouse-transform posthouse-service
     only posthouse-api posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-signature posthouse-filter posthouse-transform posthouse-service salvo
     echo "The crate graph is as designed."

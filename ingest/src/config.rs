@@ -23,4 +23,7 @@ pub struct Config {
     /// How often the sources are read from the database.
     #[arg(long, env = "POSTHOUSE_INGEST_POLL_INTERVAL", default_value = "5s", value_parser = duration)]
     pub poll_interval: Duration,
+    /// How long a source cannot be read, or has everything refused that it brings, before its project is told.
+    #[arg(long, env = "POSTHOUSE_INGEST_SOURCE_FAILING_AFTER", default_value = "1m", value_parser = duration)]
+    pub source_failing_after: Duration,
 }

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     fault::Fault,
     follow::{Follower, settings},
+    status::End,
     stop::{Farewell, Stop},
 };
 
@@ -115,6 +116,11 @@ impl Feed {
         let followed = if source.is_disabled {
             let stop = Stop::default();
             stop.request(Farewell::Keep);
+            let (follower, resting, ended) = (Arc::clone(&self.follower), source.clone(), previous_ended.clone());
+            self.tasks.spawn(async move {
+                ended.cancelled().await;
+                follower.intake.metrics.statuses().end(&resting, End::Resting);
+            });
             Followed { source, stale_topics, stop, ended: previous_ended }
         } else {
             let (stop, ended) = (Stop::default(), CancellationToken::new());
@@ -147,6 +153,7 @@ impl Feed {
                 follower.forget(&followed.source).await;
             }
             follower.intake.metrics.forget(followed.source.id);
+            follower.intake.metrics.statuses().end(&followed.source, End::Gone);
         });
     }
 

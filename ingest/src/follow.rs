@@ -9,6 +9,7 @@ use crate::{
     lease::SourceLease,
     message::Origin,
     mqtt::{MqttConsumer, MqttSettings, SettingsError, forget},
+    status::End,
     stop::{Farewell, Stop},
 };
 
@@ -39,15 +40,19 @@ pub fn settings(source: &FeedSource) -> Result<MqttSettings, String> {
 impl Follower {
     /// Consumes the source whenever this instance holds its lease, until `stop`.
     pub async fn follow(&self, source: &FeedSource, stale_topics: Vec<String>, stop: &Stop) {
+        let statuses = self.intake.metrics.statuses();
         let settings = match settings(source) {
             Ok(settings) => settings,
             Err(error) => {
                 tracing::warn!(source.id = %source.id, error, "The source cannot be consumed with these settings.");
+                statuses.begin(source);
+                statuses.lost(source.id, &error);
                 stop.requested().await;
+                statuses.end(source, End::Left);
                 return;
             }
         };
-        let origin = Origin { project_id: source.project_id, project_kind: source.project_kind, source_id: source.id };
+        let origin = Origin::of(source);
         let consumer = MqttConsumer { origin, settings, stale_topics, intake: self.intake.clone() };
         let lease = SourceLease::new(self.pool.clone(), source.id, &self.instance);
         loop {
@@ -56,7 +61,9 @@ impl Follower {
                 _ = stop.requested() => return,
                 () = lease.acquire() => {}
             }
+            statuses.begin(source);
             consume_while_held(&consumer, &lease, stop).await;
+            statuses.end(source, End::Left);
             if stop.is_requested() {
                 break;
             }

@@ -3,33 +3,70 @@
 
 use std::time::Duration;
 
-use posthouse_jobs::{CreateEvent, Queues};
+use posthouse_jobs::{CreateEvent, Queues, StoreRejectedMessage};
+use posthouse_transform::Transformer;
 
-use crate::metrics::IngestMetrics;
+use crate::{
+    message::{Origin, Refused, Rejection, read},
+    metrics::IngestMetrics,
+};
 
 /// The wait between two attempts while Redis is away.
 pub const PUSH_PAUSE: Duration = Duration::from_millis(500);
 /// Longest wait for an answer of Redis.
 const PUSH_MAX: Duration = Duration::from_secs(10);
 
-/// Where accepted events go, and where they are counted.
+/// Where messages are read, where accepted events go, and where they are counted.
 #[derive(Clone)]
 pub struct Intake {
     /// The queues.
     pub queues: Queues,
     /// The counters.
     pub metrics: IngestMetrics,
+    /// Runs functions of sources.
+    pub transformer: Transformer,
 }
 
 impl Intake {
-    /// Pushes the jobs of these events. After an error some may be in Redis: a repeated push finds them by their ids.
+    /// The event that a message becomes, after the source's functions.
+    ///
+    /// # Errors
+    /// It will never be one.
+    pub async fn read(&self, payload: &[u8], origin: &Origin) -> Result<CreateEvent, Rejection> {
+        read(payload, origin, &self.transformer).await
+    }
+
+    /// Counts a message that will never be an event, and returns the job that keeps it, if it is to be kept. The message may be
+    /// acknowledged after that job was pushed.
+    pub fn refuse(&self, origin: &Origin, rejection: &Rejection, refused: Refused<'_>) -> Option<StoreRejectedMessage> {
+        self.metrics.rejected(rejection);
+        let body_bytes = refused.payload_bytes;
+        let job = refused.kept(origin, rejection)?;
+        self.metrics.statuses().rejected(origin.source_id, &rejection.to_string());
+        tracing::warn!(
+            source.id = %origin.source_id, message.id = %job.message_id, reason = rejection.reason(), error = %rejection,
+            body_bytes, "A message was refused and is kept apart."
+        );
+        Some(job)
+    }
+
+    /// Pushes the jobs of these events and of what was refused. After an error some may be in Redis: a repeated push finds them
+    /// by their ids.
     ///
     /// # Errors
     /// Redis did not confirm; in words.
-    pub async fn push(&self, events: &[CreateEvent]) -> Result<(), String> {
-        match tokio::time::timeout(PUSH_MAX, self.queues.push_all(events)).await {
+    pub async fn push(&self, events: &[CreateEvent], rejected: &[StoreRejectedMessage]) -> Result<(), String> {
+        let push = async {
+            self.queues.push_all(events).await?;
+            self.queues.push_all(rejected).await
+        };
+        match tokio::time::timeout(PUSH_MAX, push).await {
             Ok(Ok(_)) => {
                 self.metrics.accepted(events.len());
+                events
+                    .iter()
+                    .filter_map(|event| event.source_id)
+                    .for_each(|source| self.metrics.statuses().accepted(source));
                 Ok(())
             }
             Ok(Err(error)) => {

@@ -11,4 +11,7 @@ pub mod lease;
 pub mod message;
 pub mod metrics;
 pub mod mqtt;
+pub mod redrive;
+pub mod status;
 pub mod stop;
+pub mod watch;

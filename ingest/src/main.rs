@@ -2,9 +2,12 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use posthouse_ingest::{config::Config, feed::Feed, follow::Follower, intake::Intake, metrics::IngestMetrics};
+use posthouse_ingest::{
+    config::Config, feed::Feed, follow::Follower, intake::Intake, metrics::IngestMetrics, redrive, watch::Watch,
+};
 use posthouse_jobs::backing::{Backing, Purpose};
 use posthouse_service::{logs, metrics::Metrics, probes, settings, shutdown};
+use posthouse_transform::{Limits, Transformer};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
@@ -33,10 +36,27 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     let (listen, probes) =
         probes::serve(config.listen, Arc::new(backing.checks()), metrics.clone(), drained.clone()).await?;
     tracing::info!(%listen, "Ingest runs.");
-    let intake = Intake { queues: backing.queues, metrics: IngestMetrics::register(&metrics) };
+    let intake = Intake {
+        queues: backing.queues,
+        metrics: IngestMetrics::register(&metrics),
+        transformer: Transformer::new(Limits::default()),
+    };
     let instance = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
+    let redrive = redrive::run(backing.pool.clone(), intake.clone(), config.poll_interval, stopping.clone());
+    let redriving = tokio::spawn(redrive);
+    let watch = Watch {
+        pool: backing.pool.clone(),
+        queues: intake.queues.clone(),
+        statuses: intake.metrics.statuses().clone(),
+        failing_after: config.source_failing_after,
+    };
+    let followed = CancellationToken::new();
+    let watching = tokio::spawn(watch.run(followed.clone()));
     let feed = Feed::new(Follower { pool: backing.pool, intake, instance });
     feed.run(config.poll_interval, config.process.drain_timeout, stopping).await;
+    redriving.await?;
+    followed.cancel();
+    watching.await?;
     drained.cancel();
     probes.await?;
     tracing::info!("Ingest has stopped.");

@@ -10,7 +10,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
 };
 
-use crate::message::Rejection;
+use crate::{message::Rejection, status::SourceStatuses};
 
 /// The only kind of broker so far.
 const MQTT: &str = "mqtt";
@@ -27,6 +27,11 @@ struct RejectionLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SourceLabels {
     source_id: String,
 }
@@ -37,9 +42,11 @@ pub struct IngestMetrics {
     received: Family<KindLabels, Counter>,
     accepted: Family<KindLabels, Counter>,
     rejected: Family<RejectionLabels, Counter>,
+    redriven: Family<OutcomeLabels, Counter>,
     push_failures: Counter,
     connected: Family<SourceLabels, Gauge>,
     last_message_at: Family<SourceLabels, Gauge<f64, AtomicU64>>,
+    statuses: SourceStatuses,
 }
 
 impl IngestMetrics {
@@ -52,6 +59,11 @@ impl IngestMetrics {
             rejected: metrics.register(
                 "ingest_rejected",
                 "Messages acknowledged without becoming events",
+                Family::default(),
+            ),
+            redriven: metrics.register(
+                "ingest_redriven",
+                "Refused messages that were read again, by what came of it",
                 Family::default(),
             ),
             push_failures: metrics.register(
@@ -69,13 +81,21 @@ impl IngestMetrics {
                 "When the source last brought a message, in seconds since 1970",
                 Family::default(),
             ),
+            statuses: SourceStatuses::default(),
         }
+    }
+
+    /// How the sources are doing, which is told outside of metrics.
+    #[must_use]
+    pub const fn statuses(&self) -> &SourceStatuses {
+        &self.statuses
     }
 
     /// Messages of a source were taken from its broker.
     pub fn received(&self, source_id: SourceId, count: usize) {
         self.received.get_or_create(&KindLabels { source_kind: MQTT }).inc_by(count as u64);
         self.last_message_at.get_or_create(&source(source_id)).set(Utc::now().timestamp_micros() as f64 / 1e6);
+        self.statuses.received(source_id, count);
     }
 
     /// Redis holds the jobs of messages.
@@ -84,8 +104,14 @@ impl IngestMetrics {
     }
 
     /// A message was acknowledged that will never be an event.
-    pub fn rejected(&self, rejection: Rejection) {
+    pub fn rejected(&self, rejection: &Rejection) {
         self.rejected.get_or_create(&RejectionLabels { source_kind: MQTT, reason: rejection.reason() }).inc();
+    }
+
+    /// A refused message was read again, and is an event now or refused once more.
+    pub fn redriven(&self, is_accepted: bool) {
+        let outcome = if is_accepted { "accepted" } else { "rejected" };
+        self.redriven.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     /// Redis did not confirm a push.
@@ -96,6 +122,7 @@ impl IngestMetrics {
     /// Whether this instance has a working subscription for the source.
     pub fn set_connected(&self, source_id: SourceId, is_connected: bool) {
         self.connected.get_or_create(&source(source_id)).set(i64::from(is_connected));
+        self.statuses.set_connected(source_id, is_connected);
     }
 
     /// Forgets the series of a source that is no longer followed.

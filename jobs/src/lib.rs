@@ -12,6 +12,7 @@ pub mod queue;
 mod replay_event;
 mod run_batch;
 mod send_email;
+mod store_rejected_message;
 
 pub use create_event::{CreateEvent, EventTarget};
 pub use deliver_event::DeliverEvent;
@@ -23,9 +24,10 @@ pub use queue::{BackendSettings, JobBackend, QueueError, Queues, Reschedule};
 pub use replay_event::ReplayEvent;
 pub use run_batch::RunBatch;
 pub use send_email::SendEmail;
+pub use store_rejected_message::StoreRejectedMessage;
 
 /// The name of every queue of the product, in the order in which operators see them.
-pub const QUEUES: [&str; 10] = [
+pub const QUEUES: [&str; 11] = [
     CreateEvent::QUEUE,
     DeliverEvent::QUEUE,
     SendEmail::QUEUE,
@@ -36,4 +38,5 @@ pub const QUEUES: [&str; 10] = [
     OnboardBatch::QUEUE,
     DeliverMetaEvent::QUEUE,
     IndexEvents::QUEUE,
+    StoreRejectedMessage::QUEUE,
 ];

@@ -154,6 +154,8 @@ id!(/// An event about a project itself.
 id!(/// One HTTP request of a delivery.
     DeliveryAttemptId);
 
+id!(/// A message of a broker that could not become an event; its time is that of the rejection.
+    RejectedMessageId);
 id!(/// One replay of an event, or of all events that a query matched.
     ReplayId);
 id!(/// Work on everything that a query matched.
@@ -174,6 +176,15 @@ impl EventDeliveryId {
     #[must_use]
     pub fn derive_replayed(event: EventId, subscription: SubscriptionId, replay: ReplayId) -> Self {
         Self(hashed(event.0, &[subscription.0, replay.0]))
+    }
+}
+
+impl EventId {
+    /// The id of the event that this message becomes when it is read again: the same whenever it is computed, so that a message
+    /// which is read twice makes one event. The time is that of the request.
+    #[must_use]
+    pub fn derive_redriven(message: RejectedMessageId, requested_at: DateTime<Utc>) -> Self {
+        Self(hashed(Self::first_at(requested_at).0, &[message.0]))
     }
 }
 
@@ -258,6 +269,16 @@ mod tests {
         assert_ne!(id, EventDeliveryId::derive_replayed(event, subscription, two));
         assert_ne!(id, EventDeliveryId::derive(event, subscription));
         assert_eq!(id.created_at(), event.created_at());
+    }
+
+    #[test]
+    fn a_message_makes_one_event_for_each_request_to_read_it_again() {
+        let (one, two) = (RejectedMessageId::generate(), RejectedMessageId::generate());
+        let [asked, later] = [1_000, 1_001].map(|millis| DateTime::from_timestamp_millis(millis).unwrap());
+        let id = EventId::derive_redriven(one, asked);
+        assert_eq!((id, id.created_at()), (EventId::derive_redriven(one, asked), asked));
+        assert_ne!(id, EventId::derive_redriven(two, asked));
+        assert_ne!(id, EventId::derive_redriven(one, later));
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub mod portal_key;
 pub mod portal_link;
 pub mod project;
 pub mod project_config;
+pub mod rejected_message;
 pub mod routing;
 pub mod schedule;
 pub mod session;

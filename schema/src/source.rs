@@ -46,6 +46,10 @@ pub struct Source {
     pub idempotency_keys: TextArray,
     /// Where the event type is read from.
     pub event_type_location: String,
+    /// Makes a message of whatever JSON a broker brings.
+    pub body_function: Option<String>,
+    /// Makes a message's headers.
+    pub header_function: Option<String>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
@@ -84,6 +88,10 @@ pub struct SourceValues {
     pub idempotency_keys: TextArray,
     /// Where the event type is read from.
     pub event_type_location: String,
+    /// Makes a message of whatever JSON a broker brings.
+    pub body_function: Option<String>,
+    /// Makes a message's headers.
+    pub header_function: Option<String>,
 }
 
 /// Which sources to list.

@@ -27,12 +27,29 @@ pub struct FeedSource {
     pub project_kind: ProjectKind,
     /// The source.
     pub id: SourceId,
+    /// What it is called.
+    pub name: String,
     /// A disabled source is not consumed; what its broker keeps for it stays there.
     pub is_disabled: bool,
     /// The broker's settings as stored, credentials included.
     pub pub_sub: Option<Value>,
+    /// Makes a message of whatever JSON the broker brings.
+    pub body_function: Option<String>,
+    /// Makes a message's headers.
+    pub header_function: Option<String>,
     /// Changes with every setting of the source.
     pub updated_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// The broker sources of all projects among `ids`.
+///
+/// # Errors
+/// The database fails.
+pub async fn find_broker_sources_all_projects(
+    conn: &mut AsyncPgConnection,
+    ids: &[SourceId],
+) -> QueryResult<Vec<FeedSource>> {
+    FeedSource::query().filter(sources::kind.eq(SourceKind::PubSub)).filter(sources::id.eq_any(ids)).load(conn).await
 }
 
 /// The next `limit` broker sources of all projects after the source `after`, in the order of their ids.

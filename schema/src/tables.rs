@@ -330,6 +330,23 @@ diesel::table! {
 }
 
 diesel::table! {
+    rejected_messages (project_id, id) {
+        project_id -> Uuid,
+        id -> Uuid,
+        source_id -> Uuid,
+        reason -> Text,
+        detail -> Text,
+        payload -> Bytea,
+        payload_bytes -> Int8,
+        is_whole -> Bool,
+        metadata -> Jsonb,
+        redrive_count -> Int4,
+        redrive_requested_at -> Nullable<Timestamptz>,
+        redrive_leased_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     routing_versions (project_id) {
         project_id -> Uuid,
         version -> Int8,
@@ -473,6 +490,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     portal_keys,
     portal_links,
     projects,
+    rejected_messages,
     routing_versions,
     schedule_ticks,
     sessions,

@@ -235,6 +235,8 @@ MetaEventKind {
     EndpointDeleted = "endpoint.deleted",
     /// An endpoint was disabled, because deliveries to it kept failing or it is gone.
     EndpointDisabled = "endpoint.disabled",
+    /// A source could not be read for a while, or everything that it brought was refused.
+    SourceFailing = "source.failing",
     /// A delivery was accepted by its endpoint.
     DeliverySuccess = "eventdelivery.success",
     /// A delivery was given up.

@@ -1,26 +1,34 @@
 //! What a broker message must look like and which event it becomes. Nothing in a message can make this code panic, and
 //! the bytes of `data` are carried over unchanged.
 
+mod function;
 mod headers;
+mod refused;
 mod rejection;
 mod text;
 
 use posthouse_jobs::{CreateEvent, EventTarget};
 use posthouse_schema::{
     ids::{EventId, ProjectId, SourceId},
+    source_feed::FeedSource,
     words::ProjectKind,
 };
+use posthouse_transform::Transformer;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use self::headers::MessageHeaders;
-pub use self::rejection::Rejection;
+pub use self::{
+    function::SourceFunctions,
+    refused::{KEPT_BYTES_MAX, Refused, storable},
+    rejection::Rejection,
+};
 
 /// Largest message that is accepted, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Where a message came in.
-#[derive(Debug, Clone, Copy)]
+/// Where a message came in, and how it is read there.
+#[derive(Debug, Clone)]
 pub struct Origin {
     /// The project of the source.
     pub project_id: ProjectId,
@@ -28,6 +36,25 @@ pub struct Origin {
     pub project_kind: ProjectKind,
     /// The source.
     pub source_id: SourceId,
+    /// What is run on its messages.
+    pub functions: SourceFunctions,
+}
+
+impl Origin {
+    /// This source.
+    #[must_use]
+    pub fn of(source: &FeedSource) -> Self {
+        let function = |text: &Option<String>| text.as_deref().map(Into::into);
+        Self {
+            project_id: source.project_id,
+            project_kind: source.project_kind,
+            source_id: source.id,
+            functions: SourceFunctions {
+                body: function(&source.body_function),
+                header: function(&source.header_function),
+            },
+        }
+    }
 }
 
 /// The keys that a message may have; any other is refused. A key with `null` counts as absent.
@@ -48,18 +75,50 @@ struct Envelope<'a> {
     idempotency_key: Option<&'a RawValue>,
 }
 
-/// The event that a message asks for. Its id is chosen here and its time is now.
+/// The event that a message asks for, after the source's functions. Its id is chosen here and its time is now. Where too many
+/// functions run already, this waits.
+///
+/// # Errors
+/// The message will never be an event; see [`Rejection`].
+pub async fn read(bytes: &[u8], origin: &Origin, transformer: &Transformer) -> Result<CreateEvent, Rejection> {
+    let made;
+    let bytes = match &origin.functions.body {
+        None => bytes,
+        Some(_) if bytes.len() > MESSAGE_BYTES_MAX => return Err(Rejection::TooLarge),
+        Some(function) => {
+            let json = std::str::from_utf8(bytes).map_err(|_| Rejection::NotJson)?;
+            made = function::made(transformer, origin, ("body_function", function), json).await?;
+            made.as_bytes()
+        }
+    };
+    let Some(function) = &origin.functions.header else { return decode(bytes, origin) };
+    let given = envelope(bytes)?.custom_headers.map_or("{}", RawValue::get);
+    let headers = function::made(transformer, origin, ("header_function", function), given).await?;
+    let headers = RawValue::from_string(headers).map_err(|_| Rejection::Headers)?;
+    decode_with(bytes, Some(&headers), origin)
+}
+
+/// The event that a message asks for as it is. Its id is chosen here and its time is now.
 ///
 /// # Errors
 /// The message will never be an event; see [`Rejection`].
 pub fn decode(bytes: &[u8], origin: &Origin) -> Result<CreateEvent, Rejection> {
+    decode_with(bytes, None, origin)
+}
+
+fn envelope(bytes: &[u8]) -> Result<Envelope<'_>, Rejection> {
     if bytes.len() > MESSAGE_BYTES_MAX {
         return Err(Rejection::TooLarge);
     }
-    let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(|error| Rejection::of_envelope(&error))?;
+    serde_json::from_slice(bytes).map_err(|error| Rejection::of_envelope(&error))
+}
+
+/// With these headers in the place of its own, if any.
+fn decode_with(bytes: &[u8], headers: Option<&RawValue>, origin: &Origin) -> Result<CreateEvent, Rejection> {
+    let envelope = envelope(bytes)?;
     let event_type = text::required("event_type", envelope.event_type)?;
     let data = envelope.data.ok_or(Rejection::Missing("data"))?.to_owned();
-    let headers = MessageHeaders::read(envelope.custom_headers)?;
+    let headers = MessageHeaders::read(headers.or(envelope.custom_headers))?;
     let target = match origin.project_kind {
         ProjectKind::Incoming => EventTarget::Source { source_id: origin.source_id },
         ProjectKind::Outgoing => target(&envelope, headers.message_type())?,

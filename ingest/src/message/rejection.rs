@@ -2,8 +2,8 @@
 
 use serde_json::error::Category;
 
-/// A message that no repetition would make acceptable. It is acknowledged, counted and logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// A message that no repetition would make acceptable. It is acknowledged, counted, logged and kept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// The body is no JSON document.
     #[error("the body is not JSON")]
@@ -23,6 +23,14 @@ pub enum Rejection {
     /// A header has a name or value that HTTP does not allow, or there are too many.
     #[error("custom_headers are not valid")]
     Headers,
+    /// A function of the source gave no result.
+    #[error("the {name} failed")]
+    Function {
+        /// Which one, as the API names it.
+        name: &'static str,
+        /// Why, for whoever wrote it: it may hold parts of the message.
+        reason: String,
+    },
     /// The body is larger than [`super::MESSAGE_BYTES_MAX`].
     #[error("the body is too large")]
     TooLarge,
@@ -34,7 +42,7 @@ pub enum Rejection {
 impl Rejection {
     /// The word for metrics: one of a closed set.
     #[must_use]
-    pub const fn reason(self) -> &'static str {
+    pub const fn reason(&self) -> &'static str {
         match self {
             Self::NotJson => "not_json",
             Self::Shape => "shape",
@@ -42,8 +50,18 @@ impl Rejection {
             Self::Invalid(_) => "invalid_field",
             Self::MessageType => "message_type",
             Self::Headers => "headers",
+            Self::Function { .. } => "function",
             Self::TooLarge => "too_large",
             Self::Retained => "retained",
+        }
+    }
+
+    /// The whole story, for the owner of the message and for no log.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Function { reason, .. } => format!("{self}: {reason}"),
+            other => other.to_string(),
         }
     }
 

@@ -1,5 +1,8 @@
 //! Tables of what is accepted and refused, and a search for input that panics.
 
+use std::time::Duration;
+
+use posthouse_transform::Limits;
 use proptest::prelude::*;
 
 use super::*;
@@ -7,7 +10,8 @@ use super::*;
 const ENDPOINT: &str = "01BX5ZZKBKACTAV9WEVGEMMVS0";
 
 fn origin(project_kind: ProjectKind) -> Origin {
-    Origin { project_id: ProjectId::generate(), project_kind, source_id: SourceId::generate() }
+    let functions = SourceFunctions::default();
+    Origin { project_id: ProjectId::generate(), project_kind, source_id: SourceId::generate(), functions }
 }
 
 fn decode_outgoing(body: &str) -> Result<CreateEvent, Rejection> {
@@ -133,6 +137,71 @@ fn headers_that_http_does_not_allow_are_refused() {
     ] {
         assert_refused(&format!(r#"{{"event_type":"a","data":1,"custom_headers":{headers}}}"#), Rejection::Headers);
     }
+}
+
+async fn read_with(body: &str, header: &str, message: &str) -> Result<CreateEvent, Rejection> {
+    let function = |text: &str| (!text.is_empty()).then(|| text.into());
+    let functions = SourceFunctions { body: function(body), header: function(header) };
+    let limits = Limits { time: Duration::from_millis(300), ..Limits::default() };
+    let origin = Origin { functions, ..origin(ProjectKind::Outgoing) };
+    read(message.as_bytes(), &origin, &Transformer::new(limits)).await
+}
+
+#[tokio::test]
+async fn functions_make_the_message_and_its_headers() {
+    let message = r#"{"order": {"id": 7, "is": "paid"}}"#;
+    let body = "function transform(m) { return {event_type: 'order.' + m.order.is, data: m.order, custom_headers: {'X-A': '1'}, owner_id: 'acme'} }";
+    let header = "function transform(h) { return {'X-B': h['X-A'] + '2', 'x-convoy-message-type': 'fanout'} }";
+    let event = read_with(body, header, message).await.unwrap();
+    assert_eq!((event.event_type.as_str(), event.data.get()), ("order.paid", r#"{"id":7,"is":"paid"}"#));
+    assert_eq!(event.target, EventTarget::Fanout { owner_id: "acme".into() });
+    assert_eq!(event.headers.keys().collect::<Vec<_>>(), ["X-B", "x-b", "x-convoy-message-type"]);
+    assert_eq!(event.headers["x-b"], ["12"]);
+    // Without a function of the body, a message without headers has none.
+    let plain = format!(r#"{{"event_type":"a","data": 1.0 ,"endpoint_id":"{ENDPOINT}"}}"#);
+    let event = read_with("", "function transform(h) { return {n: String(Object.keys(h).length)} }", &plain).await;
+    let event = event.unwrap();
+    assert_eq!((event.data.get(), &event.headers["n"][..]), ("1.0", &["0".to_string()][..]));
+}
+
+#[tokio::test]
+async fn a_function_that_fails_or_makes_no_message_is_told_apart() {
+    let message = format!(r#"{{"event_type":"a","data":1,"endpoint_id":"{ENDPOINT}"}}"#);
+    let failed = |name, reason: &str| Rejection::Function { name, reason: reason.into() };
+    for (body, header, message, expected) in [
+        ("function transform(m) { throw 'no ' + m.data }", "", &*message, failed("body_function", "no 1")),
+        (
+            "",
+            "function transform(h) { return undefined }",
+            &message,
+            failed("header_function", "the transform function must return a value that can be written as JSON"),
+        ),
+        (
+            "function transform(m) { for (;;) {} }",
+            "",
+            &message,
+            failed("body_function", "script execution time elapsed 0.3 seconds"),
+        ),
+        ("function transform(m) { return {event_type: 'a'} }", "", &message, Rejection::Missing("data")),
+        ("function transform(m) { return [m] }", "", &message, Rejection::Shape),
+        (
+            "function transform(m) { return {event_type: 'a', data: 'x'.repeat(2 ** 20)} }",
+            "",
+            &message,
+            Rejection::TooLarge,
+        ),
+        ("function transform(m) { return m }", "", "no json", Rejection::NotJson),
+        ("function transform(m) { return m }", "", "\u{feff}{}", Rejection::NotJson),
+        ("", "function transform(h) { return {a: 1} }", &message, Rejection::Headers),
+        ("", "function transform(h) { return {} }", "[]", Rejection::Shape),
+    ] {
+        assert_eq!(read_with(body, header, message).await.unwrap_err(), expected, "{body}{header}");
+    }
+    let failed = failed("body_function", "no 1");
+    assert_eq!(
+        (failed.to_string(), failed.detail()),
+        ("the body_function failed".into(), "the body_function failed: no 1".into())
+    );
 }
 
 proptest! {

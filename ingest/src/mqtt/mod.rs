@@ -47,6 +47,7 @@ impl MqttConsumer {
             let end = connection::run(self, &mut fault, stop).await;
             self.intake.metrics.set_connected(self.origin.source_id, false);
             let End::Lost(error) = end else { break };
+            self.intake.metrics.statuses().lost(self.origin.source_id, &error);
             if fault.is_news(&error) {
                 tracing::warn!(source.id = %self.origin.source_id, error, "The broker connection failed; it is tried again.");
             }

@@ -4,11 +4,14 @@
 mod accept;
 mod broker;
 mod following;
+mod functions;
 mod instances;
 mod outages;
 mod process;
 mod program;
 mod qos;
 mod redis_server;
+mod refusing;
 mod tls;
+mod watching;
 mod world;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use diesel::{sql_query, sql_types};
 use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
-use posthouse_ingest::{feed::Feed, follow::Follower, intake::Intake, metrics::IngestMetrics};
+use posthouse_ingest::{feed::Feed, follow::Follower, intake::Intake, metrics::IngestMetrics, redrive, watch::Watch};
 use posthouse_jobs::{
-    CreateEvent, Job as _,
+    CreateEvent, Job as _, StoreRejectedMessage,
     queue::{JobState, testing::TestQueues},
 };
 use posthouse_schema::{
@@ -15,8 +15,9 @@ use posthouse_schema::{
     testing::TestDatabase,
 };
 use posthouse_service::metrics::Metrics;
+use posthouse_transform::{Limits, Transformer};
 use redis::Commands as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,9 @@ use crate::program::{SOON, eventually};
 /// How often the test's instances read their sources.
 const POLL: Duration = Duration::from_millis(200);
 const DRAIN: Duration = Duration::from_secs(10);
+const FAILING_AFTER: Duration = Duration::from_secs(2);
+/// Longest run of a function: longer than anything else here takes.
+pub const FUNCTION_TIME: Duration = Duration::from_secs(15);
 
 pub struct World {
     pub database: TestDatabase,
@@ -97,6 +101,28 @@ impl World {
         .await;
     }
 
+    /// Gives the source these functions; an empty text is none.
+    pub async fn set_functions(&self, id: SourceId, body: &str, header: &str) {
+        let update = "UPDATE sources SET body_function = nullif($2->>0, ''), header_function = nullif($2->>1, ''), updated_at = now() WHERE id = $1 AND project_id = $3";
+        self.change(update, id, &json!([body, header])).await;
+    }
+
+    /// The jobs that keep refused messages, in the order of their ids.
+    pub async fn rejected(&self) -> Vec<StoreRejectedMessage> {
+        let view = self.queues.view(StoreRejectedMessage::QUEUE);
+        let page = view.page(JobState::Ready, 0, 1_000).await.unwrap_or_default();
+        let mut jobs: Vec<StoreRejectedMessage> =
+            page.iter().map(|job| serde_json::from_slice(&job.payload).unwrap()).collect();
+        jobs.sort_by_key(|job| job.message_id);
+        jobs
+    }
+
+    /// Waits for so many of them.
+    pub async fn wait_for_rejected(&self, count: usize) -> Vec<StoreRejectedMessage> {
+        eventually(&format!("{count} refused messages"), SOON, async || self.rejected().await.len() >= count).await;
+        self.rejected().await
+    }
+
     pub async fn set_disabled(&self, id: SourceId, is_disabled: bool) {
         let update =
             "UPDATE sources SET is_disabled = $2::text::bool, updated_at = now() WHERE id = $1 AND project_id = $3";
@@ -124,11 +150,33 @@ impl World {
     /// Starts an instance in this process.
     pub async fn ingest(&self) -> Instance {
         let metrics = Metrics::new("ingest");
-        let intake = Intake { queues: self.queues.queues(), metrics: IngestMetrics::register(&metrics) };
+        let intake = Intake {
+            queues: self.queues.queues(),
+            metrics: IngestMetrics::register(&metrics),
+            transformer: Transformer::new(Limits { time: FUNCTION_TIME, ..Limits::default() }),
+        };
         let instance = format!("test-{:x}", rand::random::<u64>());
-        let feed = Feed::new(Follower { pool: self.pool.clone(), intake, instance });
+        let feed = Feed::new(Follower { pool: self.pool.clone(), intake: intake.clone(), instance });
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(feed.run(POLL, DRAIN, shutdown.clone()));
+        let redrive = redrive::run(self.pool.clone(), intake.clone(), POLL, shutdown.clone());
+        let watch = Watch {
+            pool: self.pool.clone(),
+            queues: self.queues.queues(),
+            statuses: intake.metrics.statuses().clone(),
+            failing_after: FAILING_AFTER,
+        };
+        let followed = CancellationToken::new();
+        let task = tokio::spawn({
+            let shutdown = shutdown.clone();
+            async move {
+                let watching = watch.run(followed.clone());
+                let following = async {
+                    tokio::join!(feed.run(POLL, DRAIN, shutdown), redrive);
+                    followed.cancel();
+                };
+                tokio::join!(following, watching);
+            }
+        });
         Instance { metrics, shutdown, task }
     }
 

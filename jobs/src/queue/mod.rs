@@ -36,6 +36,7 @@ mod sentinel;
 mod settings;
 mod sink;
 mod slot;
+mod source_state;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tokens;
@@ -60,6 +61,7 @@ pub use outcome::Reschedule;
 pub use places::{Places, Share};
 pub use rate::{Rate, Turn};
 pub use settings::BackendSettings;
+pub use source_state::{Failing, SourceNote, SourceState};
 pub use worker::run_worker;
 
 /// All queues of one Redis under one prefix. Cheap to clone: the clones share one multiplexed connection that

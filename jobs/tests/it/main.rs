@@ -9,6 +9,7 @@ mod pushing;
 mod rates;
 mod redis_server;
 mod running;
+mod source_states;
 mod tokens;
 mod topology;
 mod turns;

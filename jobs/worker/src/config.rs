@@ -47,14 +47,17 @@ pub struct Config {
     #[arg(long, env = "POSTHOUSE_WORKER_ENDPOINT_REQUESTS_MAX", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub endpoint_requests_max: u16,
     /// Jobs of all queues under way at once. Without it each queue has places of its own: 1000 for events to store,
-    /// --deliveries-max for deliveries, 100 for replays, 64 for meta events, 8 for mail, 4 for batches and for onboarding,
-    /// and one each for housekeeping.
-    #[arg(long, env = "POSTHOUSE_WORKER_JOBS_MAX", value_parser = clap::value_parser!(u16).range(10..))]
+    /// --deliveries-max for deliveries, 100 for replays, 64 for meta events, 8 for mail, 4 for batches, for onboarding and for
+    /// refused messages, and one each for housekeeping.
+    #[arg(long, env = "POSTHOUSE_WORKER_JOBS_MAX", value_parser = clap::value_parser!(u16).range(11..))]
     pub jobs_max: Option<u16>,
     /// How the queues share --jobs-max while there is more work than places, such as deliver_event=8,create_event=4. A queue
     /// that is not named weighs 1.
     #[arg(long, env = "POSTHOUSE_WORKER_QUEUE_WEIGHTS", value_delimiter = ',', requires = "jobs_max")]
     pub queue_weights: Vec<QueueWeight>,
+    /// Refused messages of brokers that are kept of each source, about; the oldest give way.
+    #[arg(long, env = "POSTHOUSE_WORKER_REJECTED_MESSAGES_MAX", default_value_t = crate::context::REJECTED_MESSAGES_MAX, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rejected_messages_max: u32,
     /// SMTP server for mail, such as smtps://user:password@mail.example.com. Without it no mail is sent.
     #[arg(long, env = "POSTHOUSE_SMTP_URL", hide_env_values = true)]
     pub smtp_url: Option<SecretString>,
@@ -99,7 +102,7 @@ mod tests {
     #[test]
     fn weights_are_read_and_ordered() {
         let given = ["deliver_event=8", "create_event=2", "create_event=4"].map(|text| text.parse().unwrap());
-        assert_eq!(QueueWeight::of_all(&given), [4, 8, 1, 1, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(QueueWeight::of_all(&given), [4, 8, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
         for (text, part) in [
             ("deliver_event", "QUEUE=WEIGHT"),
             ("mail=1", "the queues are create_event"),

@@ -26,6 +26,9 @@ const CREATE_LIMITS: BatchLimits = BatchLimits { items_max: 500, batches_max: 2 
 /// Fewer: a batch holds the payloads of its events.
 const REPLAY_LIMITS: BatchLimits = BatchLimits { items_max: 50, batches_max: 2 };
 
+/// Refused messages of one source that are kept where no setting says otherwise.
+pub const REJECTED_MESSAGES_MAX: u32 = 10_000;
+
 /// Works on jobs in batches; one that cannot be done fails alone.
 type Batched<J, R> = Batcher<J, Result<R, Arc<WorkerError>>, Arc<WorkerError>>;
 
@@ -49,6 +52,8 @@ pub struct Context {
     pub transformer: Transformer,
     /// Sends mail; `None` where no server is set.
     pub mailer: Option<Mailer>,
+    /// Refused messages of brokers that are kept of each source.
+    pub rejected_messages_max: u32,
 }
 
 impl Context {
@@ -87,6 +92,7 @@ impl Context {
             }
         });
         let transformer = Transformer::new(Limits::default());
-        Self { pool, queues, snapshots, engine, sending, creator, replayer, transformer, mailer }
+        let rejected_messages_max = REJECTED_MESSAGES_MAX;
+        Self { pool, queues, snapshots, engine, sending, creator, replayer, transformer, mailer, rejected_messages_max }
     }
 }

@@ -35,6 +35,8 @@ const BATCHES_MAX: usize = 4;
 /// Batches of one project run one after the other anyway.
 const ONBOARDINGS_MAX: usize = 4;
 const META_EVENTS_MAX: usize = 64;
+/// Refused messages that are stored at once.
+const REJECTED_MESSAGES_MAX: usize = 4;
 
 /// Runs a worker until `shutdown`, and then until its running jobs are done or handed back.
 ///
@@ -46,8 +48,8 @@ pub async fn worker(config: Config, shutdown: CancellationToken) -> anyhow::Resu
     let sender = Sender::new(way(&config), &authorities(config.ca_file.as_deref())?)?;
     let gates = Gates::new(config.endpoint_requests_max);
     let mailer = config.smtp_url.as_ref().map(|url| Mailer::new(url.expose_secret(), &config.smtp_from)).transpose()?;
-    let context =
-        Arc::new(Context::new(backing.pool.clone(), backing.queues.clone(), (sender, gates), mailer, &metrics));
+    let context = Context::new(backing.pool.clone(), backing.queues.clone(), (sender, gates), mailer, &metrics);
+    let context = Arc::new(Context { rejected_messages_max: config.rejected_messages_max, ..context });
     let (_, probes) = probes::serve(config.listen, Arc::new(backing.checks()), metrics, shutdown.clone()).await?;
     let mut workers = JoinSet::new();
     let drain = config.process.drain_timeout;
@@ -111,8 +113,19 @@ impl Serving {
 }
 
 fn all(serving: &Serving, deliveries_max: usize, shares: [Option<Share>; QUEUES.len()]) -> Vec<BoxFuture<'static, ()>> {
-    let [creating, delivering, mailing, purging, sweeping, replaying, batching, onboarding, announcing, indexing] =
-        shares;
+    let [
+        creating,
+        delivering,
+        mailing,
+        purging,
+        sweeping,
+        replaying,
+        batching,
+        onboarding,
+        announcing,
+        indexing,
+        keeping,
+    ] = shares;
     vec![
         serving.worker(CREATIONS_MAX, creating, handlers::create_event),
         serving.worker(deliveries_max, delivering, handlers::deliver_event),
@@ -124,6 +137,7 @@ fn all(serving: &Serving, deliveries_max: usize, shares: [Option<Share>; QUEUES.
         serving.worker(ONBOARDINGS_MAX, onboarding, handlers::onboard_batch),
         serving.worker(META_EVENTS_MAX, announcing, handlers::deliver_meta_event),
         serving.worker(1, indexing, handlers::index_events),
+        serving.worker(REJECTED_MESSAGES_MAX, keeping, handlers::store_rejected_message),
     ]
 }
 
@@ -131,7 +145,7 @@ fn all(serving: &Serving, deliveries_max: usize, shares: [Option<Share>; QUEUES.
 mod tests {
     use posthouse_jobs::{
         CreateEvent, DeliverEvent, DeliverMetaEvent, IndexEvents, OnboardBatch, PurgeExpired, ReplayEvent, RunBatch,
-        SendEmail, SweepDeliveries,
+        SendEmail, StoreRejectedMessage, SweepDeliveries,
     };
 
     use super::*;
@@ -149,6 +163,7 @@ mod tests {
             OnboardBatch::QUEUE,
             DeliverMetaEvent::QUEUE,
             IndexEvents::QUEUE,
+            StoreRejectedMessage::QUEUE,
         ];
         assert_eq!(served, posthouse_jobs::QUEUES);
     }

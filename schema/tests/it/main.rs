@@ -19,5 +19,6 @@ mod reads_accounts;
 mod reads_lists;
 mod reads_searches;
 mod reads_windows;
+mod rejected_messages;
 mod rows_read;
 mod searches;

@@ -9,10 +9,12 @@ mod purge_expired;
 mod replay_event;
 mod run_batch;
 mod send_email;
+mod store_rejected_message;
 mod sweep_deliveries;
 
 pub use self::{
     create_event::create_event, deliver_event::deliver_event, deliver_meta_event::deliver_meta_event,
     index_events::index_events, onboard_batch::onboard_batch, purge_expired::purge_expired, replay_event::replay_event,
-    run_batch::run_batch, send_email::send_email, sweep_deliveries::sweep_deliveries,
+    run_batch::run_batch, send_email::send_email, store_rejected_message::store_rejected_message,
+    sweep_deliveries::sweep_deliveries,
 };

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use apalis::prelude::{BoxDynError, Data};
-use chrono::{Days, NaiveTime, Utc};
+use chrono::{Days, NaiveTime, TimeDelta, Utc};
 use posthouse_jobs::PurgeExpired;
-use posthouse_schema::{account_purge, batch_run, partitions, schedule};
+use posthouse_schema::{account_purge, batch_run, partitions, rejected_message, schedule};
 
 use crate::context::Context;
 
@@ -13,7 +13,7 @@ use crate::context::Context;
 const ROWS_AT_ONCE: i64 = 1_000;
 
 /// Makes the partitions of the coming days and drops those past their retention, with the batch runs of their time; deletes
-/// sessions and tokens that are over.
+/// sessions and tokens that are over, and refused messages that are too old.
 ///
 /// # Errors
 /// The database fails, or a lock was not free within a second; the job runs again and goes on where it stopped.
@@ -27,6 +27,9 @@ pub async fn purge_expired(job: PurgeExpired, context: Data<Arc<Context>>) -> Re
     batch_run::forget(&mut conn, kept_since).await?;
     schedule::forget_ticks(&mut conn, kept_since).await?;
     while account_purge::purge(&mut conn, ROWS_AT_ONCE).await? > 0 {}
+    let rejected_days = job.rejected_retention_days.unwrap_or(job.retention_days);
+    let oldest = Utc::now() - TimeDelta::days(rejected_days.into());
+    while rejected_message::purge_all_projects(&mut conn, oldest, ROWS_AT_ONCE).await? > 0 {}
     tracing::info!(made = made.len(), dropped = dropped.len(), first_kept = %first_kept, "Partitions were made and dropped.");
     Ok(())
 }

@@ -34,6 +34,9 @@ pub struct Config {
     /// Whole days for which events, deliveries and attempts are kept.
     #[arg(long, env = "POSTHOUSE_RETENTION_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub retention_days: u16,
+    /// Whole days for which messages of brokers that were refused are kept.
+    #[arg(long, env = "POSTHOUSE_REJECTED_RETENTION_DAYS", default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    pub rejected_retention_days: u16,
     /// When expired days are dropped and coming ones made, as a cron expression in UTC with seconds first.
     #[arg(long, env = "POSTHOUSE_PURGE_SCHEDULE", default_value = "0 10 * * * *")]
     pub purge_schedule: cron::Schedule,
@@ -57,7 +60,10 @@ impl Config {
                 name: "purge_expired",
                 cron: self.purge_schedule.clone(),
                 catch_up: CatchUp::Latest,
-                work: Work::Purge { retention_days: self.retention_days },
+                work: Work::Purge {
+                    retention_days: self.retention_days,
+                    rejected_retention_days: self.rejected_retention_days,
+                },
             },
             Schedule {
                 name: "sweep_deliveries",

@@ -19,6 +19,8 @@ pub enum Work {
     Purge {
         /// Whole days.
         retention_days: u16,
+        /// The same for refused messages.
+        rejected_retention_days: u16,
     },
     /// [`SweepDeliveries`].
     Sweep,
@@ -66,7 +68,10 @@ impl Schedule {
     /// The queue did not take it.
     pub async fn enqueue(&self, queues: &Queues, tick: DateTime<Utc>) -> Result<(), QueueError> {
         match self.work {
-            Work::Purge { retention_days } => queues.push(&PurgeExpired { tick, retention_days }).await?,
+            Work::Purge { retention_days, rejected_retention_days } => {
+                let rejected_retention_days = Some(rejected_retention_days);
+                queues.push(&PurgeExpired { tick, retention_days, rejected_retention_days }).await?
+            }
             Work::Index { events_max } => queues.push(&IndexEvents { tick, events_max }).await?,
             Work::Sweep => queues.push(&SweepDeliveries { tick }).await?,
         };

@@ -4,12 +4,19 @@ use std::sync::Arc;
 
 use apalis::prelude::Data;
 use chrono::{Days, Utc};
-use posthouse_jobs::{DeliverEvent, Job as _, PurgeExpired, SweepDeliveries};
+use posthouse_jobs::{DeliverEvent, Job as _, PurgeExpired, StoreRejectedMessage, SweepDeliveries};
 use posthouse_schema::{
+    ids::{RejectedMessageId, SourceId},
     partitions::{self, PartitionedTable},
+    rejected_message::{self, RejectedFilter, RejectedMessage},
     words::DeliveryStatus,
 };
-use posthouse_worker::handlers;
+use posthouse_service::metrics::Metrics;
+use posthouse_worker::{
+    context::Context,
+    delivery::{gate::Gates, send::Sender},
+    handlers,
+};
 
 use crate::{
     receiver::{Receiver, plain},
@@ -25,7 +32,7 @@ async fn a_purge_drops_whole_days_and_makes_the_coming_ones() {
     partitions::make_ahead(&mut conn, long_ago, long_ago).await.unwrap();
     let days = |listed: &[partitions::Partition]| listed.iter().map(|partition| partition.day).collect::<Vec<_>>();
     assert!(days(&partitions::list(&mut conn, PartitionedTable::Events).await.unwrap()).contains(&long_ago));
-    let job = PurgeExpired { tick: Utc::now(), retention_days: 30 };
+    let job = PurgeExpired { tick: Utc::now(), retention_days: 30, rejected_retention_days: Some(14) };
     for _ in 0..2 {
         handlers::purge_expired(job.clone(), Data::new(Arc::clone(&world.context))).await.unwrap();
     }
@@ -34,6 +41,63 @@ async fn a_purge_drops_whole_days_and_makes_the_coming_ones() {
         assert!(left.iter().all(|day| *day >= today - Days::new(30)), "{table:?}: {left:?}");
         assert!(left.contains(&(today + Days::new(partitions::DAYS_AHEAD))), "{table:?}: {left:?}");
     }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn refused_messages_are_kept_and_bounded() {
+    let world = World::start(config(), direct(), None).await;
+    let context = Context {
+        rejected_messages_max: 3,
+        ..Context::new(
+            world.context.pool.clone(),
+            world.queues.queues(),
+            (Sender::new(direct(), &[]).unwrap(), Gates::new(1)),
+            None,
+            &Metrics::new("worker"),
+        )
+    };
+    let context = Data::new(Arc::new(context));
+    let source_id = SourceId::generate();
+    let at = |minutes: i64, low_bits: u128| {
+        let first = RejectedMessageId::first_at(Utc::now() - chrono::TimeDelta::minutes(minutes));
+        RejectedMessageId::from_bits(first.to_bits() | low_bits)
+    };
+    let job = |message_id| StoreRejectedMessage {
+        project_id: world.project,
+        message_id,
+        source_id,
+        reason: "not_json".into(),
+        detail: "the body is not JSON".into(),
+        payload: "/wA=".into(),
+        payload_bytes: 2,
+        metadata: [("topic".into(), "t".into())].into(),
+    };
+    let ids: Vec<_> = (1..=6).rev().map(|minutes| at(minutes, 1)).collect();
+    for id in &ids {
+        for _ in 0..2 {
+            handlers::store_rejected_message(job(*id), context.clone()).await.unwrap();
+        }
+    }
+    let mut conn = world.conn().await;
+    let (row, payload) = RejectedMessage::find(&mut conn, world.project, ids[0]).await.unwrap().unwrap();
+    assert_eq!((payload.as_slice(), row.reason.as_str(), row.is_whole), (&b"\xff\x00"[..], "not_json", true));
+    let all = RejectedFilter::default();
+    assert_eq!(rejected_message::count(&mut conn, world.project, &all).await.unwrap(), 6, "once each");
+    // One of those by which the rest is counted.
+    handlers::store_rejected_message(job(at(0, 32)), context.clone()).await.unwrap();
+    assert_eq!(rejected_message::count(&mut conn, world.project, &all).await.unwrap(), 3);
+    let wrong = StoreRejectedMessage { payload: "no base64!".into(), ..job(at(0, 3)) };
+    assert!(handlers::store_rejected_message(wrong, context).await.is_err());
+    let too_old = job(at(15 * 24 * 60, 1));
+    let kept = job(at(13 * 24 * 60, 1));
+    for job in [&too_old, &kept] {
+        handlers::store_rejected_message(job.clone(), Data::new(Arc::clone(&world.context))).await.unwrap();
+    }
+    let purge = PurgeExpired { tick: Utc::now(), retention_days: 30, rejected_retention_days: Some(14) };
+    handlers::purge_expired(purge, Data::new(Arc::clone(&world.context))).await.unwrap();
+    assert!(RejectedMessage::find(&mut conn, world.project, too_old.message_id).await.unwrap().is_none());
+    assert!(RejectedMessage::find(&mut conn, world.project, kept.message_id).await.unwrap().is_some());
     world.stop().await;
 }
 
