@@ -163,6 +163,20 @@ vectors FILE:
     # Without this line no test of that name was there.
     printf '%s\n' "$said" | grep 'are as expected'
 
+# Ask the egress rules and running proxies for every case of a file, where each address is this machine's
+egress-cases FILE="../shared/security/egress-cases.json":
+    #!/bin/sh
+    set -eu
+    if [ ! -f "$1" ]; then echo "Note: $1 is not there, so its cases were NOT run."; exit 0; fi
+    if ! unshare --user --map-root-user --net ip link set lo up; then
+        echo "Error: this needs network namespaces for users, and the command ip (Debian: iproute2)." >&2; exit 1
+    fi
+    file=$(realpath "$1")
+    cargo test --quiet -p posthouse-egress --test it --no-run
+    everywhere='ip link set lo up && ip route add local 0.0.0.0/0 dev lo && ip -6 route add local ::/0 dev lo && exec "$@"'
+    POSTHOUSE_EGRESS_CASES="$file" exec unshare --user --map-root-user --net sh -c "$everywhere" sh \
+        cargo test --offline --quiet -p posthouse-egress --test it -- --nocapture --exact cases::cases_get_the_decision_that_they_expect
+
 # Measure a system of its own and print the table: [--quick] [--case NAME] [--markdown] [--strict]
 bench *ARGS:
     cargo build --release --workspace --bins

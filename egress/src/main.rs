@@ -6,6 +6,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
 use posthouse_egress::{
+    audit,
     config::{Command, Config},
     proxy,
 };
@@ -15,39 +16,78 @@ use posthouse_service::{
     probes::{self, Checks},
     settings, shutdown,
 };
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
+
+/// A tunnel is two sockets.
+const HANDLES_PER_TUNNEL: u64 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let config: Config = settings::read();
-    if let Some(Command::Check { url, rules }) = &config.command {
-        let (is_allowed, line) = check::check(url, &rules.rules()).await;
-        #[expect(clippy::print_stdout, reason = "the answer of a command for people")]
-        {
-            println!("{line}");
+    let answered = match &config.command {
+        Some(command) => answer(command).await,
+        None => {
+            logs::init("egress", &config.process);
+            serve(&config).await.map(|()| ExitCode::SUCCESS).inspect_err(|error| {
+                tracing::error!(error = format!("{error:#}"), "The proxy cannot run.");
+            })
         }
-        return if is_allowed { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-    }
-    logs::init("egress", &config.process);
-    match serve(&config).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "The proxy cannot run.");
-            ExitCode::FAILURE
+    };
+    answered.unwrap_or_else(|error| {
+        if config.command.is_some() {
+            tell(&format!("error: {error:#}"));
         }
-    }
+        ExitCode::FAILURE
+    })
+}
+
+async fn answer(command: &Command) -> anyhow::Result<ExitCode> {
+    let (is_good, text) = match command {
+        Command::Check { url, role, rules, names } => {
+            let policy = rules.policy()?.current();
+            let role = policy.role_named(role.as_deref()).context("the file of rules has no such role")?;
+            check::check(url, &role, &names.resolver()?).await
+        }
+        Command::Audit { proxy, allow } => {
+            let report = audit::run(proxy, allow).await?;
+            (report.is_clean(), report.to_string())
+        }
+    };
+    tell(text.trim_end());
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[expect(clippy::print_stdout, reason = "the answer of a command for people")]
+fn tell(text: &str) {
+    println!("{text}");
 }
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signals();
     let metrics = Metrics::new("egress");
+    let settings = config.settings()?;
+    open_handles(config.limits.max_tunnels);
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("{} cannot be bound", config.listen))?;
     let (_, probes) =
         probes::serve(config.probe_listen, Arc::new(Checks::new()), metrics.clone(), shutdown.clone()).await?;
-    tracing::info!(listen = %listener.local_addr()?, allow = ?config.rules.allow, deny = ?config.rules.deny, "The proxy takes connections.");
-    proxy::serve(listener, config.settings(), &metrics, shutdown).await?;
+    tracing::info!(listen = %listener.local_addr()?, rules = ?config.rules, sources = ?config.bind_source, dns = ?config.names.dns, "The proxy takes connections.");
+    proxy::serve(listener, settings, &metrics, shutdown).await?;
     probes.await?;
     tracing::info!("The proxy has stopped; no tunnel is open.");
     Ok(())
+}
+
+/// Takes as many file handles as the system gives, and says so when they are too few for the tunnels.
+fn open_handles(tunnels_max: usize) {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if setrlimit(Resource::Nofile, limit).is_err() {
+        limit = getrlimit(Resource::Nofile);
+    }
+    let wanted = HANDLES_PER_TUNNEL.saturating_mul(tunnels_max as u64);
+    if let Some(handles) = limit.current.filter(|handles| *handles < wanted) {
+        tracing::warn!(handles, wanted, "There are fewer file handles than the tunnels that may be open need.");
+    }
 }

@@ -3,21 +3,27 @@
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper::{Method, Request, Response, body::Incoming, http::uri::Scheme, server::conn::http1, service::service_fn};
+use hyper::{
+    Method, Request, Response, body::Incoming, header::PROXY_AUTHORIZATION, http::uri::Scheme, server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Body, Shared,
-    admit::admit,
+    admit::{Visit, admit},
     answer::{refuse, refuse_method},
     forward::forward,
+    limits::Held,
     meter::{Metered, Totals},
-    tunnel,
+    tls, tunnel,
 };
 use crate::rules::Code;
 
@@ -25,8 +31,22 @@ use crate::rules::Code;
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Connections that are served at once, besides open tunnels: they hold little, but not nothing.
 const CONNECTIONS_MAX: usize = 16_384;
+/// A client that has more connections than it may is told so, up to this many times as many; beyond, it is not answered.
+const OVER_MAX: usize = 2;
 /// Without file handles nothing can be accepted; they come back.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Who is connected.
+#[derive(Clone)]
+pub(super) struct Client {
+    pub(super) address: SocketAddr,
+    /// DNS names that its certificate proves.
+    certificates: Arc<[String]>,
+    /// It has more connections than it may.
+    is_over: bool,
+    /// Counts the connection, also as a tunnel.
+    _place: Option<Arc<Held<std::net::IpAddr>>>,
+}
 
 /// Takes connections until `shutdown`.
 pub(super) async fn accept(listener: &TcpListener, shared: &Arc<Shared>, shutdown: &CancellationToken) {
@@ -56,23 +76,50 @@ pub(super) async fn accept(listener: &TcpListener, shared: &Arc<Shared>, shutdow
 
 async fn connection(
     stream: TcpStream,
-    client: SocketAddr,
+    address: SocketAddr,
     shared: Arc<Shared>,
     shutdown: CancellationToken,
     place: OwnedSemaphorePermit,
 ) {
+    let owner = address.ip().to_canonical();
+    let Ok(held) = shared.clients.enter(&owner, OVER_MAX) else { return };
     if stream.set_nodelay(true).is_err() {
         return;
     }
+    let mut client = Client {
+        address,
+        certificates: Arc::default(),
+        is_over: held.is_some() && shared.clients.is_over(&owner),
+        _place: held.map(Arc::new),
+    };
+    match &shared.settings.tls {
+        None => Box::pin(serve(stream, client, &shared, shutdown)).await,
+        Some(tls) => match timeout(shared.settings.head_timeout, tls.accept(stream)).await {
+            Ok(Ok(stream)) => {
+                client.certificates = tls::names(stream.get_ref().1).into();
+                Box::pin(serve(stream, client, &shared, shutdown)).await;
+            }
+            Ok(Err(error)) => tracing::info!(client = %address, error = %error, "A client's TLS handshake failed."),
+            Err(_) => tracing::debug!(client = %address, "A client's TLS handshake took too long."),
+        },
+    }
+    drop(place);
+}
+
+async fn serve<S>(stream: S, client: Client, shared: &Arc<Shared>, shutdown: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let address = client.address;
     let stream = Metered::new(stream, Totals::default());
     let meter = stream.meter();
     let settings = &shared.settings;
     // Dialling and waiting for an origin move nothing here and have limits of their own, which come first.
     let still_timeout = settings.head_timeout + settings.connect_timeout + settings.idle_timeout;
-    let for_requests = Arc::clone(&shared);
+    let for_requests = Arc::clone(shared);
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&for_requests);
-        async move { Ok::<_, Infallible>(answer(request, client, &shared).await) }
+        let (shared, client) = (Arc::clone(&for_requests), client.clone());
+        async move { Ok::<_, Infallible>(answer::<S>(request, client, &shared).await) }
     });
     let mut serving = std::pin::pin!(
         http1::Builder::new()
@@ -102,19 +149,27 @@ async fn connection(
         }
     };
     if let Err(error) = result {
-        tracing::debug!(client = %client, error = %error, "A client's connection ended badly.");
+        tracing::debug!(client = %address, error = %error, "A client's connection ended badly.");
     }
-    drop(place);
 }
 
-async fn answer(request: Request<Incoming>, client: SocketAddr, shared: &Arc<Shared>) -> Response<Body> {
+async fn answer<S>(request: Request<Incoming>, client: Client, shared: &Arc<Shared>) -> Response<Body>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let authorization = request.headers().get(PROXY_AUTHORIZATION).map(|value| value.as_bytes());
+    let role = match shared.settings.policy.current().role_of(authorization, &client.certificates) {
+        _ if client.is_over => Err(Code::RateLimit),
+        role => role.ok_or(Code::Unauthenticated),
+    };
+    let visit = Visit { client, role };
     if request.method() == Method::CONNECT {
-        return tunnel::open(request, client, shared).await;
+        return tunnel::open::<S>(request, visit, shared).await;
     }
     if request.uri().scheme() == Some(&Scheme::HTTP) {
-        return forward(request, client, shared).await;
+        return forward(request, &visit, shared).await;
     }
     // Origin-form would have to trust the Host header, and https cannot be forwarded in the clear.
-    let code = admit(None, client, shared).await.err().unwrap_or(Code::BadTarget);
-    if request.uri().scheme().is_none() { refuse_method() } else { refuse(code) }
+    let code = admit(None, &visit, shared).await.err().unwrap_or(Code::BadTarget);
+    if request.uri().scheme().is_none() && code == Code::BadTarget { refuse_method() } else { refuse(code) }
 }

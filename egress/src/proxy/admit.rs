@@ -9,13 +9,29 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Shared, decision::Decision, dial::dial, idle::Open, meter::Metered};
-use crate::rules::{Code, Host, Target};
+use super::{Shared, accept::Client, decision::Decision, dial::dial, idle::Open, limits::Held, meter::Metered};
+use crate::{
+    policy::Role,
+    rules::{Code, Host, Target},
+};
 
-/// What an admitted request holds: the connection to its origin, and one of the proxy's places.
+/// A client with its request.
+pub(super) struct Visit {
+    pub(super) client: Client,
+    /// The role of the client, or why it has none.
+    pub(super) role: Result<Arc<Role>, Code>,
+}
+
+/// One of the proxy's places, and one of its destination's.
+pub(super) struct Place {
+    _of_all: OwnedSemaphorePermit,
+    _of_destination: Option<Held<Target>>,
+}
+
+/// What an admitted request holds: the connection to its origin, and its place.
 pub(super) struct Admitted<C = Metered<TcpStream>> {
     pub(super) origin: C,
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) place: Place,
 }
 
 /// A connection of its own, or one that another request has left.
@@ -24,13 +40,20 @@ pub(super) enum Connected {
     Idle(Open),
 }
 
+/// Addresses that may be dialled until `end`.
+struct Judged {
+    addresses: Vec<SocketAddr>,
+    place: Place,
+    end: Instant,
+}
+
 /// Decides on a request that needs a connection of its own. Without a target, because it could not be read, it is refused.
-pub(super) async fn admit(target: Option<&Target>, client: SocketAddr, shared: &Shared) -> Result<Admitted, Code> {
-    let mut decision = Decision::new(client, target);
+pub(super) async fn admit(target: Option<&Target>, visit: &Visit, shared: &Shared) -> Result<Admitted, Code> {
+    let mut decision = Decision::new(visit, target);
     let attempt = async {
-        let (judged, place, end) = judge(target.ok_or(Code::BadTarget)?, shared, &mut decision).await?;
-        let (origin, _) = connect(&judged, end, shared, &mut decision).await?;
-        Ok(Admitted { origin, place })
+        let judged = judge(target, visit, shared, &mut decision).await?;
+        let (origin, _) = connect(&judged.addresses, judged.end, shared, &mut decision).await?;
+        Ok(Admitted { origin, place: judged.place })
     };
     let result = attempt.await;
     conclude(&decision, result, shared)
@@ -39,19 +62,18 @@ pub(super) async fn admit(target: Option<&Target>, client: SocketAddr, shared: &
 /// Decides on a request that may go over a connection which another has left.
 pub(super) async fn admit_shared(
     target: Option<&Target>,
-    client: SocketAddr,
+    visit: &Visit,
     shared: &Shared,
 ) -> Result<Admitted<Connected>, Code> {
-    let mut decision = Decision::new(client, target);
+    let mut decision = Decision::new(visit, target);
     let attempt = async {
-        let target = target.ok_or(Code::BadTarget)?;
-        let (judged, place, end) = judge(target, shared, &mut decision).await?;
-        if let Some(open) = shared.idle.take(target, &judged) {
+        let judged = judge(target, visit, shared, &mut decision).await?;
+        if let Some(open) = target.and_then(|target| shared.idle.take(target, &judged.addresses)) {
             decision.addresses = vec![open.address];
-            return Ok(Admitted { origin: Connected::Idle(open), place });
+            return Ok(Admitted { origin: Connected::Idle(open), place: judged.place });
         }
-        let (origin, address) = connect(&judged, end, shared, &mut decision).await?;
-        Ok(Admitted { origin: Connected::New(origin, address), place })
+        let (origin, address) = connect(&judged.addresses, judged.end, shared, &mut decision).await?;
+        Ok(Admitted { origin: Connected::New(origin, address), place: judged.place })
     };
     let result = attempt.await;
     conclude(&decision, result, shared)
@@ -60,19 +82,24 @@ pub(super) async fn admit_shared(
 fn conclude<T>(decision: &Decision<'_>, result: Result<T, Code>, shared: &Shared) -> Result<T, Code> {
     let code = result.as_ref().err().copied();
     shared.metrics.count(code);
+    if let Some(denial) = decision.reported.as_ref().filter(|_| code.is_none()) {
+        shared.metrics.count_reported(denial.code);
+    }
     decision.log(code);
     result
 }
 
-/// The addresses that may be dialled until the instant, and a place.
 async fn judge(
-    target: &Target,
+    target: Option<&Target>,
+    visit: &Visit,
     shared: &Shared,
     decision: &mut Decision<'_>,
-) -> Result<(Vec<SocketAddr>, OwnedSemaphorePermit, Instant), Code> {
+) -> Result<Judged, Code> {
     let settings = &shared.settings;
-    settings.rules.judge_target(target).map_err(|denial| denial.code)?;
-    let place = Arc::clone(&shared.places).try_acquire_owned().map_err(|_| Code::TunnelLimit)?;
+    let role = visit.role.as_ref().map_err(|code| *code)?;
+    let target = target.ok_or(Code::BadTarget)?;
+    decision.reported = role.judge_target(target).map_err(|denial| decision.refused_by(&denial))?;
+    let place = enter(target, shared)?;
     let end = Instant::now() + settings.connect_timeout;
     decision.addresses = match &target.host {
         Host::Address(address) => vec![SocketAddr::new(*address, target.port)],
@@ -84,13 +111,24 @@ async fn judge(
             answer.map_err(|_| Code::DnsTimeout)?.map_err(|_| Code::DnsFailure)?
         }
     };
-    let judged = settings.rules.judge_addresses(&decision.addresses).map_err(|denial| denial.code)?;
-    for address in &judged {
+    let (addresses, reported) =
+        role.judge_addresses(&decision.addresses).map_err(|denial| decision.refused_by(&denial))?;
+    if decision.reported.is_none() {
+        decision.reported = reported;
+    }
+    for address in &addresses {
         if is_own(*address, &shared.own_ports).await {
             return Err(Code::SelfConnection);
         }
     }
-    Ok((judged, place, end))
+    decision.rule = addresses.first().map(|address| role.permission(target, *address));
+    Ok(Judged { addresses, place, end })
+}
+
+fn enter(target: &Target, shared: &Shared) -> Result<Place, Code> {
+    let of_all = Arc::clone(&shared.places).try_acquire_owned().map_err(|_| Code::TunnelLimit)?;
+    let of_destination = shared.destinations.enter(target, 1).map_err(|_| Code::RateLimit)?;
+    Ok(Place { _of_all: of_all, _of_destination: of_destination })
 }
 
 async fn connect(
@@ -100,10 +138,24 @@ async fn connect(
     decision: &mut Decision<'_>,
 ) -> Result<(Metered<TcpStream>, SocketAddr), Code> {
     let began = Instant::now();
-    let connected = dial(judged, end).await;
+    let connected = reach(judged, end, shared).await;
     decision.connect = Some(began.elapsed());
     let (origin, address) = connected?;
     decision.addresses = vec![address];
+    Ok((origin, address))
+}
+
+/// A connection to one of the judged addresses, directly or through the other proxy.
+pub(super) async fn reach(
+    judged: &[SocketAddr],
+    end: Instant,
+    shared: &Shared,
+) -> Result<(Metered<TcpStream>, SocketAddr), Code> {
+    let settings = &shared.settings;
+    let (origin, address) = match &settings.upstream {
+        None => dial(judged, end, &settings.sources).await?,
+        Some(upstream) => upstream.connect(judged, end, &settings.sources).await?,
+    };
     Ok((Metered::new(origin, shared.metrics.bytes.clone()), address))
 }
 

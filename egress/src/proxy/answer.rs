@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
     Response, StatusCode,
-    header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+    header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, PROXY_AUTHENTICATE, RETRY_AFTER},
 };
 
 use super::{Body, headers::EGRESS_ERROR};
@@ -22,19 +22,28 @@ const fn status(code: Code) -> StatusCode {
         | Code::DeniedRule
         | Code::DeniedHost
         | Code::PortNotAllowed
-        | Code::SelfConnection => StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+        | Code::SelfConnection
+        | Code::Unauthenticated => StatusCode::PROXY_AUTHENTICATION_REQUIRED,
         Code::BadTarget => StatusCode::BAD_REQUEST,
         Code::DnsFailure | Code::ConnectFailure => StatusCode::BAD_GATEWAY,
         Code::DnsTimeout | Code::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
-        Code::TunnelLimit => StatusCode::SERVICE_UNAVAILABLE,
+        Code::TunnelLimit | Code::UpstreamFailure => StatusCode::SERVICE_UNAVAILABLE,
+        Code::RateLimit => StatusCode::TOO_MANY_REQUESTS,
     }
 }
 
 /// The answer to a request that is not carried out.
 pub(super) fn refuse(code: Code) -> Response<Body> {
     let mut response = answer(status(code), code, code.explanation());
-    if code == Code::TunnelLimit {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    let headers = response.headers_mut();
+    match code {
+        Code::TunnelLimit | Code::RateLimit | Code::UpstreamFailure => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        Code::Unauthenticated => {
+            headers.insert(PROXY_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"egress\""));
+        }
+        _ => {}
     }
     response
 }
@@ -69,14 +78,16 @@ mod tests {
             let expected = match code.as_str() {
                 "bad_target" => 400,
                 "dns_failure" | "connect_failure" => 502,
-                "tunnel_limit" => 503,
+                "tunnel_limit" | "upstream_failure" => 503,
+                "rate_limit" => 429,
                 "dns_timeout" | "connect_timeout" => 504,
                 _ => 407,
             };
             let response = refuse(code);
             assert_eq!(response.status(), expected, "{code}");
             assert_eq!(response.headers()["x-egress-error"], code.as_str());
-            assert_eq!(response.headers().contains_key("retry-after"), expected == 503);
+            assert_eq!(response.headers().contains_key("retry-after"), matches!(expected, 429 | 503));
+            assert_eq!(response.headers().contains_key("proxy-authenticate"), code == Code::Unauthenticated);
         }
     }
 }

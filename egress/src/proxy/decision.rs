@@ -1,17 +1,21 @@
-//! The log line of a decision. It is the one place where resolved addresses are told: answers and attempt records carry
-//! the code alone. Paths and query strings never get here.
+//! The log line of a decision. It is the one place where resolved addresses and rules are told: answers and attempt records
+//! carry the code alone. Paths and query strings never get here.
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::meter::millis;
-use crate::rules::{Code, Target};
+use super::{admit::Visit, meter::millis};
+use crate::rules::{Code, Denial, Target};
 
 /// What is known of a request when it has been decided.
 pub(super) struct Decision<'a> {
-    client: SocketAddr,
+    visit: &'a Visit,
     target: Option<&'a Target>,
     /// All addresses that were judged; once connected, the one in use.
     pub(super) addresses: Vec<SocketAddr>,
+    /// What refused, or let through.
+    pub(super) rule: Option<String>,
+    /// What would have refused, if it did not only report.
+    pub(super) reported: Option<Denial>,
     /// How long the name server took.
     pub(super) dns: Option<Duration>,
     /// How long dialling took.
@@ -19,19 +23,34 @@ pub(super) struct Decision<'a> {
 }
 
 impl<'a> Decision<'a> {
-    pub(super) const fn new(client: SocketAddr, target: Option<&'a Target>) -> Self {
-        Self { client, target, addresses: Vec::new(), dns: None, connect: None }
+    pub(super) const fn new(visit: &'a Visit, target: Option<&'a Target>) -> Self {
+        Self { visit, target, addresses: Vec::new(), rule: None, reported: None, dns: None, connect: None }
+    }
+
+    /// Notes the rule that refuses.
+    pub(super) fn refused_by(&mut self, denial: &Denial) -> Code {
+        self.rule = denial.rule().map(ToString::to_string);
+        denial.code
     }
 
     pub(super) fn log(&self, code: Option<Code>) {
         let addresses: Vec<String> = self.addresses.iter().map(|address| address.ip().to_string()).collect();
+        let reported = self.reported.as_ref().filter(|_| code.is_none());
+        let decision = match (code, reported) {
+            (Some(_), _) => "deny",
+            (None, Some(_)) => "report",
+            (None, None) => "allow",
+        };
         tracing::info!(
-            decision = if code.is_none() { "allow" } else { "deny" },
-            code = code.map(Code::as_str),
+            decision,
+            code = code.or(reported.map(|denial| denial.code)).map(Code::as_str),
+            reason = code.or(reported.map(|denial| denial.code)).map(Code::explanation),
+            rule = reported.and_then(Denial::rule).or(self.rule.as_deref()),
+            role = self.visit.role.as_ref().ok().map(|role| role.name()),
             host = self.target.map(|target| target.host.to_string()),
             port = self.target.map(|target| target.port),
             addresses = (!addresses.is_empty()).then(|| addresses.join(" ")),
-            client = %self.client,
+            client = %self.visit.client.address,
             dns_ms = self.dns.map(millis),
             connect_ms = self.connect.map(millis),
             "egress.decision"

@@ -12,13 +12,12 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 
-use tokio::{net::TcpStream, sync::OwnedSemaphorePermit, time::Instant};
+use tokio::{net::TcpStream, time::Instant};
 
 use super::{
     Body, Shared,
-    admit::{Admitted, Connected, admit_shared},
+    admit::{Admitted, Connected, Place, Visit, admit_shared, reach},
     answer::refuse,
-    dial::dial,
     headers::{EGRESS_ERROR, strip},
     idle::Open,
     meter::Metered,
@@ -26,11 +25,11 @@ use super::{
 use crate::rules::{Code, Target};
 
 /// Sends the request to its origin and streams the answer back.
-pub(super) async fn forward(request: Request<Incoming>, client: SocketAddr, shared: &Arc<Shared>) -> Response<Body> {
+pub(super) async fn forward(request: Request<Incoming>, visit: &Visit, shared: &Arc<Shared>) -> Response<Body> {
     let target = request.uri().authority().and_then(|own| Target::from_http_authority(own.as_str()).ok());
     let outgoing = target.as_ref().and_then(|target| outgoing(request, target));
     // A request that cannot be written is as bad as one without a target.
-    let admitted = match admit_shared(target.as_ref().filter(|_| outgoing.is_some()), client, shared).await {
+    let admitted = match admit_shared(target.as_ref().filter(|_| outgoing.is_some()), visit, shared).await {
         Ok(admitted) => admitted,
         Err(code) => return refuse(code),
     };
@@ -55,8 +54,8 @@ async fn exchange(
             Err(mut error) => {
                 let request = error.take_message().ok_or(Code::ConnectFailure)?;
                 let end = Instant::now() + shared.settings.connect_timeout;
-                let (stream, address) = dial(&[open.address], end).await?;
-                (shake_hands(Metered::new(stream, shared.metrics.bytes.clone()), address, shared).await?, request)
+                let (stream, address) = reach(&[open.address], end, shared).await?;
+                (shake_hands(stream, address, shared).await?, request)
             }
         },
     };
@@ -91,7 +90,7 @@ fn answered(
     target: Target,
     mut open: Open,
     response: Response<Incoming>,
-    place: OwnedSemaphorePermit,
+    place: Place,
     shared: &Arc<Shared>,
 ) -> Result<Response<Body>, Code> {
     if response.status().is_informational() {

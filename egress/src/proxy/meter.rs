@@ -99,6 +99,10 @@ impl<S> Metered<S> {
     pub(super) fn meter(&self) -> Meter {
         self.meter.clone()
     }
+
+    pub(super) fn into_inner(self) -> S {
+        self.stream
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {

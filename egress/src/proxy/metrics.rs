@@ -21,9 +21,16 @@ struct Direction {
     direction: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reload {
+    result: &'static str,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct ProxyMetrics {
     decisions: Family<Decision, Counter>,
+    reported: Family<Decision, Counter>,
+    reloads: Family<Reload, Counter>,
     tunnels: Gauge,
     /// Bytes to and from origins, tunnels and forwarded requests alike.
     pub(super) bytes: Totals,
@@ -49,8 +56,17 @@ impl ProxyMetrics {
         let bytes: Family<Direction, Counter> =
             metrics.register("egress_bytes", "Bytes carried to (out) and from (in) origins", Family::default());
         let bytes = |direction| bytes.get_or_create(&Direction { direction }).clone();
+        let reported = metrics.register(
+            "egress_reported",
+            "Requests that were let through and would have been refused, by code",
+            Family::default(),
+        );
+        let reloads =
+            metrics.register("egress_rules_reloads", "Times that the rules were read again", Family::default());
         Self {
             decisions,
+            reported,
+            reloads,
             tunnels: metrics.register("egress_tunnels", "Open tunnels", Gauge::default()),
             bytes: Totals { read: bytes("in"), written: bytes("out") },
         }
@@ -58,6 +74,14 @@ impl ProxyMetrics {
 
     pub(super) fn count(&self, code: Option<Code>) {
         self.decisions.get_or_create(&Decision { code: code.map_or(ALLOWED, Code::as_str) }).inc();
+    }
+
+    pub(super) fn count_reported(&self, code: Code) {
+        self.reported.get_or_create(&Decision { code: code.as_str() }).inc();
+    }
+
+    pub(super) fn count_reload(&self, is_good: bool) {
+        self.reloads.get_or_create(&Reload { result: if is_good { "ok" } else { "failed" } }).inc();
     }
 
     pub(super) fn open_tunnel(&self) -> OpenTunnel {

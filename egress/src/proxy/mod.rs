@@ -9,13 +9,17 @@ mod dial;
 mod forward;
 mod headers;
 mod idle;
+mod limits;
 mod meter;
 mod metrics;
 mod relay;
 mod resolve;
+mod sources;
+mod tls;
 mod tunnel;
+mod upstream;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
@@ -23,9 +27,17 @@ use posthouse_service::metrics::Metrics;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::metrics::ProxyMetrics;
-pub use self::resolve::{FixedNames, Resolver};
-use crate::rules::Rules;
+use self::{limits::Counts, metrics::ProxyMetrics};
+pub use self::{
+    resolve::{FixedNames, NameServers, Resolver},
+    sources::Sources,
+    tls::ClientTls,
+    upstream::Upstream,
+};
+use crate::{
+    policy::PolicyStore,
+    rules::{Rules, Target},
+};
 
 /// A body that streams from an origin, or a short text of ours.
 type Body = BoxBody<Bytes, hyper::Error>;
@@ -33,8 +45,8 @@ type Body = BoxBody<Bytes, hyper::Error>;
 /// How a proxy behaves.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where connections may go.
-    pub rules: Rules,
+    /// Where connections may go, and whose.
+    pub policy: Arc<PolicyStore>,
     /// Who answers for names.
     pub resolver: Resolver,
     /// From a connection's start, or an answer's end, to a complete request head.
@@ -45,12 +57,51 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// A connection to an origin in which nothing moves is closed after this.
     pub idle_timeout: Duration,
+    /// Longest that a tunnel may be open.
+    pub tunnel_lifetime: Option<Duration>,
+    /// Most bytes, both ways together, that a tunnel may carry.
+    pub tunnel_bytes_max: Option<u64>,
     /// Tunnels and forwarded requests at once.
     pub tunnels_max: usize,
+    /// Of these, to one host and port.
+    pub tunnels_per_destination_max: Option<usize>,
+    /// Connections from one address, with its tunnels.
+    pub connections_per_client_max: Option<usize>,
+    /// Addresses that connections leave from.
+    pub sources: Arc<Sources>,
+    /// Another proxy that connections leave through.
+    pub upstream: Option<Upstream>,
+    /// TLS towards clients.
+    pub tls: Option<ClientTls>,
     /// How long tunnels may go on after the proxy was told to stop.
     pub drain_timeout: Duration,
     /// Ports of this process besides the proxy's: nothing is sent there on this machine.
     pub own_ports: Vec<u16>,
+}
+
+impl Settings {
+    /// The defaults of the flags, with these rules for every client.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            policy: Arc::new(PolicyStore::fixed(rules)),
+            resolver: Resolver::System,
+            head_timeout: Duration::from_secs(10),
+            dns_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            tunnel_lifetime: None,
+            tunnel_bytes_max: None,
+            tunnels_max: 10_000,
+            tunnels_per_destination_max: None,
+            connections_per_client_max: None,
+            sources: Arc::default(),
+            upstream: None,
+            tls: None,
+            drain_timeout: Duration::from_secs(30),
+            own_ports: Vec::new(),
+        }
+    }
 }
 
 /// What every connection shares.
@@ -58,6 +109,8 @@ struct Shared {
     settings: Settings,
     own_ports: Vec<u16>,
     places: Arc<Semaphore>,
+    destinations: Arc<Counts<Target>>,
+    clients: Arc<Counts<IpAddr>>,
     metrics: ProxyMetrics,
     idle: idle::IdleConnections,
     tasks: TaskTracker,
@@ -80,6 +133,8 @@ pub async fn serve(
     let shared = Arc::new(Shared {
         own_ports,
         places: Arc::new(Semaphore::new(settings.tunnels_max)),
+        destinations: Counts::new(settings.tunnels_per_destination_max),
+        clients: Counts::new(settings.connections_per_client_max),
         metrics: ProxyMetrics::new(metrics),
         idle: idle::IdleConnections::default(),
         tasks: TaskTracker::new(),
@@ -89,6 +144,7 @@ pub async fn serve(
     tokio::select! {
         () = accept::accept(&listener, &shared, &shutdown) => {}
         () = shared.idle.close_unused() => {}
+        () = shared.settings.policy.follow(|is_good| shared.metrics.count_reload(is_good)) => {}
     }
     drop(listener);
     shared.tasks.close();

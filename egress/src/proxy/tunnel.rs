@@ -1,6 +1,7 @@
-//! CONNECT: an open tunnel carries bytes, and nothing in it is read, also not what came behind the request's head.
+//! CONNECT: an open tunnel carries bytes, and nothing in it is read, also not what came behind the request's head. Nothing
+//! of the HTTP connection is kept while it is open.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
@@ -8,30 +9,44 @@ use hyper::{
     Request, Response,
     body::Incoming,
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
-    upgrade::Upgraded,
 };
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     Body, Shared,
-    admit::{Admitted, admit},
+    admit::{Admitted, Visit, admit},
     answer::refuse,
-    relay::{End, relay},
+    meter::Metered,
+    relay::{Bounds, End, relay},
 };
 use crate::rules::Target;
 
-/// Opens the tunnel that the request asks for.
-pub(super) async fn open(request: Request<Incoming>, client: SocketAddr, shared: &Arc<Shared>) -> Response<Body> {
+/// Opens the tunnel that the request asks for, on a connection over `S`.
+pub(super) async fn open<S>(request: Request<Incoming>, visit: Visit, shared: &Arc<Shared>) -> Response<Body>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let target = target(&request);
-    let admitted = match admit(target.as_ref(), client, shared).await {
+    let admitted = match admit(target.as_ref(), &visit, shared).await {
         Ok(admitted) => admitted,
         Err(code) => return refuse(code),
     };
     let in_tunnel = Arc::clone(shared);
     shared.tasks.spawn(async move {
-        match hyper::upgrade::on(request).await {
-            Ok(upgraded) => carry(upgraded, admitted, target, &in_tunnel).await,
-            Err(error) => tracing::debug!(error = %error, "A client went away before its tunnel was open."),
+        let parts = match hyper::upgrade::on(request).await {
+            Ok(upgraded) => upgraded.downcast::<TokioIo<Metered<S>>>(),
+            Err(error) => {
+                tracing::debug!(error = %error, "A client went away before its tunnel was open.");
+                return;
+            }
+        };
+        match parts {
+            Ok(parts) => {
+                let client = parts.io.into_inner().into_inner();
+                carry(client, parts.read_buf, admitted, visit, target, &in_tunnel).await;
+            }
+            Err(_) => tracing::error!("A tunnel's connection is of another kind than it was accepted as."),
         }
     });
     Response::new(Empty::<Bytes>::new().map_err(|never| match never {}).boxed())
@@ -48,21 +63,32 @@ fn target(request: &Request<Incoming>) -> Option<Target> {
     Target::from_authority(uri.authority()?.as_str()).ok()
 }
 
-async fn carry(client: Upgraded, admitted: Admitted, target: Option<Target>, shared: &Shared) {
+async fn carry<S>(client: S, early: Bytes, admitted: Admitted, visit: Visit, target: Option<Target>, shared: &Shared)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let open = shared.metrics.open_tunnel();
     let meter = admitted.origin.meter();
+    let settings = &shared.settings;
+    let bounds = Bounds {
+        idle: settings.idle_timeout,
+        lifetime: settings.tunnel_lifetime,
+        bytes_max: settings.tunnel_bytes_max,
+    };
     let end = tokio::select! {
-        end = relay(TokioIo::new(client), admitted.origin, shared.settings.idle_timeout) => end,
+        end = relay(client, admitted.origin, early, bounds) => end,
         () = shared.cut.cancelled() => End::Cut,
     };
     tracing::info!(
         host = target.as_ref().map(|target| target.host.to_string()),
         port = target.as_ref().map(|target| target.port),
+        role = visit.role.as_ref().ok().map(|role| role.name()),
+        client = %visit.client.address,
         bytes_out = meter.written(),
         bytes_in = meter.read(),
         duration_ms = meter.elapsed_ms(),
         end = end.as_str(),
         "egress.tunnel_closed"
     );
-    drop((open, admitted.place));
+    drop((open, admitted.place, visit));
 }

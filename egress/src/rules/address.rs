@@ -2,9 +2,12 @@
 //! services that stand in none. IPv6 is allowed only inside global unicast; what embeds IPv4 is refused, not unwrapped,
 //! except mapped addresses, which the caller makes canonical first.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    fmt::Display,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
-use super::Code;
+use super::{Code, Denial};
 
 /// Network, prefix length (never 0), why.
 type V4Range = (Ipv4Addr, u32, Code);
@@ -57,18 +60,25 @@ const V6: [V6Range; 15] = [
 const GLOBAL_UNICAST: Ipv6Addr = Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0);
 
 /// Judges a canonical address.
-pub(super) fn judge(address: IpAddr) -> Result<(), Code> {
-    let found = match address {
+pub(super) fn judge(address: IpAddr) -> Result<(), Denial> {
+    match address {
         IpAddr::V4(address) => {
-            V4.iter().find(|(network, length, _)| is_in_v4(address, *network, *length)).map(|row| row.2)
+            let found = V4.iter().find(|(network, length, _)| is_in_v4(address, *network, *length));
+            found.map_or(Ok(()), |(network, length, code)| refuse(*code, *network, *length))
         }
-        IpAddr::V6(address) => V6
-            .iter()
-            .find(|(network, length, _)| is_in_v6(address, *network, *length))
-            .map(|row| row.2)
-            .or((!is_in_v6(address, GLOBAL_UNICAST, 3)).then_some(Code::Reserved)),
-    };
-    found.map_or(Ok(()), Err)
+        IpAddr::V6(address) => {
+            let found = V6.iter().find(|(network, length, _)| is_in_v6(address, *network, *length));
+            match found {
+                Some((network, length, code)) => refuse(*code, *network, *length),
+                None if is_in_v6(address, GLOBAL_UNICAST, 3) => Ok(()),
+                None => Err(Denial::by(Code::Reserved, "built-in: outside 2000::/3")),
+            }
+        }
+    }
+}
+
+fn refuse(code: Code, network: impl Display, length: u32) -> Result<(), Denial> {
+    Err(Denial::by(code, format_args!("built-in {network}/{length}")))
 }
 
 fn is_in_v4(address: Ipv4Addr, network: Ipv4Addr, length: u32) -> bool {

@@ -35,11 +35,17 @@ pub enum Code {
     ConnectTimeout,
     /// The proxy is full.
     TunnelLimit,
+    /// This client, or all of them to this destination, have as many connections as they may.
+    RateLimit,
+    /// The client did not prove which role it has.
+    Unauthenticated,
+    /// The proxy that connections leave through is away.
+    UpstreamFailure,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::PrivateAddress,
         Self::Loopback,
         Self::LinkLocal,
@@ -56,6 +62,9 @@ impl Code {
         Self::ConnectFailure,
         Self::ConnectTimeout,
         Self::TunnelLimit,
+        Self::RateLimit,
+        Self::Unauthenticated,
+        Self::UpstreamFailure,
     ];
 
     /// The word.
@@ -78,6 +87,9 @@ impl Code {
             Self::ConnectFailure => "connect_failure",
             Self::ConnectTimeout => "connect_timeout",
             Self::TunnelLimit => "tunnel_limit",
+            Self::RateLimit => "rate_limit",
+            Self::Unauthenticated => "unauthenticated",
+            Self::UpstreamFailure => "upstream_failure",
         }
     }
 
@@ -92,7 +104,7 @@ impl Code {
             Self::Reserved => "the destination is a reserved address",
             Self::EmbeddedV4 => "the destination is an IPv6 address that holds an IPv4 one",
             Self::DeniedRule => "a rule of the configuration denies the destination",
-            Self::DeniedHost => "the host name is one of an internal network",
+            Self::DeniedHost => "the host name is one of an internal network, or not one that may be reached",
             Self::PortNotAllowed => "the port is not open to webhooks",
             Self::SelfConnection => "the destination is the proxy itself",
             Self::BadTarget => "the target is not a valid host and port",
@@ -101,6 +113,9 @@ impl Code {
             Self::ConnectFailure => "no connection could be made",
             Self::ConnectTimeout => "no connection could be made in time",
             Self::TunnelLimit => "too many connections are open",
+            Self::RateLimit => "too many connections are open for this client or to this destination",
+            Self::Unauthenticated => "the proxy asks its clients for credentials",
+            Self::UpstreamFailure => "the proxy's own way out is not available",
         }
     }
 }
@@ -111,18 +126,30 @@ impl std::fmt::Display for Code {
     }
 }
 
-/// A refusal by the rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// A refusal by the rules. What it displays reaches tenants; the rule is for logs and operators.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", code.explanation())]
 pub struct Denial {
     /// Why.
     pub code: Code,
+    rule: Option<String>,
 }
 
 impl Denial {
-    /// A refusal for this reason.
+    /// A refusal for this reason, which no rule needs to state.
     #[must_use]
     pub const fn new(code: Code) -> Self {
-        Self { code }
+        Self { code, rule: None }
+    }
+
+    /// A refusal by this rule.
+    pub(super) fn by(code: Code, rule: impl std::fmt::Display) -> Self {
+        Self { code, rule: Some(rule.to_string()) }
+    }
+
+    /// The rule that refuses, as `deny 10.0.0.0/8` or `built-in 127.0.0.0/8`; `None` where no rule is needed to refuse.
+    #[must_use]
+    pub fn rule(&self) -> Option<&str> {
+        self.rule.as_deref()
     }
 }

@@ -4,6 +4,7 @@
 mod address;
 mod address_rule;
 mod code;
+mod host_rule;
 mod name;
 mod ports;
 mod target;
@@ -13,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 pub use self::{
     address_rule::AddressRule,
     code::{Code, Denial},
+    host_rule::HostRule,
     ports::Ports,
     target::{BadTarget, Host, Target},
 };
@@ -22,6 +24,8 @@ pub use self::{
 pub struct Rules {
     allow: Vec<AddressRule>,
     deny: Vec<AddressRule>,
+    allow_hosts: Vec<HostRule>,
+    deny_hosts: Vec<HostRule>,
     ports: Ports,
 }
 
@@ -29,7 +33,7 @@ impl Rules {
     /// Rules with these permissions and denials, for these ports.
     #[must_use]
     pub const fn new(allow: Vec<AddressRule>, deny: Vec<AddressRule>, ports: Ports) -> Self {
-        Self { allow, deny, ports }
+        Self { allow, deny, allow_hosts: Vec::new(), deny_hosts: Vec::new(), ports }
     }
 
     /// The built-in rules with these permissions.
@@ -38,16 +42,54 @@ impl Rules {
         Self { allow, ..Self::default() }
     }
 
+    /// These rules for names as well. With `allow` no other name may be reached, and a literal address only where a
+    /// permission names it; a name in it is not an internal one, but its addresses are judged as any.
+    #[must_use]
+    pub fn with_hosts(self, allow: Vec<HostRule>, deny: Vec<HostRule>) -> Self {
+        Self { allow_hosts: allow, deny_hosts: deny, ..self }
+    }
+
+    /// These rules without what the configuration itself refuses: denials, lists of names and ports. The permissions and
+    /// everything that is built in stay.
+    #[must_use]
+    pub fn without_own_denials(&self) -> Self {
+        Self { allow: self.allow.clone(), ports: Ports::all(), ..Self::default() }
+    }
+
     /// Judges what can be judged without resolving: the name, and a literal address with its port.
     ///
     /// # Errors
     /// The rule that refuses.
     pub fn judge_target(&self, target: &Target) -> Result<(), Denial> {
         match &target.host {
-            Host::Name(host) if name::is_denied(host) => Err(Denial::new(Code::DeniedHost)),
-            // Whether the port is open depends on the address, which is not known yet; unless nothing can open it.
-            Host::Name(_) => self.judge_port(target.port, self.allow.iter().any(|rule| rule.names_port(target.port))),
-            Host::Address(address) => self.judge_address(SocketAddr::new(*address, target.port)),
+            Host::Name(name) => {
+                self.judge_name(name, target.port)?;
+                // Whether the port is open depends on the address, which is not known yet; unless nothing can open it.
+                self.judge_port(target.port, self.allow.iter().any(|rule| rule.names_port(target.port)))
+            }
+            Host::Address(address) => {
+                let address = SocketAddr::new(*address, target.port);
+                self.judge_address(address)?;
+                let is_named = self.allow_hosts.is_empty() || self.permission_of(address).is_some();
+                if is_named { Ok(()) } else { Err(Denial::by(Code::DeniedHost, "allow-host: not one of them")) }
+            }
+        }
+    }
+
+    fn judge_name(&self, name: &str, port: u16) -> Result<(), Denial> {
+        if let Some(rule) = self.deny_hosts.iter().find(|rule| rule.matches(name, port)) {
+            return Err(Denial::by(Code::DeniedHost, format_args!("deny-host {rule}")));
+        }
+        if self.allow_hosts.iter().any(|rule| rule.matches(name, port)) {
+            return Ok(());
+        }
+        if let Some(internal) = name::denied_by(name) {
+            return Err(Denial::by(Code::DeniedHost, format_args!("built-in {internal}")));
+        }
+        if self.allow_hosts.is_empty() {
+            Ok(())
+        } else {
+            Err(Denial::by(Code::DeniedHost, "allow-host: not one of them"))
         }
     }
 
@@ -75,11 +117,11 @@ impl Rules {
         }
         let judge = |address: &SocketAddr| {
             let ip = address.ip().to_canonical();
-            if self.deny.iter().any(|rule| rule.speaks_of(ip)) {
-                return Err(Denial::new(Code::DeniedRule));
+            if let Some(rule) = self.deny.iter().find(|rule| rule.speaks_of(ip)) {
+                return Err(Denial::by(Code::DeniedRule, format_args!("deny {rule}")));
             }
             if !self.allow.iter().any(|rule| rule.matches(ip, 0)) {
-                address::judge(ip).map_err(Denial::new)?;
+                address::judge(ip)?;
             }
             Ok(SocketAddr::new(ip, address.port()))
         };
@@ -92,19 +134,42 @@ impl Rules {
     /// The rule that refuses.
     pub fn judge_address(&self, address: SocketAddr) -> Result<(), Denial> {
         let (ip, port) = (address.ip().to_canonical(), address.port());
-        if self.deny.iter().any(|rule| rule.matches(ip, port)) {
-            return Err(Denial::new(Code::DeniedRule));
+        if let Some(rule) = self.deny.iter().find(|rule| rule.matches(ip, port)) {
+            return Err(Denial::by(Code::DeniedRule, format_args!("deny {rule}")));
         }
         let mut permissions = self.allow.iter().filter(|rule| rule.matches(ip, port)).peekable();
         if permissions.peek().is_none() {
-            address::judge(ip).map_err(Denial::new)?;
+            address::judge(ip)?;
         }
         self.judge_port(port, permissions.any(|rule| rule.names_port(port)))
     }
 
     /// A permission that names the port opens it as well.
     fn judge_port(&self, port: u16, is_named: bool) -> Result<(), Denial> {
-        if is_named || self.ports.contains(port) { Ok(()) } else { Err(Denial::new(Code::PortNotAllowed)) }
+        if is_named || self.ports.contains(port) {
+            Ok(())
+        } else {
+            Err(Denial::by(Code::PortNotAllowed, format_args!("ports {}", self.ports)))
+        }
+    }
+
+    fn permission_of(&self, address: SocketAddr) -> Option<&AddressRule> {
+        let (ip, port) = (address.ip().to_canonical(), address.port());
+        self.allow.iter().find(|rule| rule.matches(ip, port))
+    }
+
+    /// What lets a connection to this target at this address through, once it was judged: a permission, or `default`.
+    #[must_use]
+    pub fn permission(&self, target: &Target, address: SocketAddr) -> String {
+        let of_name = match &target.host {
+            Host::Name(name) => self.allow_hosts.iter().find(|rule| rule.matches(name, target.port)),
+            Host::Address(_) => None,
+        };
+        match (self.permission_of(address), of_name) {
+            (Some(rule), _) => format!("allow {rule}"),
+            (None, Some(rule)) => format!("allow-host {rule}"),
+            (None, None) => "default".into(),
+        }
     }
 
     /// Judges a URL's host as far as that goes without resolving it.
@@ -122,8 +187,10 @@ impl Rules {
 /// # Errors
 /// The code of the range that holds it.
 pub fn judge_builtin(address: IpAddr) -> Result<(), Code> {
-    address::judge(address.to_canonical())
+    address::judge(address.to_canonical()).map_err(|denial| denial.code)
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

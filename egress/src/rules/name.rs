@@ -16,10 +16,9 @@ const EXACT: [&str; 10] = [
     "metadata.tencentyun.com",
 ];
 
-/// Whether the name, in lower case and without a trailing dot, is denied.
-pub(super) fn is_denied(name: &str) -> bool {
-    EXACT.contains(&name)
-        || SUFFIXES
-            .iter()
-            .any(|suffix| name.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+/// What denies the name, which is in lower case and without a trailing dot.
+pub(super) fn denied_by(name: &str) -> Option<&'static str> {
+    let is_below =
+        |suffix: &&&str| name.strip_suffix(**suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    EXACT.iter().find(|exact| **exact == name).or_else(|| SUFFIXES.iter().find(is_below)).copied()
 }

@@ -1,7 +1,7 @@
 //! Which ports webhooks may use. Well-known ports other than those of the web belong to services that must not be talked
 //! to in HTTP.
 
-use std::{ops::RangeInclusive, str::FromStr};
+use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 /// A set of ports, written as `80,443,1024-65535`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,10 +14,29 @@ impl Default for Ports {
 }
 
 impl Ports {
+    /// Every port.
+    #[must_use]
+    pub fn all() -> Self {
+        Self(vec![1..=u16::MAX])
+    }
+
     /// Whether the port is one of them.
     #[must_use]
     pub fn contains(&self, port: u16) -> bool {
         self.0.iter().any(|range| range.contains(&port))
+    }
+}
+
+impl fmt::Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, range) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            match (range.start(), range.end()) {
+                (first, last) if first == last => write!(f, "{comma}{first}")?,
+                (first, last) => write!(f, "{comma}{first}-{last}")?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use url::Url;
 use super::ports;
 
 /// A host and a port.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target {
     /// The host.
     pub host: Host,
@@ -65,10 +65,12 @@ impl Target {
     /// The target of a URL with `http` or `https`.
     ///
     /// # Errors
-    /// [`BadTarget`] for other schemes, user info, or a host that is no name.
+    /// [`BadTarget`] for other schemes, user info or what looks like it, or a host that is no name.
     pub fn from_url(url: &Url) -> Result<Self, BadTarget> {
         let has_user_info = !url.username().is_empty() || url.password().is_some();
-        if !matches!(url.scheme(), "http" | "https") || has_user_info {
+        // In `http://a#@b/` some parsers see the host b. A fragment is never sent, so nobody needs one like it.
+        let is_ambiguous = url.fragment().is_some_and(|fragment| fragment.contains('@'));
+        if !matches!(url.scheme(), "http" | "https") || has_user_info || is_ambiguous {
             return Err(BadTarget);
         }
         let port = url.port_or_known_default().filter(|port| *port > 0).ok_or(BadTarget)?;

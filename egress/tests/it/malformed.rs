@@ -81,3 +81,69 @@ fn no_bytes_stop_the_proxy_or_pass_it() {
         proxy.stop().await;
     });
 }
+
+/// Heads that name both an allowed and a forbidden address, in places that a proxy must not mix up.
+fn head() -> impl Strategy<Value = String> {
+    const HEADS: [&str; 12] = [
+        "CONNECT {a} HTTP/1.1\r\nHost: {b}\r\n\r\n",
+        "CONNECT {a} HTTP/1.1\r\nHost: {a}\r\nHost: {b}\r\n\r\n",
+        "CONNECT {a}@{b} HTTP/1.1\r\nHost: {a}\r\n\r\n",
+        "CONNECT {a} {b} HTTP/1.1\r\nHost: {a}\r\n\r\n",
+        "CONNECT {a} HTTP/1.1\r\nHost: {a}\r\nForwarded: for={b}\r\nX-Forwarded-Host: {b}\r\n\r\n",
+        "CONNECT {a} HTTP/1.1\r\nHost: {a}\r\nContent-Length: 9\r\n\r\nCONNECT {b} HTTP/1.1\r\n\r\n",
+        "CONNECT {a} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nCONNECT {b} HTTP/1.1\r\n\r\n",
+        "GET http://{a}/ HTTP/1.1\r\nHost: {b}\r\nConnection: close\r\n\r\n",
+        "GET http://{a}@{b}/ HTTP/1.1\r\nHost: {a}\r\nConnection: close\r\n\r\n",
+        "GET http://{a}#@{b}/ HTTP/1.1\r\nHost: {a}\r\nConnection: close\r\n\r\n",
+        "POST http://{a}/ HTTP/1.1\r\nHost: {a}\r\nContent-Length: 3\r\n\r\nabcGET http://{b}/ HTTP/1.1\r\nHost: {b}\r\n\r\n",
+        "GET {b} HTTP/1.1\r\nHost: {b}\r\n\r\nGET http://{b}/ HTTP/1.1\r\nHost: {b}\r\n\r\n",
+    ];
+    const PIECES: [&str; 22] = [
+        "\r\n", "\r", "\n", " ", "\t", "\0", ":", "@", "/", "\\", "#", "?", "%0d%0a", "%00", "{a}", "{b}", "http://",
+        "[", "]", "0x", "\u{ff}", ";",
+    ];
+    let place = 0..=1_000_usize;
+    let change = (place, proptest::sample::select(&PIECES[..]), 0..4_usize);
+    let changes = proptest::collection::vec(change, 0..4);
+    (proptest::sample::select(&HEADS[..]), changes).prop_map(|(head, changes)| {
+        let mut text: Vec<char> = head.chars().collect();
+        for (place, piece, removed) in changes {
+            let at = place * text.len() / 1_000;
+            let end = (at + removed).min(text.len());
+            text.splice(at..end, piece.chars());
+        }
+        text.into_iter().collect()
+    })
+}
+
+#[test]
+fn no_head_steers_the_proxy_to_what_it_must_not_reach() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (allowed, forbidden, proxy) = runtime.block_on(async {
+        let (allowed, forbidden) = (Origin::echo().await, Origin::echo().await);
+        let settings = settings(&[allowed.address]);
+        (allowed, forbidden, Proxy::start(settings).await)
+    });
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 1_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let result = runner.run(&head(), |head| {
+        let head = head.replace("{a}", &allowed.address.to_string()).replace("{b}", &forbidden.address.to_string());
+        runtime.block_on(async {
+            let mut stream = proxy.connect().await;
+            let _sent = stream.write_all(head.as_bytes()).await;
+            let _closed = stream.shutdown().await;
+            read_all(&mut stream).await
+        });
+        prop_assert_eq!(forbidden.clients(), [], "reached by {:?}", head);
+        Ok(())
+    });
+    result.unwrap();
+    assert!(!allowed.clients().is_empty(), "some heads are good ones");
+    runtime.block_on(async {
+        assert_eq!(proxy.refused(&forbidden.address.to_string()).await.1, "loopback");
+        proxy.stop().await;
+    });
+}

@@ -2,7 +2,7 @@
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::world::{Origin, Proxy, connect_to, read_all, read_head, settings};
+use crate::world::{Origin, Proxy, connect_to, policy, read_all, read_head, settings};
 
 #[tokio::test]
 async fn bytes_pass_both_ways_and_an_end_is_passed_on() {
@@ -73,7 +73,7 @@ async fn a_permission_opens_one_port_of_one_address() {
 #[tokio::test]
 async fn the_proxy_does_not_connect_to_itself() {
     let mut settings = settings(&["127.0.0.1:1".parse().unwrap()]);
-    settings.rules = posthouse_egress::Rules::with_allowed(vec!["127.0.0.0/8".parse().unwrap()]);
+    settings.policy = policy(posthouse_egress::Rules::with_allowed(vec!["127.0.0.0/8".parse().unwrap()]));
     let probes = Origin::echo().await;
     settings.own_ports = vec![probes.address.port()];
     let proxy = Proxy::start(settings).await;

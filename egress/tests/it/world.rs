@@ -7,6 +7,7 @@ use std::{
 };
 
 use posthouse_egress::{
+    policy::PolicyStore,
     proxy::{FixedNames, Resolver, Settings, serve},
     rules::{AddressRule, Rules},
 };
@@ -31,9 +32,7 @@ pub struct Proxy {
 
 /// Settings with short limits, that let connections out to these addresses on this machine.
 pub fn settings(allow: &[SocketAddr]) -> Settings {
-    let rule = |address: &SocketAddr| format!("{}/32:{}", address.ip(), address.port()).parse::<AddressRule>().unwrap();
     Settings {
-        rules: Rules::with_allowed(allow.iter().map(rule).collect()),
         resolver: Resolver::Fixed(FixedNames::default()),
         head_timeout: Duration::from_millis(500),
         dns_timeout: Duration::from_secs(1),
@@ -41,13 +40,31 @@ pub fn settings(allow: &[SocketAddr]) -> Settings {
         idle_timeout: Duration::from_secs(2),
         tunnels_max: 100,
         drain_timeout: Duration::from_millis(300),
-        own_ports: Vec::new(),
+        ..Settings::new(Rules::with_allowed(permissions(allow)))
     }
+}
+
+/// A permission for each address and its port.
+pub fn permissions(allow: &[SocketAddr]) -> Vec<AddressRule> {
+    let rule = |address: &SocketAddr| match address {
+        SocketAddr::V4(v4) => format!("{}/32:{}", v4.ip(), v4.port()),
+        SocketAddr::V6(v6) => format!("[{}/128]:{}", v6.ip(), v6.port()),
+    };
+    allow.iter().map(|address| rule(address).parse().unwrap()).collect()
+}
+
+/// One set of rules for every client.
+pub fn policy(rules: Rules) -> Arc<PolicyStore> {
+    Arc::new(PolicyStore::fixed(rules))
 }
 
 impl Proxy {
     pub async fn start(settings: Settings) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1:0", settings).await
+    }
+
+    pub async fn start_at(listen: &str, settings: Settings) -> Self {
+        let listener = TcpListener::bind(listen).await.unwrap();
         let (address, metrics, stop) =
             (listener.local_addr().unwrap(), Metrics::new("egress"), CancellationToken::new());
         let (for_proxy, shutdown) = (metrics.clone(), stop.clone());
@@ -75,6 +92,11 @@ impl Proxy {
         stream
     }
 
+    /// Whether there is a tunnel to a server that says back what it hears.
+    pub async fn reaches(&self, target: &str) -> bool {
+        reaches(self.address, target).await
+    }
+
     /// Asks for a tunnel that is refused: the status and the code.
     pub async fn refused(&self, target: &str) -> (u16, String) {
         let answer = self.exchange(&connect_to(target)).await;
@@ -85,6 +107,25 @@ impl Proxy {
         self.stop.cancel();
         timeout(PATIENCE, self.serving).await.unwrap().unwrap().unwrap();
     }
+}
+
+/// Waits until this is so.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+/// Whether the proxy at this address opens a tunnel to a server that says back what it hears.
+pub async fn reaches(proxy: SocketAddr, target: &str) -> bool {
+    let mut stream = TcpStream::connect(proxy).await.unwrap();
+    let _sent = stream.write_all(format!("{}x", connect_to(target)).as_bytes()).await;
+    let _ended = stream.shutdown().await;
+    let answer = read_all(&mut stream).await;
+    answer.starts_with("HTTP/1.1 200") && answer.ends_with('x')
 }
 
 pub fn connect_to(target: &str) -> String {
@@ -119,6 +160,7 @@ pub fn header(answer: &str, name: &str) -> Option<String> {
 pub struct Origin {
     pub address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
+    clients: Arc<Mutex<Vec<SocketAddr>>>,
 }
 
 impl Origin {
@@ -137,7 +179,7 @@ impl Origin {
                 });
             }
         });
-        Self { address, requests }
+        Self { address, requests, clients: Arc::default() }
     }
 
     /// Answers this many requests on each connection, and then closes it; each answer says which connection it came by.
@@ -164,15 +206,22 @@ impl Origin {
                 });
             }
         });
-        Self { address, requests }
+        Self { address, requests, clients: Arc::default() }
     }
 
     /// Says back what it hears.
     pub async fn echo() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        Self::echo_at("127.0.0.1:0").await
+    }
+
+    /// The same at this address.
+    pub async fn echo_at(listen: &str) -> Self {
+        let listener = TcpListener::bind(listen).await.unwrap();
+        let (address, clients) = (listener.local_addr().unwrap(), Arc::<Mutex<Vec<SocketAddr>>>::default());
+        let noted = Arc::clone(&clients);
         tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
+            while let Ok((mut stream, client)) = listener.accept().await {
+                noted.lock().unwrap().push(client);
                 tokio::spawn(async move {
                     let (mut from, mut to) = stream.split();
                     let _copied = tokio::io::copy(&mut from, &mut to).await;
@@ -180,7 +229,12 @@ impl Origin {
                 });
             }
         });
-        Self { address, requests: Arc::default() }
+        Self { address, requests: Arc::default(), clients }
+    }
+
+    /// Where its connections came from.
+    pub fn clients(&self) -> Vec<SocketAddr> {
+        self.clients.lock().unwrap().clone()
     }
 
     pub fn requests(&self) -> Vec<String> {

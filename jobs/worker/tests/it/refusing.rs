@@ -53,15 +53,10 @@ async fn without_egress_the_same_rules_hold() {
 
 fn settings(allow: SocketAddr) -> Settings {
     Settings {
-        rules: Rules::with_allowed(vec![format!("{}/32:{}", allow.ip(), allow.port()).parse().unwrap()]),
         resolver: Resolver::Fixed(FixedNames::default().with("inside.example", &[&["10.0.0.7"]])),
-        head_timeout: Duration::from_secs(10),
-        dns_timeout: Duration::from_secs(2),
         connect_timeout: Duration::from_secs(2),
-        idle_timeout: Duration::from_secs(10),
-        tunnels_max: 100,
         drain_timeout: Duration::from_secs(1),
-        own_ports: Vec::new(),
+        ..Settings::new(Rules::with_allowed(vec![format!("{}/32:{}", allow.ip(), allow.port()).parse().unwrap()]))
     }
 }
 

@@ -1,0 +1,127 @@
+//! One question to a proxy over a connection of its own, and what its answer means.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::{Context as _, bail, ensure};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
+use url::Url;
+
+/// Longer than a proxy's own limits for names and connections.
+const PATIENCE: Duration = Duration::from_secs(30);
+const ANSWER_BYTES_MAX: u64 = 16 * 1024;
+
+/// What the proxy made of a question.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Refused,
+    /// How.
+    LetThrough(String),
+    /// Why nothing can be said.
+    Unclear(String),
+}
+
+pub(super) struct Client {
+    address: SocketAddr,
+    /// A header line, or nothing.
+    authorization: String,
+}
+
+impl Client {
+    pub(super) async fn new(proxy: &Url) -> anyhow::Result<Self> {
+        ensure!(proxy.scheme() == "http", "a proxy is asked by http://, not by {}://", proxy.scheme());
+        let host = proxy.host_str().context("the proxy's URL has no host")?.trim_matches(['[', ']']);
+        let address = lookup_host((host, proxy.port().unwrap_or(80))).await.context("resolve the proxy")?.next();
+        let has_user = !proxy.username().is_empty() || proxy.password().is_some();
+        let authorization = if has_user {
+            let pair = format!("{}:{}", proxy.username(), proxy.password().unwrap_or_default());
+            format!("Proxy-Authorization: Basic {}\r\n", BASE64_STANDARD.encode(pair))
+        } else {
+            String::new()
+        };
+        Ok(Self { address: address.context("the proxy has no address")?, authorization })
+    }
+
+    /// Sends the request with our credentials behind its first line.
+    pub(super) async fn ask(&self, request: &str) -> anyhow::Result<Verdict> {
+        let request = match request.split_once("\r\n") {
+            Some((first, rest)) => format!("{first}\r\n{}{rest}", self.authorization),
+            None => request.to_string(),
+        };
+        let mut answer = Vec::new();
+        let exchange = async {
+            let mut stream = TcpStream::connect(self.address).await.context("connect to the proxy")?;
+            stream.write_all(request.as_bytes()).await.context("write to the proxy")?;
+            // A reset, or an end without an answer, is one of the ways to refuse.
+            let mut bytes = [0; 1_024];
+            while !answer.ends_with(b"\r\n\r\n") && (answer.len() as u64) < ANSWER_BYTES_MAX {
+                match stream.read(&mut bytes).await {
+                    Ok(read @ 1..) => answer.extend(bytes.iter().take(read)),
+                    Ok(0) | Err(_) => break,
+                }
+                if answer.windows(4).any(|part| part == b"\r\n\r\n") {
+                    break;
+                }
+            }
+            anyhow::Ok(())
+        };
+        match timeout(PATIENCE, exchange).await {
+            Ok(done) => done?,
+            Err(_) => bail!("the proxy did not answer within {} s", PATIENCE.as_secs()),
+        }
+        Ok(verdict(&String::from_utf8_lossy(&answer)))
+    }
+}
+
+fn verdict(answer: &str) -> Verdict {
+    if answer.is_empty() {
+        return Verdict::Refused;
+    }
+    let status = answer.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)).unwrap_or_default();
+    let code = answer.lines().filter_map(|line| line.split_once(':'));
+    let code =
+        code.filter(|(name, _)| name.eq_ignore_ascii_case("x-egress-error")).map(|(_, value)| value.trim()).next();
+    match (status, code) {
+        (_, Some("unauthenticated")) => Verdict::Unclear("it asks for credentials".into()),
+        (_, Some("rate_limit" | "tunnel_limit" | "upstream_failure")) => {
+            Verdict::Unclear(format!("it answers {status}"))
+        }
+        // It was let out of the rules, and failed outside.
+        (_, Some(code @ ("connect_failure" | "connect_timeout" | "dns_failure" | "dns_timeout"))) => {
+            Verdict::LetThrough(format!("{status} {code}"))
+        }
+        (_, Some(_)) => Verdict::Refused,
+        ("400" | "405" | "413" | "414" | "431" | "501" | "505", None) => Verdict::Refused,
+        _ => Verdict::LetThrough(format!("it answered {}", answer.lines().next().unwrap_or_default())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refusal_of_the_proxys_own_is_one() {
+        let code = |status: u16, code: &str| verdict(&format!("HTTP/1.1 {status} X\r\nX-Egress-Error: {code}\r\n\r\n"));
+        assert_eq!(code(407, "loopback"), Verdict::Refused);
+        assert_eq!(code(400, "bad_target"), Verdict::Refused);
+        assert_eq!(verdict(""), Verdict::Refused);
+        assert_eq!(verdict("HTTP/1.1 400 Bad Request\r\n\r\n"), Verdict::Refused);
+        for answer in [
+            code(502, "connect_failure"),
+            code(504, "connect_timeout"),
+            code(502, "dns_failure"),
+            verdict("HTTP/1.1 200 OK\r\n\r\n"),
+            verdict("HTTP/1.1 403 Forbidden\r\n\r\n"),
+        ] {
+            assert!(matches!(answer, Verdict::LetThrough(_)), "{answer:?}");
+        }
+        for answer in [code(407, "unauthenticated"), code(503, "tunnel_limit"), code(429, "rate_limit")] {
+            assert!(matches!(answer, Verdict::Unclear(_)), "{answer:?}");
+        }
+    }
+}
