@@ -47,6 +47,7 @@ pub mod project_config;
 pub mod rejected_message;
 pub mod routing;
 pub mod schedule;
+pub mod server;
 pub mod session;
 pub mod source;
 pub mod source_feed;

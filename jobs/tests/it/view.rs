@@ -51,3 +51,14 @@ async fn queues_under_different_prefixes_know_nothing_of_each_other() {
     mine.close().await;
     other.close().await;
 }
+
+#[tokio::test]
+async fn a_server_says_what_an_operator_has_to_know() {
+    let queues = TestQueues::new().await;
+    let servers = queues.servers().await.unwrap();
+    assert_eq!(servers.len(), 1, "{servers:?}");
+    let server = &servers[0];
+    assert!(queues.url().contains(&server.address) && server.version.contains('.'), "{server:?}");
+    assert!(!server.eviction_policy.is_empty() && server.memory_bytes > 0, "{server:?}");
+    assert!(server.ahead.abs() < TimeDelta::hours(1) && server.now > Utc::now() - TimeDelta::hours(1), "{server:?}");
+}

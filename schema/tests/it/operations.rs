@@ -9,6 +9,7 @@ use posthouse_schema::{
     ids::{EndpointId, EventDeliveryId, EventId, ProjectId, ReplayId},
     ledger::{AcceptedEvent, store_replays},
     page::{Direction, PageRequest, Sort},
+    server,
     words::{BatchKind, BatchStatus, DeliveryStatus},
 };
 
@@ -182,4 +183,14 @@ async fn one_retry_is_active_in_a_project_and_a_run_that_stands_still_is_found()
     assert!(BatchRun::insert(&mut fixture.conn, project, BatchKind::Retry, &filter).await.unwrap().is_some());
     assert_eq!(batch_run::forget(&mut fixture.conn, soon).await.unwrap(), 1);
     assert!(BatchRun::find(&mut fixture.conn, project, replay).await.unwrap().is_some(), "unfinished");
+}
+
+#[tokio::test]
+async fn a_server_says_what_an_operator_has_to_know() {
+    let mut fixture = fixture().await;
+    let server = server::describe(&mut fixture.conn).await.unwrap();
+    assert!(server.version_num >= server::VERSION_MIN && !server.is_standby && server.is_local, "{server:?}");
+    assert!(server.connections > 0 && i64::from(server.connections_max) >= server.connections, "{server:?}");
+    assert!(["on", "off"].contains(&server.fsync.as_str()), "{server:?}");
+    assert!(server::clock(&mut fixture.conn).await.unwrap() >= server.now);
 }
