@@ -43,6 +43,8 @@ pub struct Deployment {
     pub api: SocketAddr,
     /// Where the job board answers.
     pub board: SocketAddr,
+    /// Where egress takes connections.
+    pub egress: SocketAddr,
 }
 
 impl Deployment {
@@ -56,7 +58,7 @@ impl Deployment {
         for name in ROLES {
             roles.push(Role::spawn(spec(shared, name, api, board, egress)?)?);
         }
-        let mut deployment = Self { roles, http: probe_client()?, api, board };
+        let mut deployment = Self { roles, http: probe_client()?, api, board, egress };
         deployment.wait_until_ready().await?;
         Ok(deployment)
     }
