@@ -115,6 +115,7 @@ deps:
     only posthouse-ingest posthouse-jobs posthouse-schema posthouse-service posthouse-transform
     only posthouse-worker posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-signature posthouse-filter posthouse-transform posthouse-service
     only posthouse-api posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-signature posthouse-filter posthouse-transform posthouse-service salvo
+    only posthouse posthouse-jobs posthouse-schema posthouse-signature posthouse-service
     echo "The crate graph is as designed."
 
 # Licences, banned crates and sources; known vulnerabilities when their database can be reached

@@ -19,8 +19,13 @@ use serde_json::json;
 
 use crate::output::answer;
 
+const EXAMPLES: &str = "Examples:
+  posthouse bootstrap --organisation acme --project orders
+  posthouse bootstrap --organisation acme --project orders --project-config '{\"disable_endpoint\": true}' --json";
+
 /// Makes an organisation, a project and their first keys, or new keys where they exist already.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Bootstrap {
     /// Name of the organisation.
     #[arg(long, value_parser = name)]

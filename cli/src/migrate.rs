@@ -8,13 +8,15 @@ use posthouse_service::settings::DatabaseSettings;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-use crate::output::answer;
+use crate::{exit::NOT_ALL, output::answer};
 
-/// Exit code of `--status` while migrations are pending.
-const PENDING: u8 = 3;
+const EXAMPLES: &str = "Examples:
+  posthouse migrate
+  posthouse migrate --status --json";
 
 /// Applies the pending migrations and makes the coming days' partitions.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Migrate {
     /// Only lists what is pending, and exits with 3 if anything is.
     #[arg(long)]
@@ -33,7 +35,7 @@ impl Migrate {
                 format!("Pending:\n  {}", pending.join("\n  "))
             };
             answer(is_json, &json!({"pending": pending}), &text);
-            return Ok(if pending.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(PENDING) });
+            return Ok(if pending.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NOT_ALL) });
         }
         let applied = migrations::run(url).await?;
         let mut conn = pool::build(url, 1, pool::Purpose::General)?.get().await?;

@@ -1,5 +1,10 @@
-//! The operator's tool through its real binary, against a real PostgreSQL.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! The operator's tool through its real binary, against a real PostgreSQL and a whole deployment.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
+
+mod api;
+mod desk;
+mod doctor;
+mod shell;
 
 use std::{
     io::Write as _,

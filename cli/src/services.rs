@@ -1,0 +1,81 @@
+//! Where the deployment's own services are.
+
+use posthouse_service::settings::{DatabaseSettings, RedisSettings};
+use secrecy::SecretString;
+use url::Url;
+
+use crate::exit::WrongUse;
+
+/// Services that a command may need.
+#[derive(Debug, clap::Args)]
+pub struct Services {
+    /// PostgreSQL, as postgres://user:password@host:port/database. DATABASE_URL serves where this is not set.
+    #[arg(
+        long,
+        help_heading = "Services",
+        env = "POSTHOUSE_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        global = true,
+        hide_short_help = true
+    )]
+    database_url: Option<SecretString>,
+    /// Most connections that this process opens; the tool opens one.
+    #[arg(long, help_heading = "Services", env = "POSTHOUSE_DATABASE_POOL_MAX", default_value_t = 10, hide = true)]
+    database_pool_max: usize,
+    /// Redis, as redis://user:password@host:port/db, redis+cluster://… or redis+sentinel://…. REDIS_URL serves where this
+    /// is not set.
+    #[arg(
+        long,
+        help_heading = "Services",
+        env = "POSTHOUSE_REDIS_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        global = true,
+        hide_short_help = true
+    )]
+    redis_url: Option<SecretString>,
+    /// What all keys in Redis begin with.
+    #[arg(long, help_heading = "Services", env = "POSTHOUSE_REDIS_PREFIX", default_value = "posthouse", hide = true)]
+    redis_prefix: String,
+    /// The proxy through which webhooks leave, as http://host:port.
+    #[arg(
+        long,
+        help_heading = "Services",
+        env = "POSTHOUSE_EGRESS_URL",
+        value_name = "URL",
+        global = true,
+        hide_short_help = true
+    )]
+    egress_url: Option<Url>,
+}
+
+impl Services {
+    /// The database.
+    ///
+    /// # Errors
+    /// It is not named.
+    pub fn database(&self) -> anyhow::Result<DatabaseSettings> {
+        self.known_database()
+            .ok_or_else(|| WrongUse::because("which database? Give --database-url, or set POSTHOUSE_DATABASE_URL"))
+    }
+
+    /// The database, if it is named.
+    #[must_use]
+    pub fn known_database(&self) -> Option<DatabaseSettings> {
+        let database_url = self.database_url.clone()?;
+        Some(DatabaseSettings { database_url, database_pool_max: self.database_pool_max })
+    }
+
+    /// Redis, if it is named.
+    #[must_use]
+    pub fn known_redis(&self) -> Option<RedisSettings> {
+        Some(RedisSettings { redis_url: self.redis_url.clone()?, redis_prefix: self.redis_prefix.clone() })
+    }
+
+    /// The egress proxy, if it is named.
+    #[must_use]
+    pub const fn egress_url(&self) -> Option<&Url> {
+        self.egress_url.as_ref()
+    }
+}
