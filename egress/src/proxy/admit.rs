@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use hyper::header::HeaderValue;
 use tokio::{
     net::{TcpStream, UdpSocket},
     sync::OwnedSemaphorePermit,
@@ -32,6 +33,8 @@ pub(super) struct Place {
 pub(super) struct Admitted<C = Metered<TcpStream>> {
     pub(super) origin: C,
     pub(super) place: Place,
+    /// What its client hears of the connection.
+    pub(super) told: Option<HeaderValue>,
 }
 
 /// A connection of its own, or one that another request has left.
@@ -53,7 +56,7 @@ pub(super) async fn admit(target: Option<&Target>, visit: &Visit, shared: &Share
     let attempt = async {
         let judged = judge(target, visit, shared, &mut decision).await?;
         let (origin, _) = connect(&judged.addresses, judged.end, shared, &mut decision).await?;
-        Ok(Admitted { origin, place: judged.place })
+        Ok(Admitted { origin, place: judged.place, told: decision.told() })
     };
     let result = attempt.await;
     conclude(&decision, result, shared)
@@ -70,10 +73,10 @@ pub(super) async fn admit_shared(
         let judged = judge(target, visit, shared, &mut decision).await?;
         if let Some(open) = target.and_then(|target| shared.idle.take(target, &judged.addresses)) {
             decision.addresses = vec![open.address];
-            return Ok(Admitted { origin: Connected::Idle(open), place: judged.place });
+            return Ok(Admitted { origin: Connected::Idle(open), place: judged.place, told: decision.told() });
         }
         let (origin, address) = connect(&judged.addresses, judged.end, shared, &mut decision).await?;
-        Ok(Admitted { origin: Connected::New(origin, address), place: judged.place })
+        Ok(Admitted { origin: Connected::New(origin, address), place: judged.place, told: decision.told() })
     };
     let result = attempt.await;
     conclude(&decision, result, shared)

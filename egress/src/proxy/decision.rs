@@ -1,7 +1,9 @@
-//! The log line of a decision. It is the one place where resolved addresses and rules are told: answers and attempt records
-//! carry the code alone. Paths and query strings never get here.
+//! What is told of a decision. Rules, and addresses that were refused or did not answer, stand in its log line alone: answers
+//! carry the code. Paths and query strings never get here.
 
 use std::{net::SocketAddr, time::Duration};
+
+use hyper::header::HeaderValue;
 
 use super::{admit::Visit, meter::millis};
 use crate::rules::{Code, Denial, Target};
@@ -31,6 +33,17 @@ impl<'a> Decision<'a> {
     pub(super) fn refused_by(&mut self, denial: &Denial) -> Code {
         self.rule = denial.rule().map(ToString::to_string);
         denial.code
+    }
+
+    /// What the answer tells of a connection: its address, and in microseconds what resolving and dialling took, where they
+    /// were needed.
+    pub(super) fn told(&self) -> Option<HeaderValue> {
+        let [address] = self.addresses.as_slice() else { return None };
+        let part = |name: &str, time: Option<Duration>| {
+            time.map(|time| format!(" {name}={}", time.as_micros())).unwrap_or_default()
+        };
+        let (dns, connect) = (part("dns_us", self.dns), part("connect_us", self.connect));
+        HeaderValue::try_from(format!("address={}{dns}{connect}", address.ip())).ok()
     }
 
     pub(super) fn log(&self, code: Option<Code>) {

@@ -18,7 +18,7 @@ use super::{
     Body, Shared,
     admit::{Admitted, Connected, Place, Visit, admit_shared, reach},
     answer::refuse,
-    headers::{EGRESS_ERROR, strip},
+    headers::{EGRESS_CONNECTION, EGRESS_ERROR, strip},
     idle::Open,
     meter::Metered,
 };
@@ -34,7 +34,11 @@ pub(super) async fn forward(request: Request<Incoming>, visit: &Visit, shared: &
         Err(code) => return refuse(code),
     };
     match (target, outgoing) {
-        (Some(target), Some(request)) => exchange(target, request, admitted, shared).await.unwrap_or_else(refuse),
+        (Some(target), Some(request)) => {
+            let told = admitted.told.clone();
+            let answer = exchange(target, request, admitted, shared).await;
+            answer.map(|response| telling(response, told)).unwrap_or_else(refuse)
+        }
         _ => refuse(Code::BadTarget),
     }
 }
@@ -45,7 +49,7 @@ async fn exchange(
     admitted: Admitted<Connected>,
     shared: &Arc<Shared>,
 ) -> Result<Response<Body>, Code> {
-    let Admitted { origin, place } = admitted;
+    let Admitted { origin, place, .. } = admitted;
     let (open, request) = match origin {
         Connected::New(origin, address) => (shake_hands(origin, address, shared).await?, request),
         Connected::Idle(mut open) => match open.sender.try_send_request(request).await {
@@ -117,11 +121,17 @@ fn outgoing(request: Request<Incoming>, target: &Target) -> Option<Request<Incom
     Some(Request::from_parts(head, body))
 }
 
+fn telling(mut response: Response<Body>, told: Option<HeaderValue>) -> Response<Body> {
+    response.headers_mut().extend(told.map(|told| (EGRESS_CONNECTION, told)));
+    response
+}
+
 /// An origin cannot speak as the proxy.
 fn incoming(response: Response<Incoming>) -> Response<Body> {
     let (mut head, body) = response.into_parts();
     strip(&mut head.headers);
     head.headers.remove(EGRESS_ERROR);
+    head.headers.remove(EGRESS_CONNECTION);
     head.version = Version::HTTP_11;
     Response::from_parts(head, body.boxed())
 }

@@ -1,9 +1,11 @@
-//! Headers that belong to one connection and end here, and the one that only the proxy may write.
+//! Headers that belong to one connection and end here, and those that only the proxy may write.
 
 use hyper::header::{CONNECTION, HeaderMap, HeaderName};
 
 /// The header that carries the code of a refusal.
 pub(super) const EGRESS_ERROR: HeaderName = HeaderName::from_static("x-egress-error");
+/// The header that tells a worker where its connection leads, and what making it took.
+pub(super) const EGRESS_CONNECTION: HeaderName = HeaderName::from_static("x-egress-connection");
 
 /// RFC 9110, section 7.6.1. What begins with `proxy-` goes as well.
 const HOP_BY_HOP: [&str; 6] = ["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];

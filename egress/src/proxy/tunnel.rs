@@ -17,6 +17,7 @@ use super::{
     Body, Shared,
     admit::{Admitted, Visit, admit},
     answer::refuse,
+    headers::EGRESS_CONNECTION,
     meter::Metered,
     relay::{Bounds, End, relay},
 };
@@ -32,6 +33,10 @@ where
         Ok(admitted) => admitted,
         Err(code) => return refuse(code),
     };
+    let mut response = Response::new(Empty::<Bytes>::new().map_err(|never| match never {}).boxed());
+    if let Some(told) = &admitted.told {
+        response.headers_mut().insert(EGRESS_CONNECTION, told.clone());
+    }
     let in_tunnel = Arc::clone(shared);
     shared.tasks.spawn(async move {
         let parts = match hyper::upgrade::on(request).await {
@@ -49,7 +54,7 @@ where
             Err(_) => tracing::error!("A tunnel's connection is of another kind than it was accepted as."),
         }
     });
-    Response::new(Empty::<Bytes>::new().map_err(|never| match never {}).boxed())
+    response
 }
 
 /// Only `host:port`, and no body: it would be unclear whether it belongs into the tunnel.

@@ -7,7 +7,7 @@ use crate::world::{Origin, Proxy, header, settings, status};
 #[tokio::test]
 async fn a_request_goes_on_as_it_is_but_for_what_belongs_to_one_connection() {
     let origin = Origin::answering(
-        "HTTP/1.1 202 Accepted\r\nX-Answer: yes\r\nX-Egress-Error: loopback\r\nKeep-Alive: timeout=9\r\ncontent-length: 4\r\n\r\ndone",
+        "HTTP/1.1 202 Accepted\r\nX-Answer: yes\r\nX-Egress-Error: loopback\r\nX-Egress-Connection: address=192.0.2.1\r\nKeep-Alive: timeout=9\r\ncontent-length: 4\r\n\r\ndone",
     )
     .await;
     let proxy = Proxy::start(settings(&[origin.address])).await;
@@ -21,6 +21,8 @@ async fn a_request_goes_on_as_it_is_but_for_what_belongs_to_one_connection() {
     assert_eq!(header(&answer, "x-answer").as_deref(), Some("yes"));
     // An origin that says it was refused is not believed.
     assert_eq!(header(&answer, "x-egress-error"), None, "{answer}");
+    let told = header(&answer, "x-egress-connection").unwrap();
+    assert!(told.starts_with("address=127.0.0.1 connect_us=") && answer.matches("address=").count() == 1, "{answer}");
     assert_eq!(header(&answer, "keep-alive"), None, "{answer}");
     assert!(answer.ends_with("done"), "{answer}");
     let [seen] = &origin.requests()[..] else { panic!("{:?}", origin.requests()) };

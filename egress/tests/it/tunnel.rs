@@ -1,8 +1,9 @@
 //! CONNECT: bytes both ways once allowed, a refusal that says why, and no way around the rules.
 
+use posthouse_egress::proxy::{FixedNames, Resolver};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::world::{Origin, Proxy, connect_to, policy, read_all, read_head, settings};
+use crate::world::{Origin, Proxy, connect_to, header, policy, read_all, read_head, settings};
 
 #[tokio::test]
 async fn bytes_pass_both_ways_and_an_end_is_passed_on() {
@@ -37,6 +38,24 @@ async fn bytes_sent_along_with_the_request_reach_the_origin() {
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     stream.shutdown().await.unwrap();
     assert_eq!(read_all(&mut stream).await, "early");
+    proxy.stop().await;
+}
+
+#[tokio::test]
+async fn a_tunnel_tells_where_it_leads() {
+    let origin = Origin::echo().await;
+    let mut settings = settings(&[origin.address]);
+    settings.resolver = Resolver::Fixed(FixedNames::default().with("a.example", &[&["127.0.0.1"]]));
+    let proxy = Proxy::start(settings).await;
+    let told = async |host: &str| {
+        let mut stream = proxy.connect().await;
+        let target = format!("{host}:{}", origin.address.port());
+        stream.write_all(connect_to(&target).as_bytes()).await.unwrap();
+        let told = header(&read_head(&mut stream).await, "x-egress-connection").unwrap();
+        told.split(' ').map(|part| part.split_once('=').unwrap().0.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(told("a.example").await, ["address", "dns_us", "connect_us"]);
+    assert_eq!(told("127.0.0.1").await, ["address", "connect_us"], "a literal address is not resolved");
     proxy.stop().await;
 }
 
