@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use posthouse_jobs::{CreateEvent, DeliverEvent, Job as _, Queues};
 use posthouse_schema::{
-    delivery_attempt::DeliveryAttempt,
+    delivery_attempt::{AttemptTimings, DeliveryAttempt},
     event::NewEvent,
     event_delivery::{NewEventDelivery, Outcome},
     ids::{DeliveryAttemptId, EndpointId, EventDeliveryId, EventId, ProjectId, SubscriptionId},
@@ -204,6 +204,8 @@ fn outcome(delivery: &NewEventDelivery) -> (DeliveryAttempt, Outcome) {
         requested_at: now,
         responded_at: Some(now),
         duration_ms: 1,
+        timings: AttemptTimings { queue_ms: Some(0), first_byte_us: Some(900), ..AttemptTimings::default() },
+        redirects: None,
     };
     let outcome = Outcome {
         project_id: delivery.project_id,

@@ -1,12 +1,14 @@
 //! Delivery attempts: one HTTP request of a delivery and its answer. Appended, never updated.
 
 use chrono::{DateTime, Utc};
-use diesel::{ExpressionMethods, HasQuery, Identifiable, OptionalExtension, QueryDsl, QueryResult};
+use diesel::{
+    ExpressionMethods, HasQuery, Identifiable, OptionalExtension, QueryDsl, QueryResult, Queryable, Selectable,
+};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::{
     ids::{DeliveryAttemptId, EndpointId, EventDeliveryId, ProjectId},
-    json::Headers,
+    json::{Headers, RedirectList},
     tables::delivery_attempts,
 };
 
@@ -40,7 +42,7 @@ pub struct DeliveryAttempt {
     pub response_headers: Headers,
     /// The first bytes of the answer, up to the limit.
     pub response_body: Option<Vec<u8>>,
-    /// The address that answered; `None` through a proxy.
+    /// The address that was connected to; `None` where there was no connection, or it is not known.
     pub ip_address: Option<String>,
     /// When the request began.
     pub requested_at: DateTime<Utc>,
@@ -48,6 +50,28 @@ pub struct DeliveryAttempt {
     pub responded_at: Option<DateTime<Utc>>,
     /// Milliseconds from the one to the other, or to the failure.
     pub duration_ms: i32,
+    /// Where the time went.
+    #[diesel(embed)]
+    pub timings: AttemptTimings,
+    /// The answers that led elsewhere before; `None` for none.
+    pub redirects: Option<RedirectList>,
+}
+
+/// Where an attempt's time went; `None` for what did not happen, and for attempts from before this was recorded. Of the last
+/// request, where answers led elsewhere.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = delivery_attempts)]
+pub struct AttemptTimings {
+    /// Milliseconds for which the delivery had waited beyond its time.
+    pub queue_ms: Option<i32>,
+    /// Microseconds until its name was resolved.
+    pub dns_us: Option<i32>,
+    /// Microseconds until it was connected.
+    pub connect_us: Option<i32>,
+    /// Microseconds until the TLS handshake was done.
+    pub tls_us: Option<i32>,
+    /// Microseconds from the beginning of the request to the head of its answer, with all of the above.
+    pub first_byte_us: Option<i32>,
 }
 
 /// The newest `limit` attempts of a delivery, the oldest of them first.

@@ -56,6 +56,9 @@ pub struct DeliveryTarget {
     /// What becomes of its lines of deliveries when the first fails, as `Ordering`.
     #[diesel(sql_type = Nullable<Jsonb>)]
     pub ordering: Option<serde_json::Value>,
+    /// Whether answers that lead elsewhere are followed.
+    #[diesel(sql_type = Bool)]
+    pub follow_redirects: bool,
     /// Who hears that it was disabled; empty for nobody.
     #[diesel(sql_type = Text)]
     pub support_email: String,

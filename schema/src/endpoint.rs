@@ -52,6 +52,8 @@ pub struct Endpoint {
     pub mtls_client_cert: Option<serde_json::Value>,
     /// What becomes of its lines of deliveries when the first fails, as `Ordering`.
     pub ordering: Option<serde_json::Value>,
+    /// Whether answers that lead elsewhere are followed.
+    pub follow_redirects: bool,
     /// Who hears that it was disabled.
     pub support_email: String,
     /// Where notifications go.
@@ -92,6 +94,8 @@ pub struct EndpointValues {
     pub mtls_client_cert: Option<serde_json::Value>,
     /// What becomes of its lines of deliveries when the first fails, as `Ordering`.
     pub ordering: Option<serde_json::Value>,
+    /// Whether answers that lead elsewhere are followed.
+    pub follow_redirects: bool,
     /// Who hears that it was disabled.
     pub support_email: String,
     /// Where notifications go.

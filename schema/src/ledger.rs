@@ -217,7 +217,13 @@ pub async fn record_attempts(
         .bind::<Array<Nullable<Text>>, _>(column(&attempts, |a| a.ip_address.as_deref()))
         .bind::<Array<Timestamptz>, _>(column(&attempts, |a| a.requested_at))
         .bind::<Array<Nullable<Timestamptz>>, _>(column(&attempts, |a| a.responded_at))
-        .bind::<Array<Integer>, _>(column(&attempts, |a| a.duration_ms));
+        .bind::<Array<Integer>, _>(column(&attempts, |a| a.duration_ms))
+        .bind::<Array<Nullable<Integer>>, _>(column(&attempts, |a| a.timings.queue_ms))
+        .bind::<Array<Nullable<Integer>>, _>(column(&attempts, |a| a.timings.dns_us))
+        .bind::<Array<Nullable<Integer>>, _>(column(&attempts, |a| a.timings.connect_us))
+        .bind::<Array<Nullable<Integer>>, _>(column(&attempts, |a| a.timings.tls_us))
+        .bind::<Array<Nullable<Integer>>, _>(column(&attempts, |a| a.timings.first_byte_us))
+        .bind::<Array<Nullable<Jsonb>>, _>(column(&attempts, |a| a.redirects.as_ref()));
     statement
         .bind::<Array<Uuid>, _>(column(&outcomes, |o| o.project_id))
         .bind::<Array<Uuid>, _>(column(&outcomes, |o| o.id))

@@ -70,6 +70,12 @@ diesel::table! {
         requested_at -> Timestamptz,
         responded_at -> Nullable<Timestamptz>,
         duration_ms -> Int4,
+        queue_ms -> Nullable<Int4>,
+        dns_us -> Nullable<Int4>,
+        connect_us -> Nullable<Int4>,
+        tls_us -> Nullable<Int4>,
+        first_byte_us -> Nullable<Int4>,
+        redirects -> Nullable<Jsonb>,
     }
 }
 
@@ -109,6 +115,7 @@ diesel::table! {
         deleted_at -> Nullable<Timestamptz>,
         mtls_client_cert -> Nullable<Jsonb>,
         ordering -> Nullable<Jsonb>,
+        follow_redirects -> Bool,
     }
 }
 

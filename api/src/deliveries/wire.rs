@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use posthouse_schema::{
-    delivery_attempt::DeliveryAttempt, event::Event, event_delivery::EventDelivery, json::Headers,
+    delivery_attempt::{AttemptTimings, DeliveryAttempt},
+    event::Event,
+    event_delivery::EventDelivery,
+    json::{Headers, Redirect},
     words::DeliveryStatus,
 };
 use salvo::{http::StatusCode, oapi::ToSchema};
@@ -187,7 +190,7 @@ pub struct AttemptWire {
     pub api_version: String,
     /// Its project.
     pub project_id: String,
-    /// Who answered; unknown through a proxy.
+    /// The address that was connected to, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ip_address: Option<String>,
     /// Headers as sent; credentials are hidden.
@@ -212,6 +215,12 @@ pub struct AttemptWire {
     pub status: bool,
     /// Milliseconds from the request to the answer or the failure.
     pub duration_ms: i32,
+    /// Where the time went; missing for attempts from before this was recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timings: Option<TimingsWire>,
+    /// The answers that led elsewhere before this one, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub redirects: Vec<RedirectWire>,
     /// When the request began.
     pub requested_at: DateTime<Utc>,
     /// When the answer was complete.
@@ -222,6 +231,33 @@ pub struct AttemptWire {
     pub updated_at: DateTime<Utc>,
     /// Always null.
     pub deleted_at: Option<DateTime<Utc>>,
+}
+
+/// Where an attempt's time went, in milliseconds; null for what did not happen, such as all but the first byte on a
+/// connection that was open. Of the last request, where answers led elsewhere.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TimingsWire {
+    /// How long the delivery had waited beyond its time.
+    pub queue_ms: Option<i32>,
+    /// Resolving the name.
+    pub dns_ms: Option<f64>,
+    /// Connecting to the address.
+    pub connect_ms: Option<f64>,
+    /// The TLS handshake.
+    pub tls_ms: Option<f64>,
+    /// From the beginning of the request to the head of its answer, with all of the above.
+    pub first_byte_ms: Option<f64>,
+    /// The whole attempt, as `duration_ms`.
+    pub total_ms: i32,
+}
+
+/// An answer that led elsewhere.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RedirectWire {
+    /// Such as `307 Temporary Redirect`.
+    pub http_status: String,
+    /// Where it led.
+    pub url: String,
 }
 
 impl DeliveryWire {
@@ -330,12 +366,37 @@ impl From<DeliveryAttempt> for AttemptWire {
             error_class: row.error_class,
             status: row.is_success,
             duration_ms: row.duration_ms,
+            timings: TimingsWire::of(row.timings, row.duration_ms),
+            redirects: row.redirects.into_iter().flat_map(|list| list.0).map(RedirectWire::from).collect(),
             requested_at: row.requested_at,
             responded_at: row.responded_at,
             created_at: row.requested_at,
             updated_at: row.responded_at.unwrap_or(row.requested_at),
             deleted_at: None,
         }
+    }
+}
+
+impl TimingsWire {
+    fn of(timings: AttemptTimings, total_ms: i32) -> Option<Self> {
+        if timings == AttemptTimings::default() {
+            return None;
+        }
+        let milliseconds = |micros: Option<i32>| micros.map(|micros| f64::from(micros) / 1_000.0);
+        Some(Self {
+            queue_ms: timings.queue_ms,
+            dns_ms: milliseconds(timings.dns_us),
+            connect_ms: milliseconds(timings.connect_us),
+            tls_ms: milliseconds(timings.tls_us),
+            first_byte_ms: milliseconds(timings.first_byte_us),
+            total_ms,
+        })
+    }
+}
+
+impl From<Redirect> for RedirectWire {
+    fn from(redirect: Redirect) -> Self {
+        Self { http_status: status_text(i32::from(redirect.status)), url: redirect.url }
     }
 }
 
@@ -359,4 +420,60 @@ pub fn status_text(code: i32) -> String {
         .and_then(|code| StatusCode::from_u16(code).ok())
         .and_then(|code| code.canonical_reason());
     reason.map_or_else(|| code.to_string(), |reason| format!("{code} {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use posthouse_schema::{
+        ids::{DeliveryAttemptId, EndpointId, EventDeliveryId, EventId, ProjectId, SubscriptionId},
+        json::RedirectList,
+    };
+    use serde_json::json;
+
+    use super::*;
+
+    fn shown(change: impl FnOnce(&mut DeliveryAttempt)) -> serde_json::Value {
+        let mut attempt = DeliveryAttempt {
+            project_id: ProjectId::generate(),
+            id: DeliveryAttemptId::generate(),
+            event_delivery_id: EventDeliveryId::derive(EventId::generate(), SubscriptionId::generate()),
+            endpoint_id: EndpointId::generate(),
+            url: "https://shop.example/".into(),
+            method: "POST".into(),
+            is_success: true,
+            status_code: Some(200),
+            error: None,
+            error_class: None,
+            request_headers: Headers::default(),
+            response_headers: Headers::default(),
+            response_body: None,
+            ip_address: Some("192.0.2.1".into()),
+            requested_at: DateTime::UNIX_EPOCH,
+            responded_at: None,
+            duration_ms: 31,
+            timings: AttemptTimings::default(),
+            redirects: None,
+        };
+        change(&mut attempt);
+        serde_json::to_value(AttemptWire::from(attempt)).unwrap()
+    }
+
+    #[test]
+    fn an_attempt_tells_where_its_time_went_and_where_it_was_led() {
+        let old = shown(|_| {});
+        assert_eq!((old.get("timings"), old.get("redirects"), &old["ip_address"]), (None, None, &json!("192.0.2.1")));
+        let new = shown(|attempt| {
+            let (connect_us, first_byte_us) = (Some(1_500), Some(30_250));
+            attempt.timings =
+                AttemptTimings { queue_ms: Some(4), connect_us, first_byte_us, ..AttemptTimings::default() };
+            let url = "https://new.example/".into();
+            attempt.redirects = Some(RedirectList(vec![Redirect { status: 308, url }]));
+        });
+        let timings = json!({
+            "queue_ms": 4, "dns_ms": null, "connect_ms": 1.5, "tls_ms": null, "first_byte_ms": 30.25, "total_ms": 31
+        });
+        assert_eq!(new["timings"], timings);
+        let led = json!([{"http_status": "308 Permanent Redirect", "url": "https://new.example/"}]);
+        assert_eq!(new["redirects"], led);
+    }
 }

@@ -60,6 +60,7 @@ pub fn values(
         authentication: authentication(body.authentication, old.and_then(|old| old.authentication.as_ref()))?,
         mtls_client_cert,
         ordering: ordering(body.ordering, old.and_then(|old| old.ordering.as_ref()))?,
+        follow_redirects: body.follow_redirects.or(old.map(|old| old.follow_redirects)).unwrap_or_default(),
         support_email: email(kept(body.support_email, old.map(|old| &old.support_email)))?,
         slack_webhook_url: kept(body.slack_webhook_url, old.map(|old| &old.slack_webhook_url)),
         teams_webhook_url: kept(body.teams_webhook_url, old.map(|old| &old.teams_webhook_url)),

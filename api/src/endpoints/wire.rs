@@ -57,6 +57,9 @@ pub struct EndpointBody {
     /// default) lets the others wait until it has ended, `skip` lets them go on after so many `attempts`, `park` gives it up
     /// then.
     pub ordering: Option<serde_json::Value>,
+    /// Whether answers that lead elsewhere (301, 302, 303, 307, 308) are followed, three of them at most; they are failures
+    /// otherwise.
+    pub follow_redirects: Option<bool>,
 }
 
 /// Seconds; clients of versions before 2024-01-01 write `10s`.
@@ -121,6 +124,9 @@ pub struct EndpointWire {
     /// What becomes of a line of deliveries when its first keeps failing, where that was set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ordering: Option<serde_json::Value>,
+    /// Whether answers that lead elsewhere are followed; missing where they are not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub follow_redirects: bool,
     /// Requests per duration.
     pub rate_limit: i32,
     /// The duration, in seconds.
@@ -236,6 +242,7 @@ impl EndpointWire {
             authentication: None,
             mtls_client_cert: row.mtls_client_cert.as_ref().and_then(ClientCertWire::of),
             ordering: row.ordering,
+            follow_redirects: row.follow_redirects,
             rate_limit: row.rate_limit,
             rate_limit_duration: row.rate_limit_duration_seconds,
             content_type: row.content_type,
@@ -290,6 +297,7 @@ impl EndpointWire {
             authentication: None,
             mtls_client_cert: None,
             ordering: None,
+            follow_redirects: false,
             rate_limit: 0,
             rate_limit_duration: 0,
             content_type: String::new(),

@@ -175,3 +175,19 @@ async fn a_project_says_which_signatures_it_wants() {
     assert!(refused.status == 400 && refused.message().contains("one of `together`"), "{}", refused.body);
     api.close().await;
 }
+
+#[tokio::test]
+async fn redirects_are_followed_where_that_was_asked_for() {
+    let api = Api::start().await;
+    let plain = api.post("endpoints", endpoint(json!({}))).await;
+    assert_eq!(plain.data().get("follow_redirects"), None);
+    let made = api.post("endpoints", endpoint(json!({"follow_redirects": true}))).await;
+    assert_eq!((made.status, &made.data()["follow_redirects"]), (201, &json!(true)), "{}", made.body);
+    let path = format!("endpoints/{}", made.uid());
+    assert_eq!(api.put(&path, endpoint(json!({}))).await.data()["follow_redirects"], true, "nothing was said of it");
+    assert_eq!(api.get(&path).await.data()["follow_redirects"], true);
+    let turned_off = api.put(&path, endpoint(json!({"follow_redirects": false}))).await;
+    assert_eq!(turned_off.data().get("follow_redirects"), None);
+    assert_eq!(api.post("endpoints", endpoint(json!({"follow_redirects": "yes"}))).await.status, 400);
+    api.close().await;
+}

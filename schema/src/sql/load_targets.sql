@@ -2,6 +2,7 @@
 SELECT
     e.project_id, e.id, e.name, e.url, e.status, e.advanced_signatures, e.content_type, e.http_timeout_seconds,
     e.rate_limit, e.rate_limit_duration_seconds, e.authentication, e.mtls_client_cert, e.ordering,
+    e.follow_redirects,
     e.support_email,
     coalesce(s.secrets, '{}') AS secrets, coalesce(s.expiries, '{}') AS secret_expiries
 FROM unnest($1::uuid[], $2::uuid[]) AS wanted (project_id, id)

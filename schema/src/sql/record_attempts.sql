@@ -5,12 +5,13 @@
 WITH appended AS (
     INSERT INTO delivery_attempts (
         project_id, id, event_delivery_id, endpoint_id, url, method, is_success, status_code, error, error_class,
-        request_headers, response_headers, response_body, ip_address, requested_at, responded_at, duration_ms
+        request_headers, response_headers, response_body, ip_address, requested_at, responded_at, duration_ms,
+        queue_ms, dns_us, connect_us, tls_us, first_byte_us, redirects
     )
     SELECT * FROM unnest(
         $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bool[], $8::int[], $9::text[],
         $10::text[], $11::jsonb[], $12::jsonb[], $13::bytea[], $14::text[], $15::timestamptz[], $16::timestamptz[],
-        $17::int[]
+        $17::int[], $18::int[], $19::int[], $20::int[], $21::int[], $22::int[], $23::jsonb[]
     )
     ON CONFLICT DO NOTHING
 )
@@ -24,11 +25,11 @@ SET status = o.status,
     updated_at = now()
 FROM (
     SELECT * FROM unnest(
-        $18::uuid[], $19::uuid[], $20::text[], $21::int[], $22::timestamptz[], $23::float8[], $24::text[]
+        $24::uuid[], $25::uuid[], $26::text[], $27::int[], $28::timestamptz[], $29::float8[], $30::text[]
     ) AS o (project_id, id, status, attempt_count, next_send_time, latency_seconds, description)
-    LIMIT $25
+    LIMIT $31
 ) o
-WHERE d.project_id = o.project_id AND d.id = o.id AND d.id >= $26
+WHERE d.project_id = o.project_id AND d.id = o.id AND d.id >= $32
     AND d.attempt_count = o.attempt_count - 1
     -- In these words, because the sweep's index would be read in full for the others.
     AND d.status NOT IN ('Success', 'Failure', 'Discarded')

@@ -2,11 +2,11 @@
 
 use chrono::{TimeDelta, Utc};
 use posthouse_schema::{
-    delivery_attempt::DeliveryAttempt,
+    delivery_attempt::{self, AttemptTimings, DeliveryAttempt},
     delivery_target,
     event_delivery::{self, EventDelivery, Outcome, StrandedDelivery},
     ids::{DeliveryAttemptId, EventDeliveryId, EventId},
-    json::Headers,
+    json::{Headers, Redirect, RedirectList},
     ledger::{AcceptedEvent, record_attempts},
     words::DeliveryStatus,
 };
@@ -51,7 +51,27 @@ fn attempt(fixture: &Fixture, delivery: EventDeliveryId) -> DeliveryAttempt {
         requested_at: Utc::now(),
         responded_at: Some(Utc::now()),
         duration_ms: 3,
+        timings: AttemptTimings {
+            queue_ms: Some(0),
+            dns_us: None,
+            connect_us: Some(2_000),
+            tls_us: None,
+            first_byte_us: Some(1),
+        },
+        redirects: Some(RedirectList(vec![Redirect { status: 307, url: "https://example.org/".into() }])),
     }
+}
+
+#[tokio::test]
+async fn an_attempt_is_read_as_it_was_written() {
+    let mut fixture = fixture().await;
+    let id = stored(&mut fixture).await;
+    let (retry, written) = (outcome(&fixture, id, 1, DeliveryStatus::Retry), attempt(&fixture, id));
+    record_attempts(&mut fixture.conn, std::slice::from_ref(&written), &[retry]).await.unwrap();
+    let read = delivery_attempt::list(&mut fixture.conn, fixture.project, id, 10).await.unwrap();
+    let [read] = &read[..] else { panic!("one attempt") };
+    assert_eq!((read.timings, &read.redirects), (written.timings, &written.redirects));
+    assert_eq!((read.status_code, read.duration_ms), (Some(500), 3));
 }
 
 async fn read(fixture: &mut Fixture, id: EventDeliveryId) -> EventDelivery {

@@ -24,6 +24,7 @@ fn values(url: &str) -> EndpointValues {
         authentication: None,
         mtls_client_cert: None,
         ordering: None,
+        follow_redirects: false,
         support_email: String::new(),
         slack_webhook_url: String::new(),
         teams_webhook_url: String::new(),

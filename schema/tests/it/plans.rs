@@ -56,7 +56,7 @@ async fn rows_are_found_by_their_key_whatever_the_statistics() {
         let load = plan(&mut conn, include_str!("../../src/sql/load_outgoing.sql"), 6, &[now; 4]).await;
         reads_by_key(&load, &format!("event_deliveries_{day}_pkey"));
         reads_by_key(&load, &format!("events_{day}_pkey"));
-        let record = plan(&mut conn, include_str!("../../src/sql/record_attempts.sql"), 26, &[now]).await;
+        let record = plan(&mut conn, include_str!("../../src/sql/record_attempts.sql"), 32, &[now]).await;
         reads_by_key(&record, &format!("event_deliveries_{day}_pkey"));
         let held = plan(&mut conn, include_str!("../../src/sql/hold_deliveries.sql"), 8, &[now]).await;
         reads_by_key(&held, &format!("event_deliveries_{day}_pkey"));

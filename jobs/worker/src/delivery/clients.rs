@@ -7,9 +7,11 @@ use std::{
     time::Instant,
 };
 
-use reqwest::Client;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
+
+use super::{connector::tls::Identity, send::Client};
 
 /// Clients that are kept; beyond them, the one that was used least lately is dropped.
 const KEPT_MAX: usize = 200;
@@ -33,9 +35,12 @@ impl ClientIdentity {
     /// For the TLS library.
     ///
     /// # Errors
-    /// The chain or the key cannot be used.
-    pub fn read(&self) -> Result<reqwest::Identity, reqwest::Error> {
-        reqwest::Identity::from_pem(self.pem.expose_secret().as_bytes())
+    /// The chain or the key cannot be read.
+    pub fn read(&self) -> Result<Identity, rustls::Error> {
+        let pem = self.pem.expose_secret().as_bytes();
+        let unreadable = |error| rustls::Error::General(format!("{error}"));
+        let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(unreadable)?;
+        Ok((chain, PrivateKeyDer::from_pem_slice(pem).map_err(unreadable)?))
     }
 }
 

@@ -19,6 +19,7 @@ use posthouse_schema::{
 use super::{
     admission::{Admission, AdmissionPass, Admitted},
     attempt,
+    course::Course,
     decision::{DELETED, Decision, decide},
     gate::{Gates, Pass},
     lines::{Lines, Place, place_after},
@@ -187,9 +188,9 @@ impl Engine {
     ) -> Result<Next, BatchError<SharedError>> {
         let requested_at = Utc::now();
         pass.begin();
-        let sent = match self.tokens.authorize(&self.sender, target, &mut request).await {
-            Ok(()) => self.sender.send(&request).await,
-            Err(instead) => instead,
+        let (sent, course) = match self.tokens.authorize(&self.sender, target, &mut request).await {
+            Ok(()) => self.sender.exchange(&request).await,
+            Err(instead) => (instead, Course::default()),
         };
         pass.learn(&sent);
         let keeps_failing = self.admission.learn(target, &admitted, &sent).await;
@@ -206,7 +207,8 @@ impl Engine {
         let mut outcome = outcome(delivery, &sent, now, rand::random());
         let cause = cause_to_disable(config, &sent, outcome.status, keeps_failing);
         let place = place_after(delivery, target, &mut outcome);
-        let record = attempt::record(DeliveryAttemptId::generate(), delivery, &request, &sent, (requested_at, now));
+        let id = DeliveryAttemptId::generate();
+        let record = attempt::record(id, delivery, &request, (&sent, &course), (requested_at, now));
         let (status, next_send_time) = (outcome.status, outcome.next_send_time);
         let announcement = announcement::of_end(config, delivery, &outcome, Some(&record));
         self.recorder.submit((record, outcome)).await?.map_err(BatchError::Failed)?;

@@ -47,7 +47,8 @@ impl Sign {
     fn of(sent: &Sent) -> Self {
         match sent {
             Sent::Answered(answer) if matches!(answer.status, 429 | 503) => Self::Overloaded,
-            Sent::Answered(_) => Self::Well,
+            // What leads astray was answered.
+            Sent::Answered(_) | Sent::Failed { class: "redirect", .. } => Self::Well,
             Sent::Failed { .. } => Self::Overloaded,
             Sent::Refused { .. } | Sent::EgressUnavailable(_) => Self::Nothing,
         }

@@ -16,7 +16,7 @@ fn open_all(gate: &mut Gate, now: Instant) -> usize {
 }
 
 fn answered(status: u16) -> Sent {
-    Sent::Answered(Answer { status, headers: Headers::default(), body: Vec::new(), address: None })
+    Sent::Answered(Answer { status, headers: Headers::default(), body: Vec::new() })
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub fn delivery(attempts: i32, limit: i32) -> OutgoingDelivery {
 }
 
 fn answered(status: u16) -> Sent {
-    Sent::Answered(Answer { status, headers: Headers::default(), body: Vec::new(), address: None })
+    Sent::Answered(Answer { status, headers: Headers::default(), body: Vec::new() })
 }
 
 fn failed(class: &'static str) -> Sent {
@@ -102,7 +102,7 @@ fn at_most_once_repeats_only_what_cannot_have_arrived() {
 fn retry_after_counts_on_429_and_503_alone() {
     let asks = |status: u16, value: &str| {
         let headers = Headers([("retry-after".to_string(), vec![value.to_string()])].into());
-        Sent::Answered(Answer { status, headers, body: Vec::new(), address: None })
+        Sent::Answered(Answer { status, headers, body: Vec::new() })
     };
     for (sent, seconds) in [
         (asks(429, "60"), 60),

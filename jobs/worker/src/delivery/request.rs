@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use posthouse_schema::{
     delivery_target::DeliveryTarget,
     event_delivery::OutgoingDelivery,
@@ -13,12 +15,12 @@ use posthouse_schema::{
     words::StandardWebhooks,
 };
 use posthouse_signature::Key;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::{
     clients::ClientIdentity,
     form,
+    redirect::{Redirects, is_credential},
     sign::{SignatureForm, signature},
 };
 
@@ -58,11 +60,13 @@ pub struct DeliveryRequest {
     /// All headers but those of the connection.
     pub headers: HeaderMap,
     /// The bytes that were signed.
-    pub body: Vec<u8>,
-    /// The wait for the whole answer.
+    pub body: Bytes,
+    /// The wait for the whole answer, and for those that lead to it.
     pub timeout: Duration,
     /// What it proves itself with in TLS.
     pub identity: Option<ClientIdentity>,
+    /// What becomes of an answer that leads elsewhere.
+    pub redirects: Redirects,
 }
 
 /// Why no request can be made of a delivery, whoever tries.
@@ -115,12 +119,18 @@ pub fn build(
     }
     let body = body(delivery, target)?;
     sign(&mut headers, target, &config.signature, (&delivery.id.to_string(), &body), now)?;
-    forward(&mut headers, &delivery.headers);
+    let forwarded = forward(&mut headers, &delivery.headers);
+    let redirects = if target.follow_redirects {
+        Redirects::Followed { confined: forwarded.into_iter().filter(is_credential).collect() }
+    } else {
+        Redirects::Kept
+    };
     let identity = match &target.mtls_client_cert {
         Some(stored) => Some(ClientIdentity::of(stored).ok_or(RequestError::ClientCertificate)?),
         None => None,
     };
-    Ok(DeliveryRequest { url: request_url(delivery, target)?, headers, body, timeout: timeout(target), identity })
+    let (url, body, timeout) = (request_url(delivery, target)?, body.into(), timeout(target));
+    Ok(DeliveryRequest { url, headers, body, timeout, identity, redirects })
 }
 
 /// Signs as the project asks for, with every live secret of the endpoint. A private key is no shared one: it signs what its
@@ -236,9 +246,10 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), RequestE
     Ok((parsed, HeaderValue::from_str(value).map_err(|_| invalid())?))
 }
 
-/// Adds the event's headers that are valid, not reserved, and not set already.
-fn forward(headers: &mut HeaderMap, event: &Headers) {
+/// Adds the event's headers that are valid, not reserved, and not set already; these are their names.
+fn forward(headers: &mut HeaderMap, event: &Headers) -> Vec<HeaderName> {
     let set: Vec<HeaderName> = headers.keys().cloned().collect();
+    let mut forwarded = Vec::new();
     for (name, values) in &event.0 {
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { continue };
         if RESERVED.contains(&name.as_str()) || set.contains(&name) {
@@ -249,7 +260,9 @@ fn forward(headers: &mut HeaderMap, event: &Headers) {
                 headers.append(name.clone(), value);
             }
         }
+        forwarded.push(name);
     }
+    forwarded
 }
 
 #[cfg(test)]

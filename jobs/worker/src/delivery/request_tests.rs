@@ -51,6 +51,7 @@ fn target() -> DeliveryTarget {
         authentication: None,
         mtls_client_cert: None,
         ordering: None,
+        follow_redirects: false,
         support_email: String::new(),
         secrets: vec!["sk_kit_expired".into(), "sk_kit_current".into()],
         secret_expiries: vec![Some(DateTime::UNIX_EPOCH), None],
@@ -64,7 +65,7 @@ fn request(delivery: &OutgoingDelivery, target: &DeliveryTarget) -> DeliveryRequ
 #[test]
 fn the_bytes_sent_are_the_bytes_signed() {
     let sent = request(&delivery("{ \"a\":  1.0 }", &[]), &target());
-    assert_eq!(sent.body, b"{ \"a\":  1.0 }");
+    assert_eq!(&sent.body[..], b"{ \"a\":  1.0 }");
     let expected = signature(
         &ProjectConfig::default().signature,
         SignatureForm::Simple,
@@ -141,7 +142,7 @@ fn the_query_of_an_ingested_request_is_appended() {
 fn forms_are_signed_as_they_are_sent() {
     let target = DeliveryTarget { content_type: "application/x-www-form-urlencoded".into(), ..target() };
     let sent = request(&delivery(r#"{"a":"b c"}"#, &[]), &target);
-    assert_eq!(sent.body, b"a=b+c");
+    assert_eq!(&sent.body[..], b"a=b+c");
     let expected = signature(
         &ProjectConfig::default().signature,
         SignatureForm::Simple,
@@ -160,4 +161,16 @@ fn timeouts_are_bounded() {
         let target = DeliveryTarget { http_timeout_seconds: seconds, ..target() };
         assert_eq!(request(&delivery("{}", &[]), &target).timeout, Duration::from_secs(expected));
     }
+}
+
+#[test]
+fn credentials_of_an_event_are_known_where_redirects_are_followed() {
+    let given = [("authorization", "x"), ("x-kept", "1"), ("cookie", "a=b"), ("x-shop", "2")];
+    assert_eq!(request(&delivery("{}", &given), &target()).redirects, Redirects::Kept);
+    let key = serde_json::json!({"type": "api_key", "api_key": {"header_name": "X-Shop", "header_value": "k"}});
+    let target = DeliveryTarget { follow_redirects: true, authentication: Some(key), ..target() };
+    let sent = request(&delivery("{}", &given), &target);
+    let confined = vec![HeaderName::from_static("authorization"), HeaderName::from_static("cookie")];
+    assert_eq!(sent.redirects, Redirects::Followed { confined });
+    assert!(sent.headers["x-shop"].is_sensitive());
 }

@@ -1,27 +1,46 @@
-//! One HTTP request, and what came of it. Requests leave through egress, or directly under the same rules; redirects are
-//! not followed, and no more of an answer is read than is kept.
+//! One HTTP request, and what came of it. Requests leave through egress, or directly under the same rules; no more of an
+//! answer is read than is kept. An answer that leads elsewhere is followed where the endpoint allows it, each step under the
+//! same rules and all within the request's timeout.
 
 use std::{sync::Arc, time::Duration};
 
-use posthouse_schema::json::Headers;
-use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response, redirect};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    Request, Response, Uri,
+    body::Incoming,
+    header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, PROXY_AUTHORIZATION},
+};
+use hyper_util::{
+    client::legacy,
+    rt::{TokioExecutor, TokioTimer},
+};
+use posthouse_schema::json::{Headers, Redirect};
 use url::Url;
 
 use super::{
-    clients::Clients,
-    direct::{JudgedResolver, judge_literal},
+    clients::{ClientIdentity, Clients},
+    connector::{
+        ConnectError, Connector, Route,
+        egress::{self, Egress},
+        tls::{TlsError, Trust},
+    },
+    course::{Course, Watch},
+    redirect::{self, Redirects},
     request::DeliveryRequest,
+    userinfo::credentials,
 };
 
 /// Bytes of an answer that are kept; the rest is not read.
 pub const RESPONSE_BYTES_MAX: usize = 51_200;
-/// Header of a refusal by egress; egress strips it from the answers of endpoints.
-const EGRESS_ERROR: &str = "x-egress-error";
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Through egress there is one host, which carries every delivery.
+/// Connections that wait for their next request, for each host.
 const POOL_IDLE_PER_HOST: usize = 512;
 /// Below egress' own head timeout, so that a request is not written into a connection that is just being closed.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Pooled connections.
+pub(super) type Client = legacy::Client<Connector, Full<Bytes>>;
 
 /// What an endpoint answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +51,6 @@ pub struct Answer {
     pub headers: Headers,
     /// The first bytes of the body.
     pub body: Vec<u8>,
-    /// Who answered; `None` through a proxy.
-    pub address: Option<String>,
 }
 
 /// What came of a request.
@@ -66,170 +83,260 @@ pub enum Way {
     Direct(Arc<posthouse_egress::Rules>),
 }
 
+/// Why nothing can be sent at all.
+#[derive(Debug, thiserror::Error)]
+pub enum SenderError {
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The proxy's URL is not `http`.
+    #[error("the egress proxy's URL must be http")]
+    Egress,
+}
+
 /// Sends requests over pooled connections. One for a process: making it costs milliseconds.
 #[derive(Debug, Clone)]
 pub struct Sender {
     client: Client,
     /// For endpoints that ask for a certificate.
     clients: Clients,
-    way: Way,
-    authorities: Arc<[Certificate]>,
+    route: Route,
+    trust: Trust,
+}
+
+/// One step of a request.
+struct Step<'r> {
+    url: &'r Url,
+    headers: &'r HeaderMap,
+    body: &'r Bytes,
+    identity: Option<&'r ClientIdentity>,
+}
+
+/// Where a request was led.
+struct Led {
+    url: Url,
+    headers: HeaderMap,
+    /// Whether it has left the origin of its credentials.
+    is_elsewhere: bool,
 }
 
 impl Sender {
     /// A sender for this way out, which trusts the system's authorities and those of `authorities`, certificates in PEM.
-    /// Needs rustls' default provider to be installed.
     ///
     /// # Errors
     /// The TLS set-up, a certificate or the proxy's URL is unusable.
-    pub fn new(way: Way, authorities: &[u8]) -> Result<Self, reqwest::Error> {
-        let authorities: Arc<[Certificate]> = Certificate::from_pem_bundle(authorities)?.into();
-        let client = client(&way, &authorities)?.build()?;
-        Ok(Self { client, clients: Clients::default(), way, authorities })
+    pub fn new(way: Way, authorities: &[u8]) -> Result<Self, SenderError> {
+        let trust = Trust::new(authorities)?;
+        let route = match way {
+            Way::Egress(url) => Route::Egress(Arc::new(Egress::at(&url).ok_or(SenderError::Egress)?)),
+            Way::Direct(rules) => Route::Direct(rules),
+        };
+        let settings = trust.settings(None).map_err(TlsError::Setup)?;
+        let client = client(Connector::new(route.clone(), settings));
+        Ok(Self { client, clients: Clients::default(), route, trust })
     }
 
     /// The client that proves itself as the request wants to.
-    fn client_of(&self, request: &DeliveryRequest) -> Result<Client, reqwest::Error> {
-        let Some(identity) = &request.identity else { return Ok(self.client.clone()) };
-        self.clients.of(identity, || client(&self.way, &self.authorities)?.identity(identity.read()?).build())
+    fn client_of(&self, identity: Option<&ClientIdentity>) -> Result<Client, rustls::Error> {
+        let Some(identity) = identity else { return Ok(self.client.clone()) };
+        let make = || {
+            let settings = self.trust.settings(Some(identity.read()?))?;
+            Ok(client(Connector::new(self.route.clone(), settings)))
+        };
+        self.clients.of(identity, make)
+    }
+
+    /// Sends the request once, and says what came of it alone.
+    pub async fn send(&self, request: &DeliveryRequest) -> Sent {
+        self.exchange(request).await.0
     }
 
     /// Sends the request once. Never takes longer than its timeout.
-    pub async fn send(&self, request: &DeliveryRequest) -> Sent {
-        // A resolver is never asked about literal addresses, so they are judged here.
-        if let Way::Direct(rules) = &self.way
-            && let Err(code) = judge_literal(rules, &request.url)
-        {
-            return Sent::Refused { code };
-        }
-        let client = match self.client_of(request) {
-            Ok(client) => client,
-            Err(error) => {
-                let reason = causes(&error).pop().unwrap_or_default();
-                return Sent::Failed {
-                    class: "tls",
-                    message: format!("the client certificate cannot be used: {reason}"),
-                };
-            }
-        };
-        let exchange = async {
-            let sent = client
-                .post(request.url.clone())
-                .headers(request.headers.clone())
-                .body(request.body.clone())
-                .send()
-                .await;
-            match sent {
-                Ok(response) => self.read(response).await,
-                Err(error) => self.failure(&error, &request.url),
-            }
-        };
-        tokio::time::timeout(request.timeout, exchange).await.unwrap_or_else(|_| Sent::Failed {
+    pub async fn exchange(&self, request: &DeliveryRequest) -> (Sent, Course) {
+        let mut watch = Watch::default();
+        let sent = tokio::time::timeout(request.timeout, self.follow(request, &mut watch)).await;
+        let sent = sent.unwrap_or_else(|_| Sent::Failed {
             class: "timeout",
             message: format!("no complete answer within {} s", request.timeout.as_secs_f32()),
-        })
+        });
+        (sent, watch.end())
     }
 
-    async fn read(&self, mut response: Response) -> Sent {
-        let status = response.status().as_u16();
-        if let (Way::Egress(_), Some(code)) = (&self.way, response.headers().get(EGRESS_ERROR)) {
-            return refusal(status, code.to_str().unwrap_or("unknown"));
-        }
-        let address = match &self.way {
-            Way::Egress(_) => None,
-            Way::Direct(_) => response.remote_addr().map(|address| address.ip().to_string()),
-        };
-        let headers = received(response.headers());
-        let mut body = Vec::new();
+    /// Sends the request, and where its answer leads.
+    async fn follow(&self, request: &DeliveryRequest, watch: &mut Watch) -> Sent {
+        let mut led: Option<Led> = None;
         loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) => {
-                    let room = RESPONSE_BYTES_MAX.saturating_sub(body.len());
-                    body.extend(chunk.iter().take(room));
-                    if body.len() >= RESPONSE_BYTES_MAX {
-                        break; // Dropping the response closes the connection: the rest is never read.
-                    }
+            let step = match &led {
+                None => Step::first(request),
+                Some(led) => Step {
+                    url: &led.url,
+                    headers: &led.headers,
+                    body: &request.body,
+                    identity: request.identity.as_ref().filter(|_| !led.is_elsewhere),
+                },
+            };
+            let response = match self.ask(&step, watch).await {
+                Ok(response) => response,
+                Err(sent) if led.is_none() => return sent,
+                Err(sent) => return astray(sent),
+            };
+            let Redirects::Followed { confined } = &request.redirects else { return read(response).await };
+            let status = response.status().as_u16();
+            let url = match redirect::next((status, response.headers()), (&request.url, step.url), watch.redirects()) {
+                Ok(None) => return read(response).await,
+                Ok(Some(url)) => url,
+                Err(error) => {
+                    watch.status = Some(status);
+                    return Sent::Failed { class: "redirect", message: error.to_string() };
                 }
-                Ok(None) => break,
-                Err(_) => return Sent::Failed { class: "response", message: format!("the answer {status} broke off") },
-            }
+            };
+            watch.led(Redirect { status, url: url.to_string() });
+            led = Some(step.led(url, led.as_ref(), confined));
         }
-        Sent::Answered(Answer { status, headers, body, address })
     }
 
-    fn failure(&self, error: &reqwest::Error, url: &Url) -> Sent {
-        let causes = causes(error);
-        let has = |text: &str| causes.iter().any(|cause| cause.contains(text));
-        if let Some(code) = super::direct::refused_code(error) {
-            return Sent::Refused { code };
+    async fn ask(&self, step: &Step<'_>, watch: &mut Watch) -> Result<Response<Incoming>, Sent> {
+        // The connector judges what names resolve to; literal addresses, denied names and ports are judged here.
+        if let Route::Direct(rules) = &self.route {
+            rules.judge_url(step.url).map_err(|denial| Sent::Refused { code: denial.code.to_string() })?;
         }
-        if matches!(self.way, Way::Egress(_)) && error.is_connect() {
-            // The tunnel's own words are all that the client keeps of the proxy's answer.
-            if has("proxy authorization required") {
-                return Sent::Refused { code: "refused_by_policy".into() };
-            }
-            if has("unsuccessful") {
-                return Sent::Failed { class: "connect", message: "egress could not connect to the endpoint".into() };
-            }
-            if url.scheme() == "http" || !is_tls(&causes) {
-                return Sent::EgressUnavailable(causes.last().cloned().unwrap_or_default());
-            }
+        let client = self.client_of(step.identity).map_err(|error| Sent::Failed {
+            class: "tls",
+            message: format!("the client certificate cannot be used: {error}"),
+        })?;
+        let forwards = match &self.route {
+            Route::Egress(egress) if step.url.scheme() == "http" => Some(egress),
+            _ => None,
+        };
+        let mut request = step.request().ok_or_else(|| failed("protocol", "the URL cannot be requested"))?;
+        if let Some(authorization) = forwards.and_then(|egress| egress.authorization.as_ref()) {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
         }
-        let (class, message) = match () {
-            () if error.is_timeout() => ("timeout", "the connection took too long"),
-            () if is_tls(&causes) => ("tls", "the TLS handshake failed"),
-            () if has("dns error") || has("failed to lookup") => ("dns", "the host name could not be resolved"),
-            () if error.is_connect() => ("connect", "the connection could not be made"),
-            () if has("connection closed") || has("reset") => {
-                ("closed", "the endpoint closed the connection without an answer")
+        let (notes, began) = watch.begin(&mut request);
+        let mut response = notes.scope(client.request(request)).await.map_err(|error| failure(&error))?;
+        if forwards.is_none() {
+            watch.answered(began, None);
+            return Ok(response);
+        }
+        if let Some(refusal) = egress::refusal(response.status(), response.headers()) {
+            return Err(refusal.into());
+        }
+        watch.answered(began, Some(egress::facts(response.headers()).unwrap_or_default()));
+        egress::strip(response.headers_mut());
+        Ok(response)
+    }
+}
+
+impl<'r> Step<'r> {
+    fn first(request: &'r DeliveryRequest) -> Self {
+        Self { url: &request.url, headers: &request.headers, body: &request.body, identity: request.identity.as_ref() }
+    }
+
+    /// The next step: the same request, without credentials once it has left their origin.
+    fn led(&self, url: Url, before: Option<&Led>, confined: &[hyper::header::HeaderName]) -> Led {
+        let mut headers = self.headers.clone();
+        let is_elsewhere = before.is_some_and(|led| led.is_elsewhere) || self.url.origin() != url.origin();
+        if is_elsewhere {
+            redirect::without_credentials(&mut headers, confined);
+        }
+        Led { url, headers, is_elsewhere }
+    }
+
+    fn request(&self) -> Option<Request<Full<Bytes>>> {
+        let userinfo = credentials(self.url);
+        let uri: Uri = match &userinfo {
+            None => self.url.as_str().parse().ok()?,
+            Some(_) => {
+                let mut url = self.url.clone();
+                url.set_username("").ok()?;
+                url.set_password(None).ok()?;
+                url.as_str().parse().ok()?
             }
-            () => ("protocol", "the answer was not valid HTTP"),
         };
-        let detail = if class == "tls" {
-            causes.last().map(|cause| format!(": {cause}")).unwrap_or_default()
-        } else {
-            String::new()
-        };
-        Sent::Failed { class, message: format!("{message}{detail}") }
+        let mut request = Request::post(uri).body(Full::new(self.body.clone())).ok()?;
+        let headers = request.headers_mut();
+        headers.clone_from(self.headers);
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        if let Some((user, password)) = userinfo {
+            let value = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
+            headers.entry(AUTHORIZATION).or_insert(HeaderValue::try_from(value).ok()?);
+        }
+        Some(request)
     }
 }
 
 /// What all clients have in common.
-fn client(way: &Way, authorities: &[Certificate]) -> Result<ClientBuilder, reqwest::Error> {
-    let builder = Client::builder()
-        .redirect(redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
+fn client(connector: Connector) -> Client {
+    legacy::Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        .http1_title_case_headers()
-        .min_tls_version(reqwest::tls::Version::TLS_1_2)
-        .tls_certs_merge(authorities.iter().cloned())
-        .tcp_nodelay(true);
-    Ok(match way {
-        Way::Egress(url) => builder.proxy(Proxy::all(url.clone())?),
-        Way::Direct(rules) => builder.no_proxy().dns_resolver(Arc::new(JudgedResolver::new(Arc::clone(rules)))),
-    })
+        .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
+        .http1_title_case_headers(true)
+        .build(connector)
 }
 
-/// Egress answers policy with 407, and its own limits with 429 and 503; anything else is the endpoint's failure.
-fn refusal(status: u16, code: &str) -> Sent {
-    match (status, code) {
-        (407 | 400, _) => Sent::Refused { code: code.to_string() },
-        (429 | 503, _) => Sent::EgressUnavailable(code.to_string()),
-        (_, "dns_failure") => Sent::Failed { class: "dns", message: "the host name could not be resolved".into() },
-        (504, _) => Sent::Failed { class: "timeout", message: "the connection took too long".into() },
-        _ => Sent::Failed { class: "connect", message: "the connection could not be made".into() },
+async fn read(response: Response<Incoming>) -> Sent {
+    let status = response.status().as_u16();
+    let headers = received(response.headers());
+    let (mut incoming, mut body) = (response.into_body(), Vec::new());
+    while let Some(frame) = incoming.frame().await {
+        let Ok(frame) = frame else { return failed("response", &format!("the answer {status} broke off")) };
+        let Ok(chunk) = frame.into_data() else { continue };
+        body.extend(chunk.iter().take(RESPONSE_BYTES_MAX.saturating_sub(body.len())));
+        if body.len() >= RESPONSE_BYTES_MAX {
+            break; // Dropping the rest closes the connection: it is never read.
+        }
+    }
+    Sent::Answered(Answer { status, headers, body })
+}
+
+/// A failure after the first answer. The request has arrived somewhere, and may not count as one that never left.
+fn astray(sent: Sent) -> Sent {
+    match sent {
+        Sent::Failed { message, .. } | Sent::EgressUnavailable(message) => {
+            failed("redirect", &format!("where it was led, {message}"))
+        }
+        sent => sent,
     }
 }
 
-fn causes(error: &reqwest::Error) -> Vec<String> {
-    let mut causes = Vec::new();
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        causes.push(error.to_string());
-        cause = error.source();
+fn failed(class: &'static str, message: &str) -> Sent {
+    Sent::Failed { class, message: message.into() }
+}
+
+fn failure(error: &legacy::Error) -> Sent {
+    let causes = causes(error);
+    let words: Vec<String> = causes.iter().map(ToString::to_string).collect();
+    let has = |text: &str| words.iter().any(|cause| cause.contains(text));
+    if let Some(error) = causes.iter().find_map(|cause| cause.downcast_ref::<ConnectError>()) {
+        return error.clone().into();
     }
-    causes
+    match () {
+        () if is_tls(&words) => ConnectError::Tls(words.last().cloned().unwrap_or_default()).into(),
+        () if has("connection closed") || has("reset") => {
+            failed("closed", "the endpoint closed the connection without an answer")
+        }
+        () => failed("protocol", "the answer was not valid HTTP"),
+    }
+}
+
+impl From<ConnectError> for Sent {
+    fn from(error: ConnectError) -> Self {
+        let message = error.to_string();
+        let class = match error {
+            ConnectError::Refused(code) => return Self::Refused { code },
+            ConnectError::EgressUnavailable(reason) => return Self::EgressUnavailable(reason),
+            ConnectError::Dns => "dns",
+            ConnectError::Connect => "connect",
+            ConnectError::Timeout => "timeout",
+            ConnectError::Tls(_) => "tls",
+        };
+        Self::Failed { class, message }
+    }
+}
+
+fn causes<'e>(error: &'e (dyn std::error::Error + 'static)) -> Vec<&'e (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source()).collect()
 }
 
 fn is_tls(causes: &[String]) -> bool {
@@ -238,7 +345,7 @@ fn is_tls(causes: &[String]) -> bool {
     causes.iter().map(|cause| cause.to_ascii_lowercase()).any(|cause| words.iter().any(|word| cause.contains(word)))
 }
 
-fn received(headers: &reqwest::header::HeaderMap) -> Headers {
+fn received(headers: &HeaderMap) -> Headers {
     let mut received = Headers::default();
     for (name, value) in headers {
         let value = String::from_utf8_lossy(value.as_bytes()).replace('\0', "\u{fffd}");

@@ -262,8 +262,7 @@ impl World {
             let before: Vec<_> = line.iter().filter(|(other, _)| *other < place).collect();
             assert!(before.is_empty(), "{} is sent before {before:?}", read.id);
         }
-        let answered =
-            |status| Sent::Answered(Answer { status, headers: Headers::default(), body: Vec::new(), address: None });
+        let answered = |status| Sent::Answered(Answer { status, headers: Headers::default(), body: Vec::new() });
         let failed = |class| Sent::Failed { class, message: String::new() };
         let (sent, arrives) = match self.chance.below(if self.has_faults { 9 } else { 1 }) {
             0..=2 => (answered(200), true),
@@ -403,6 +402,7 @@ fn target(ordering: serde_json::Value) -> DeliveryTarget {
         authentication: None,
         mtls_client_cert: None,
         ordering: Some(ordering),
+        follow_redirects: false,
         support_email: String::new(),
         secrets: Vec::new(),
         secret_expiries: Vec::new(),

@@ -8,15 +8,16 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use posthouse_oauth2::{Settings, Token};
 use posthouse_schema::{
     delivery_target::DeliveryTarget,
     ids::{EndpointId, ProjectId},
 };
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
 
 use super::{
+    redirect::Redirects,
     request::DeliveryRequest,
     send::{Sender, Sent},
 };
@@ -111,9 +112,10 @@ async fn exchange(sender: &Sender, settings: &Value) -> Result<Token, Sent> {
     let request = DeliveryRequest {
         url: asked.url,
         headers,
-        body: asked.form.into_bytes(),
+        body: asked.form.into(),
         timeout: EXCHANGE_LIMIT,
         identity: None,
+        redirects: Redirects::Kept,
     };
     match sender.send(&request).await {
         Sent::Answered(answer) => {

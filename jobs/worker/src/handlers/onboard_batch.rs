@@ -54,6 +54,7 @@ fn onboarded(row: OnboardRow) -> Onboarded {
         authentication,
         mtls_client_cert: None,
         ordering: None,
+        follow_redirects: false,
         support_email: String::new(),
         slack_webhook_url: String::new(),
         teams_webhook_url: String::new(),

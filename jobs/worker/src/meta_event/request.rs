@@ -3,15 +3,16 @@
 
 use std::time::Duration;
 
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use posthouse_schema::{
     meta_event::MetaEvent,
     project_config::{DEFAULT_REQUEST_ID_HEADER, DEFAULT_SIGNATURE_HEADER, MetaEventConfig, SignatureConfig},
 };
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use crate::delivery::{
+    redirect::Redirects,
     request::{DeliveryRequest, USER_AGENT},
     sign::{SignatureForm, signature},
 };
@@ -41,7 +42,8 @@ pub fn build(event: &MetaEvent, config: &MetaEventConfig) -> Option<DeliveryRequ
     ] {
         headers.insert(HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?);
     }
-    Some(DeliveryRequest { url, headers, body: event.payload.clone(), timeout: TIMEOUT, identity: None })
+    let (body, redirects) = (event.payload.clone().into(), Redirects::Kept);
+    Some(DeliveryRequest { url, headers, body, timeout: TIMEOUT, identity: None, redirects })
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Request, Response, body::Incoming, server::conn::http2, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use posthouse_schema::{event_delivery::EventDelivery, words::DeliveryStatus};
 use rustls::{
     RootCertStore, ServerConfig,
@@ -16,22 +19,26 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::world::{World, config, direct};
 
-struct Authority(rcgen::CertifiedIssuer<'static, rcgen::KeyPair>);
+pub struct Authority(rcgen::CertifiedIssuer<'static, rcgen::KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         Self(rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn signs(&self, name: &str) -> (rcgen::Certificate, rcgen::KeyPair) {
+    pub fn signs(&self, name: &str) -> (rcgen::Certificate, rcgen::KeyPair) {
         let key = rcgen::KeyPair::generate().unwrap();
         (rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.0).unwrap(), key)
     }
 
-    /// Answers 200 to whoever proves itself by a certificate of `clients`, or to all.
-    async fn serve(&self, clients: Option<&Self>) -> SocketAddr {
+    /// Its certificate, in PEM.
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    fn settings(&self, clients: Option<&Self>) -> ServerConfig {
         // Another test of the process may have been first.
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let (cert, key) = self.signs("127.0.0.1");
@@ -46,17 +53,52 @@ impl Authority {
         };
         let chain = vec![CertificateDer::from(cert.der().to_vec())];
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(builder.with_single_cert(chain, key).unwrap()));
+        builder.with_single_cert(chain, key).unwrap()
+    }
+
+    /// Answers 200 by HTTP/2 alone.
+    pub async fn serve_http2(&self) -> SocketAddr {
+        let mut settings = self.settings(None);
+        settings.alpn_protocols = vec![b"h2".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(settings));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let acceptor = acceptor.clone();
                 tokio::spawn(async move {
+                    let Ok(stream) = acceptor.accept(stream).await else { return };
+                    let answer = service_fn(|request: Request<Incoming>| async move {
+                        let body = request.into_body().collect().await?.to_bytes();
+                        Ok::<_, hyper::Error>(Response::new(Full::new(body)))
+                    });
+                    let serving = http2::Builder::new(TokioExecutor::new());
+                    let _ended = serving.serve_connection(TokioIo::new(stream), answer).await;
+                });
+            }
+        });
+        address
+    }
+
+    /// Answers 200 to whoever proves itself by a certificate of `clients`, or to all.
+    pub async fn serve(&self, clients: Option<&Self>) -> SocketAddr {
+        self.serve_with(clients, "200 OK\r\nContent-Length: 2\r\n\r\nok").await
+    }
+
+    /// Answers with this status line's end, headers and body.
+    pub async fn serve_with(&self, clients: Option<&Self>, answer: &str) -> SocketAddr {
+        let answer = format!("HTTP/1.1 {answer}");
+        let acceptor = TlsAcceptor::from(Arc::new(self.settings(clients)));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, answer) = (acceptor.clone(), answer.clone());
+                tokio::spawn(async move {
                     let Ok(mut stream) = acceptor.accept(stream).await else { return };
                     let mut request = [0; 8_192];
                     while stream.read(&mut request).await.is_ok_and(|length| length > 0) {
-                        if stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.is_err() {
+                        if stream.write_all(answer.as_bytes()).await.is_err() {
                             return;
                         }
                     }
@@ -91,7 +133,7 @@ async fn receivers_are_proven_to_by_the_endpoint_s_certificate() {
     let address = servers.serve(Some(&clients)).await;
     let mut config = config();
     config.strategy.retry_count = 1;
-    let world = World::start_trusting(config, direct(), servers.0.pem().as_bytes()).await;
+    let world = World::start_trusting(config, direct(), servers.pem().as_bytes()).await;
     let (cert, key) = clients.signs("posthouse");
     let identity = serde_json::json!({"client_cert": cert.pem(), "client_key": key.serialize_pem()});
     let proven = delivered(&world, address.port(), Some(identity), 1).await;
@@ -110,7 +152,7 @@ async fn what_no_authority_signed_is_not_sent_to() {
     let (known, unknown) = (Authority::new(), Authority::new());
     let mut config = config();
     config.strategy.retry_count = 1;
-    let world = World::start_trusting(config, direct(), known.0.pem().as_bytes()).await;
+    let world = World::start_trusting(config, direct(), known.pem().as_bytes()).await;
     let trusted = delivered(&world, known.serve(None).await.port(), None, 1).await;
     assert_eq!(trusted.status, DeliveryStatus::Success);
     let refused = delivered(&world, unknown.serve(None).await.port(), None, 2).await;

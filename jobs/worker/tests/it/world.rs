@@ -161,6 +161,7 @@ impl World {
             authentication: None,
             mtls_client_cert: None,
             ordering: None,
+            follow_redirects: false,
             support_email: String::new(),
             slack_webhook_url: String::new(),
             teams_webhook_url: String::new(),
