@@ -13,6 +13,7 @@ mod replay_event;
 mod run_batch;
 mod send_email;
 mod store_rejected_message;
+mod trace_context;
 
 pub use create_event::{CreateEvent, EventTarget};
 pub use deliver_event::DeliverEvent;
@@ -25,6 +26,7 @@ pub use replay_event::ReplayEvent;
 pub use run_batch::RunBatch;
 pub use send_email::SendEmail;
 pub use store_rejected_message::StoreRejectedMessage;
+pub use trace_context::{STORED_PARENT, STORED_STATE, TraceContext};
 
 /// The name of every queue of the product, in the order in which operators see them.
 pub const QUEUES: [&str; 11] = [

@@ -3,14 +3,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use chrono::Utc;
-use posthouse_jobs::{CreateEvent, EventTarget};
+use posthouse_jobs::{CreateEvent, EventTarget, TraceContext};
 use posthouse_schema::{
     event,
     ids::{EventId, ProjectId},
     project::Project,
     project_config::DEFAULT_REQUEST_ID_HEADER,
 };
-use salvo::{Request, Response, http::HeaderValue};
+use salvo::{
+    Request, Response,
+    http::{HeaderMap, HeaderValue},
+};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
@@ -95,8 +98,11 @@ impl Content {
 }
 
 impl Checked {
-    /// The job that stores the event.
-    pub(super) fn job(self, target: EventTarget) -> CreateEvent {
+    /// The job that stores the event, which belongs to this trace.
+    pub(super) fn job(mut self, target: EventTarget, trace: Option<&TraceContext>) -> CreateEvent {
+        if let Some(trace) = trace {
+            trace.store(&mut self.headers);
+        }
         CreateEvent {
             project_id: self.project_id,
             event_id: EventId::generate(),
@@ -113,6 +119,12 @@ impl Checked {
             accepted_at: Utc::now(),
         }
     }
+}
+
+/// The trace that a request belongs to, where it names one.
+pub fn trace(headers: &HeaderMap) -> Option<TraceContext> {
+    let values = |name| headers.get_all(name).iter().filter_map(|value: &HeaderValue| value.to_str().ok());
+    TraceContext::read(values("traceparent"), values("tracestate"))
 }
 
 /// What the caller wants to hear, and when.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use posthouse_jobs::{CreateEvent, EventTarget};
+use posthouse_jobs::{CreateEvent, EventTarget, TraceContext};
 use posthouse_schema::{
     endpoint::Endpoint,
     ids::{EndpointId, EventId},
@@ -11,7 +11,7 @@ use posthouse_schema::{
 use salvo::prelude::*;
 
 use super::{
-    accept::{Content, Wishes, is_blank},
+    accept::{Content, Wishes, is_blank, trace},
     dynamic::{self, Dynamic},
     wire::{BatchEvent, BatchItemWire, EventBatchBody},
 };
@@ -41,10 +41,11 @@ pub async fn event_batch(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<
     let wishes = Wishes::read(req, None, body.ack.as_deref())?;
     let events: Vec<_> = body.events.iter().map(|event| parse::<BatchEvent>(event.get().as_bytes())).collect();
     let known = known_endpoints(&app, &project, events.iter().flatten()).await?;
+    let trace = trace(req.headers());
     let (mut jobs, mut items) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
     for event in events {
         let accepted = match event {
-            Ok(event) => accept(&app, &project, event, &known).await,
+            Ok(event) => accept(&app, &project, event, (&known, trace.as_ref())).await,
             Err(error) => Err(error),
         };
         items.push(match accepted {
@@ -105,7 +106,7 @@ async fn accept(
     app: &App,
     project: &Project,
     event: BatchEvent,
-    known: &HashSet<EndpointId>,
+    (known, trace): (&HashSet<EndpointId>, Option<&TraceContext>),
 ) -> Result<CreateEvent, ApiError> {
     let content = Content {
         event_type: event.event_type,
@@ -132,5 +133,5 @@ async fn accept(
     } else {
         EventTarget::Broadcast
     };
-    Ok(checked.job(target))
+    Ok(checked.job(target, trace))
 }

@@ -5,7 +5,7 @@ use posthouse_schema::{endpoint::Endpoint, ids::EndpointId};
 use salvo::prelude::*;
 
 use super::{
-    accept::{Content, NO_DATA, NO_EVENT_TYPE, Wishes, enqueue, is_blank, missing},
+    accept::{Content, NO_DATA, NO_EVENT_TYPE, Wishes, enqueue, is_blank, missing, trace},
     wire::{CreateEventBody, EventIdWire},
 };
 use crate::{
@@ -38,7 +38,7 @@ pub async fn create_event(req: &mut Request, depot: &mut Depot, res: &mut Respon
         // Keys are one space for the project: a customer could claim one that an event for others is to have.
         return Err(ApiError::invalid("idempotency_key: a portal link cannot set one"));
     }
-    let job = content.checked(&project)?.job(EventTarget::Single { endpoint_id });
+    let job = content.checked(&project)?.job(EventTarget::Single { endpoint_id }, trace(req.headers()).as_ref());
     if app.endpoints.get(&(project.id, endpoint_id)).is_none() {
         if Endpoint::find(&mut *app.conn().await?, project.id, endpoint_id).await?.is_none() {
             return Err(unknown_endpoint());

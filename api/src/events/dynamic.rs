@@ -11,7 +11,7 @@ use posthouse_schema::{
 use salvo::prelude::*;
 
 use super::{
-    accept::{Content, NO_DATA, NO_EVENT_TYPE, Wishes, enqueue, is_blank, missing},
+    accept::{Content, NO_DATA, NO_EVENT_TYPE, Wishes, enqueue, is_blank, missing, trace},
     wire::{DynamicEventBody, EventIdWire},
 };
 use crate::{
@@ -54,7 +54,7 @@ pub async fn dynamic_event(req: &mut Request, depot: &mut Depot, res: &mut Respo
     // Everything that can be refused comes before the endpoint is made.
     let checked = content.or_key_of(req)?.checked(&project)?;
     let target = resolve(&app, &project, Dynamic { url, secret: body.secret, event_types: body.event_types }).await?;
-    let data = enqueue(&app, &checked.job(target), wishes, res).await?;
+    let data = enqueue(&app, &checked.job(target, trace(req.headers()).as_ref()), wishes, res).await?;
     Ok(Reply::created("Dynamic event created successfully", data))
 }
 

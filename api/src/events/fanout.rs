@@ -5,7 +5,7 @@ use posthouse_schema::event;
 use salvo::prelude::*;
 
 use super::{
-    accept::{Content, NO_DATA, NO_EVENT_TYPE, Wishes, enqueue, is_blank, missing},
+    accept::{Content, NO_DATA, NO_EVENT_TYPE, Wishes, enqueue, is_blank, missing, trace},
     wire::{BroadcastEventBody, EventIdWire, FanoutEventBody},
 };
 use crate::{
@@ -39,7 +39,8 @@ pub async fn fanout_event(req: &mut Request, depot: &mut Depot, res: &mut Respon
         idempotency_key: body.idempotency_key,
         ordering_key: body.ordering_key,
     };
-    let job = content.or_key_of(req)?.checked(&project)?.job(EventTarget::Fanout { owner_id });
+    let job =
+        content.or_key_of(req)?.checked(&project)?.job(EventTarget::Fanout { owner_id }, trace(req.headers()).as_ref());
     // Only for the wording: whether it is a duplicate is settled when it is stored.
     let key = &job.idempotency_key;
     let is_known = !key.is_empty() && {
@@ -77,7 +78,7 @@ pub async fn broadcast_event(
         idempotency_key: body.idempotency_key,
         ordering_key: body.ordering_key,
     };
-    let job = content.or_key_of(req)?.checked(&project)?.job(EventTarget::Broadcast);
+    let job = content.or_key_of(req)?.checked(&project)?.job(EventTarget::Broadcast, trace(req.headers()).as_ref());
     let data = enqueue(&app, &job, wishes, res).await?;
     Ok(Reply::created("Broadcast event created successfully", data))
 }

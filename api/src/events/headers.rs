@@ -8,13 +8,15 @@ use crate::error::ApiError;
 
 const HEADERS_MAX: usize = 64;
 const BYTES_MAX: usize = 16 * 1024;
-/// Of the connection or the framing.
-const REFUSED: [&str; 10] = [
+/// Of the connection or the framing, and those under which a request's trace is kept.
+const REFUSED: [&str; 12] = [
     "connection",
     "content-length",
     "expect",
     "host",
     "keep-alive",
+    "posthouse-traceparent",
+    "posthouse-tracestate",
     "proxy-authorization",
     "te",
     "trailer",

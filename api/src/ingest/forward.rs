@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use posthouse_jobs::{STORED_PARENT, STORED_STATE};
 use salvo::http::{HeaderMap, HeaderName};
 
-use crate::error::ApiError;
+use crate::{error::ApiError, events::accept::trace};
 
 /// Bytes of all names and values together.
 const BYTES_MAX: usize = 32 * 1024;
@@ -52,6 +53,13 @@ pub fn forwarded(
         return Err(ApiError::invalid(format!("the headers are too large: at most {BYTES_MAX} bytes are accepted")));
     }
     kept.insert(SOURCE_ID.into(), vec![mask.into()]);
+    // A delivery is a span of its own in the trace.
+    for name in ["Traceparent", "Tracestate", STORED_PARENT, STORED_STATE] {
+        kept.remove(name);
+    }
+    if let Some(trace) = trace(headers) {
+        trace.store(&mut kept);
+    }
     Ok(kept)
 }
 
@@ -104,6 +112,25 @@ mod tests {
         let kept = forwarded(&given, Some(&key), &wanted, "mask").unwrap();
         assert_eq!((&kept["X-Key"], &kept["Cookie"]), (&vec!["secret".to_string()], &vec!["a=b".to_string()]));
         assert!(!kept.contains_key("Authorization") && !kept.contains_key("Proxy-Authorization"));
+    }
+
+    #[test]
+    fn a_trace_is_kept_for_deliveries_to_continue() {
+        let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let given = headers(&[
+            ("traceparent", parent),
+            ("tracestate", "a=1"),
+            ("tracestate", "b=2"),
+            ("posthouse-tracestate", "x=1"),
+        ]);
+        let kept = forwarded(&given, None, &[], "m").unwrap();
+        assert_eq!(
+            (&kept[STORED_PARENT], &kept[STORED_STATE]),
+            (&vec![parent.to_string()], &vec!["a=1,b=2".to_string()])
+        );
+        assert_eq!(kept.len(), 3, "{kept:?}");
+        let kept = forwarded(&headers(&[("traceparent", "nonsense"), ("tracestate", "a=1")]), None, &[], "m").unwrap();
+        assert_eq!(kept.len(), 1, "an invalid one is ignored: {kept:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Events that are not for one endpoint.
 
-use posthouse_jobs::EventTarget;
+use posthouse_jobs::{EventTarget, STORED_PARENT, STORED_STATE};
 use posthouse_schema::{
     event::{self, KeyWindow},
     ids::EventId,
@@ -68,5 +68,50 @@ async fn a_repeated_fanout_says_so_and_everything_missing_is_named() {
         assert_eq!((answer.status, answer.message()), (400, message), "{body}");
     }
     assert_eq!(api.queued_events().await.len(), 4);
+    api.close().await;
+}
+
+#[tokio::test]
+async fn every_event_keeps_the_trace_of_its_request() {
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let api = Api::start().await;
+    let endpoint = api.endpoint("orders").await;
+    let event = |target: serde_json::Value| {
+        let mut event = json!({"event_type": "a.b", "data": 1, "custom_headers": {"X-A": "1"}});
+        event.as_object_mut().unwrap().extend(target.as_object().unwrap().clone());
+        event
+    };
+    let single = event(json!({"endpoint_id": endpoint}));
+    let sent = [
+        ("events", single.clone()),
+        ("events/fanout", event(json!({"owner_id": "acme"}))),
+        ("events/broadcast", event(json!({}))),
+        ("events/dynamic", event(json!({"url": "https://example.com/hook"}))),
+        ("events/batch", json!({"events": [single, event(json!({"broadcast": true}))]})),
+    ];
+    for (path, body) in &sent {
+        let headers = [("traceparent", PARENT), ("tracestate", "a=1")];
+        let answer = api.send("POST", &api.path(path), Some(&api.key), &headers, Some(body.to_string())).await;
+        assert_eq!(answer.status, 201, "{path}: {}", answer.body);
+    }
+    let queued = api.queued_events().await;
+    assert_eq!(queued.len(), 6);
+    for job in &queued {
+        assert_eq!(
+            (&job.headers[STORED_PARENT], &job.headers[STORED_STATE]),
+            (&vec![PARENT.into()], &vec!["a=1".into()])
+        );
+        assert_eq!(job.headers["X-A"], ["1"]);
+    }
+    for headers in [&[("traceparent", "nonsense"), ("tracestate", "a=1")][..], &[("tracestate", "a=1")]] {
+        let body = event(json!({})).to_string();
+        let answer = api.send("POST", &api.path("events/broadcast"), Some(&api.key), headers, Some(body)).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+    }
+    let without = api.queued_events().await.iter().filter(|job| !job.headers.contains_key(STORED_PARENT)).count();
+    assert_eq!(without, 2, "an invalid one is ignored");
+    let forged = event(json!({"custom_headers": {"posthouse-traceparent": PARENT}}));
+    let refused = api.post("events/broadcast", forged).await;
+    assert_eq!((refused.status, refused.message()), (400, "custom_headers: posthouse-traceparent cannot be set"));
     api.close().await;
 }

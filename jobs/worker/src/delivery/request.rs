@@ -7,6 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use posthouse_jobs::TraceContext;
 use posthouse_schema::{
     delivery_target::DeliveryTarget,
     event_delivery::OutgoingDelivery,
@@ -33,8 +34,12 @@ pub const USER_AGENT: &str = concat!("Posthouse/", env!("CARGO_PKG_VERSION"));
 /// Headers of Standard Webhooks.
 const SIGNATURE: &str = "webhook-signature";
 const TIMESTAMP: &str = "webhook-timestamp";
-/// Headers that belong to the connection or the framing, say what we can read or who signed: never taken from an event.
-const RESERVED: [&str; 15] = [
+/// Headers of W3C Trace Context.
+const TRACE_PARENT: &str = "traceparent";
+const TRACE_STATE: &str = "tracestate";
+/// Headers that belong to the connection or the framing, say what we can read or who signed, or hold the request's trace:
+/// never taken from an event.
+const RESERVED: [&str; 17] = [
     "accept-encoding",
     "connection",
     "content-encoding",
@@ -42,6 +47,8 @@ const RESERVED: [&str; 15] = [
     "expect",
     "host",
     "keep-alive",
+    "posthouse-traceparent",
+    "posthouse-tracestate",
     "proxy-authorization",
     "proxy-connection",
     "te",
@@ -120,6 +127,7 @@ pub fn build(
     let body = body(delivery, target)?;
     sign(&mut headers, target, &config.signature, (&delivery.id.to_string(), &body), now)?;
     let forwarded = forward(&mut headers, &delivery.headers);
+    set_trace(&mut headers, delivery)?;
     let redirects = if target.follow_redirects {
         Redirects::Followed { confined: forwarded.into_iter().filter(is_credential).collect() }
     } else {
@@ -200,6 +208,27 @@ fn set_request_id(
         return Ok(());
     }
     Err(RequestError::RequestId(name.clone()))
+}
+
+/// Names the delivery's span in the trace of its event, unless the caller has named one.
+fn set_trace(headers: &mut HeaderMap, delivery: &OutgoingDelivery) -> Result<(), RequestError> {
+    if headers.contains_key(TRACE_PARENT) {
+        return Ok(());
+    }
+    let trace = TraceContext::of_event(delivery.event_id, &delivery.headers.0);
+    set(headers, TRACE_PARENT, &trace.parent_of(span_id(delivery)))?;
+    match trace.state() {
+        Some(state) if !headers.contains_key(TRACE_STATE) => set(headers, TRACE_STATE, state),
+        _ => Ok(()),
+    }
+}
+
+/// Another one for each attempt: the random half of the delivery's id, moved on by an odd number each time.
+fn span_id(delivery: &OutgoingDelivery) -> u64 {
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (id, attempt) =
+        (delivery.id.to_bits() & u128::from(u64::MAX), u64::try_from(delivery.attempt_count).unwrap_or(0));
+    u64::try_from(id).unwrap_or(0).wrapping_add(attempt.wrapping_mul(STEP))
 }
 
 fn authenticate(headers: &mut HeaderMap, authentication: &serde_json::Value) -> Result<(), RequestError> {

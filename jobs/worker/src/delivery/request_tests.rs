@@ -164,6 +164,37 @@ fn timeouts_are_bounded() {
 }
 
 #[test]
+fn every_attempt_is_a_span_of_its_own_in_the_event_s_trace() {
+    let mut first = delivery("{}", &[]);
+    let traced =
+        |delivery: &OutgoingDelivery| request(delivery, &target()).headers["traceparent"].to_str().unwrap().to_owned();
+    let mut again = first.clone();
+    again.attempt_count = 1;
+    assert_eq!(traced(&first), traced(&first.clone()), "same rows, same bytes");
+    let prefix = format!("00-{:032x}-", first.event_id.to_bits());
+    assert!(traced(&first).starts_with(&prefix) && traced(&again).starts_with(&prefix));
+    assert_ne!(traced(&first), traced(&again));
+    assert!(!request(&first, &target()).headers.contains_key("tracestate"));
+
+    let came = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+    first.headers = delivery("{}", &[("Posthouse-Traceparent", came), ("Posthouse-Tracestate", "a=1")]).headers;
+    let sent = request(&first, &target());
+    let parent = sent.headers["traceparent"].to_str().unwrap();
+    assert!(parent.starts_with("00-0af7651916cd43dd8448eb211c80319c-") && parent.ends_with("-00"), "{parent}");
+    assert!(!parent.contains("b7ad6b7169203331"), "the span is the delivery's: {parent}");
+    assert_eq!(sent.headers["tracestate"], "a=1");
+    assert!(sent.headers.keys().all(|name| !name.as_str().starts_with("posthouse")));
+}
+
+#[test]
+fn a_trace_that_the_caller_names_is_left_alone() {
+    let custom = [("TraceParent", "mine"), ("Posthouse-Tracestate", "a=1")];
+    let sent = request(&delivery("{}", &custom), &target());
+    assert_eq!(sent.headers.get_all("traceparent").iter().collect::<Vec<_>>(), ["mine"]);
+    assert!(!sent.headers.contains_key("tracestate"));
+}
+
+#[test]
 fn credentials_of_an_event_are_known_where_redirects_are_followed() {
     let given = [("authorization", "x"), ("x-kept", "1"), ("cookie", "a=b"), ("x-shop", "2")];
     assert_eq!(request(&delivery("{}", &given), &target()).redirects, Redirects::Kept);

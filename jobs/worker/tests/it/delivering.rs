@@ -1,7 +1,7 @@
 //! From an accepted event to its receiver, attempt by attempt.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use posthouse_jobs::{CreateEvent, DeliverEvent};
+use posthouse_jobs::{CreateEvent, DeliverEvent, TraceContext};
 use posthouse_schema::{
     endpoint::Endpoint,
     event::Event,
@@ -13,9 +13,11 @@ use posthouse_schema::{
 use sha2::Sha256;
 
 use crate::{
-    receiver::{Receiver, plain},
+    receiver::{Received, Receiver, plain},
     world::{DATA, SECRET, World, config, direct, headers, is_idle, until},
 };
+
+const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 fn mac(parts: &[&[u8]]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
@@ -216,5 +218,37 @@ async fn an_endpoint_that_hangs_holds_up_no_other_and_gets_few_requests() {
     world.queues.push_all(&events).await.unwrap();
     until("all at the healthy one", async || receiver.received().len() == 200).await;
     assert_eq!(silent.received().len(), 8);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn every_attempt_of_an_event_is_in_its_trace() {
+    let (world, receiver) = (World::start(config(), direct(), None).await, Receiver::start().await);
+    let endpoint = world.endpoint(&receiver.url(), |_, _| {}).await;
+    receiver.then(&[&plain("500 Internal Server Error", "")]);
+    world.queues.push(&world.event(endpoint, "invoice.paid")).await.unwrap();
+    world.ended(1, DeliveryStatus::Success).await;
+    let mut named = world.event(endpoint, "invoice.paid");
+    let trace = TraceContext::read(std::iter::once(PARENT), std::iter::once("a=1,b=2")).unwrap();
+    trace.store(&mut named.headers);
+    world.queues.push(&named).await.unwrap();
+    world.ended(2, DeliveryStatus::Success).await;
+    let mut own = world.event(endpoint, "invoice.paid");
+    own.headers = headers(&[("traceparent", "of-the-caller")]);
+    world.queues.push(&own).await.unwrap();
+    world.ended(3, DeliveryStatus::Success).await;
+    let received = receiver.received();
+    let [first, second, third, fourth] = &received[..] else { panic!("{received:?}") };
+    let parts = |request: &Received| -> Vec<String> {
+        request.header("traceparent").unwrap().split('-').map(str::to_owned).collect()
+    };
+    assert_eq!(parts(first)[1], parts(second)[1], "a retry is in the same trace");
+    assert_ne!(parts(first)[2], parts(second)[2], "and a span of its own");
+    assert_eq!((first.header("webhook-id"), first.header("tracestate")), (second.header("webhook-id"), None));
+    assert_eq!(parts(third)[1], PARENT.split('-').nth(1).unwrap());
+    assert_ne!(parts(third)[2], PARENT.split('-').nth(2).unwrap());
+    assert_eq!(third.header("tracestate"), Some("a=1,b=2"));
+    assert_eq!((fourth.header("traceparent"), fourth.header("tracestate")), (Some("of-the-caller"), None));
+    assert!(received.iter().all(|request| !request.head.to_ascii_lowercase().contains("posthouse-trace")));
     world.stop().await;
 }
