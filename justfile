@@ -24,7 +24,7 @@ run ROLE *ARGS:
     @shift; exec cargo run --quiet --bin "posthouse-{{ROLE}}" -- "$@"
 
 # Everything that must pass, on services of its own
-test: fmt deps build services python-tools lint deny deploy-check
+test: fmt deps build services python-tools node-tools lint deny deploy-check
     @exec "{{built}}/debug/posthouse-demo" stage -- cargo test --workspace --no-fail-fast
 
 # The checks that need no services
@@ -80,6 +80,25 @@ _debian-tools:
     apt-get download -qq -o APT::Sandbox::User="$(id -un)" prometheus systemd libsystemd-shared
     for package in *.deb; do dpkg-deb --extract "$package" "$home"; done
     rm -rf "$home/packages" "$home/usr/bin/prometheus"
+
+# The library that verifies webhooks in JavaScript, for an end-to-end test, into .tools/node
+node-tools:
+    #!/bin/sh
+    set -eu
+    wanted="{{justfile_directory()}}/e2e/node"
+    home="{{tools}}/node"
+    if ! node --version >/dev/null 2>&1 || ! npm --version >/dev/null 2>&1; then
+        echo "Installing nodejs and npm with apt-get, because Node with its package manager was not found."
+        as=$([ "$(id -u)" = 0 ] || echo sudo)
+        $as apt-get update -qq && $as apt-get install -y -qq --no-install-recommends nodejs npm
+    fi
+    if cmp -s "$wanted/package-lock.json" "$home/package-lock.json"; then exit 0; fi
+    echo "Installing the JavaScript packages of $wanted into $home."
+    rm -rf "$home" "$home.new"
+    mkdir -p "$home.new"
+    cp "$wanted/package.json" "$wanted/package-lock.json" "$home.new"
+    (cd "$home.new" && npm ci --silent --ignore-scripts --no-audit --no-fund)
+    mv "$home.new" "$home"
 
 # The code is formatted
 fmt:

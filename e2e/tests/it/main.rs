@@ -3,6 +3,7 @@
 
 mod chaos;
 mod demo;
+mod node;
 mod outages;
 mod python;
 mod refusals;

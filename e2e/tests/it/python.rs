@@ -12,7 +12,7 @@ use posthouse_e2e::{
 };
 use tokio::process::Command;
 
-use crate::world::{World, ground};
+use crate::world::{World, ground, output};
 
 const LIMIT: Duration = Duration::from_secs(420);
 
@@ -20,14 +20,6 @@ fn tool(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/python/bin").join(name);
     assert!(path.exists(), "{} is missing: `./just python-tools` installs it", path.display());
     path
-}
-
-async fn run(mut command: Command) -> String {
-    let running = command.kill_on_drop(true).output();
-    let output = tokio::time::timeout(LIMIT, running).await.expect("it ends within its limit").unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{}: {text}", output.status);
-    text
 }
 
 #[tokio::test]
@@ -42,7 +34,7 @@ async fn the_python_sdk_drives_the_main_flow() {
         .env("BASE_URI", format!("http://{}/api/v1/projects/{}", deployment.api, ground.tenant.project_id))
         .env("API_KEY", &ground.tenant.api_key)
         .env("SINK", sink.to_string());
-    assert!(run(command).await.contains("The SDK's main flow works."));
+    assert!(output(command, LIMIT).await.contains("The SDK's main flow works."));
     deployment.stop().await.unwrap();
     ground.stage.stop().await.unwrap();
 }
@@ -74,7 +66,7 @@ async fn the_description_holds_whatever_is_sent() {
         // Without its project nothing else would be found out.
         .args(["--exclude-operation-id", "DeleteProject"])
         .args(["--header", &format!("Authorization: Bearer {}", world.ground.tenant.api_key)]);
-    let text = run(command).await;
+    let text = output(command, LIMIT).await;
     assert!(text.contains(" generated, "), "{text}");
     world.stop().await;
 }

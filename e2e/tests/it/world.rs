@@ -8,6 +8,7 @@ use std::{
 
 use posthouse_e2e::{client::Client, deployment::Deployment, ground::Ground, receiver::Summary, services::Durability};
 use serde_json::Value;
+use tokio::process::Command;
 
 /// `.posthouse/` of the project.
 pub fn root() -> PathBuf {
@@ -60,6 +61,15 @@ impl World {
         self.deployment.stop().await.unwrap();
         self.ground.stage.stop().await.unwrap();
     }
+}
+
+/// What a command writes; fails where the command does, or takes longer than `limit`.
+pub async fn output(mut command: Command, limit: Duration) -> String {
+    let running = command.kill_on_drop(true).output();
+    let output = tokio::time::timeout(limit, running).await.expect("it ends within its limit").unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}: {text}", output.status);
+    text
 }
 
 /// Asks until the answer is `Ok`; fails with the last `Err` when `limit` has passed.
