@@ -16,6 +16,8 @@ use crate::{
     progress,
 };
 
+/// The header that names a batch which was begun.
+pub const BATCH_ID: &str = "x-posthouse-batch-id";
 /// Between two looks, at first and at most.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 
@@ -131,11 +133,34 @@ pub async fn watch(client: &Client, id: &str, total: u64, is_json: bool) -> anyh
     }
 }
 
-/// Answers with a batch that has ended.
-#[must_use]
-pub fn ended(batch: &Value, matched: u64, is_json: bool) -> ExitCode {
-    let is_complete = text(batch, "/status") == "completed";
-    let sentence = format!("{}  ({matched} matched beforehand)", line(batch));
-    answer(is_json, &json!({"matched": matched, "batch": batch}), &sentence);
-    if is_complete { ExitCode::SUCCESS } else { ExitCode::from(exit::NOT_ALL) }
+/// A batch that was just asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Begun<'a> {
+    /// Its id, as the API named it.
+    pub id: Option<&'a str>,
+    /// How many matched beforehand.
+    pub matched: u64,
+}
+
+impl Begun<'_> {
+    /// Watches it to its end, if somebody wants to wait, and answers.
+    ///
+    /// # Errors
+    /// The API refuses.
+    pub async fn follow(&self, client: &Client, detach: bool, is_json: bool) -> anyhow::Result<ExitCode> {
+        let Self { id, matched } = *self;
+        let watched = match id {
+            Some(id) if !detach => watch(client, id, matched, is_json).await?,
+            _ => Watched::Left,
+        };
+        let Watched::Ended(batch) = watched else {
+            let said = format!("{matched} matched; batch {}", id.unwrap_or("unknown"));
+            answer(is_json, &json!({"matched": matched, "batch": {"uid": id}}), &said);
+            return Ok(ExitCode::SUCCESS);
+        };
+        let sentence = format!("{}  ({matched} matched beforehand)", line(&batch));
+        answer(is_json, &json!({"matched": matched, "batch": batch}), &sentence);
+        let is_complete = text(&batch, "/status") == "completed";
+        Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::from(exit::NOT_ALL) })
+    }
 }

@@ -9,10 +9,9 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{Access, Client, Query, text, window::Window},
-    batch::{self, Watched},
+    batch::{self, BATCH_ID, Begun, Watched},
     exit::WrongUse,
     output::{answer, confirm, table},
-    retry::finish,
 };
 
 const EXAMPLES: &str = "Examples:
@@ -92,11 +91,11 @@ impl Replay {
             anyhow::ensure!(confirm(&format!("Deliver {matched} events anew?"), self.yes)?, "nothing was sent");
         }
         let begun = client.call(Method::POST, &["events", "batchreplay"], query, None).await?;
-        let id = begun.header("x-posthouse-batch-id");
+        let id = begun.header(BATCH_ID);
         if self.dry_run {
             return try_out(&client, id.context("the API does not name the dry run")?, matched, is_json).await;
         }
-        finish(&client, id, matched, self.detach, is_json).await
+        Begun { id, matched }.follow(&client, self.detach, is_json).await
     }
 }
 
@@ -104,6 +103,8 @@ async fn try_out(client: &Client, id: &str, matched: u64, is_json: bool) -> anyh
     let Watched::Ended(batch) = batch::watch(client, id, matched, is_json).await? else {
         return Ok(ExitCode::SUCCESS);
     };
+    let status = text(&batch, "/status");
+    anyhow::ensure!(status == "completed", "the dry run {id} is {status}");
     let report = batch.get("report").cloned().unwrap_or_default();
     let number = |field: &str| report.get(field).and_then(Value::as_u64).unwrap_or_default();
     let rows: Vec<_> = report

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{Access, Client, Query, delivery, delivery::Delivery, window::Window},
-    batch::{self, Watched},
+    batch::{BATCH_ID, Begun},
     exit::WrongUse,
     output::{answer, confirm},
 };
@@ -111,32 +111,8 @@ impl Retry {
         }
         anyhow::ensure!(confirm(&format!("Send {matched} deliveries again?"), self.yes)?, "nothing was sent");
         let begun = client.call(Method::POST, &["eventdeliveries", "batchretry"], query, None).await?;
-        finish(&client, begun.header("x-posthouse-batch-id"), matched, self.detach, is_json).await
-    }
-}
-
-/// Watches what was begun, if somebody wants to wait.
-///
-/// # Errors
-/// The API refuses.
-pub async fn finish(
-    client: &Client,
-    id: Option<&str>,
-    matched: u64,
-    detach: bool,
-    is_json: bool,
-) -> anyhow::Result<ExitCode> {
-    let watched = match id {
-        Some(id) if !detach => batch::watch(client, id, matched, is_json).await?,
-        _ => Watched::Left,
-    };
-    match watched {
-        Watched::Ended(batch) => Ok(batch::ended(&batch, matched, is_json)),
-        Watched::Left => {
-            let text = format!("{matched} matched; batch {}", id.unwrap_or("unknown"));
-            answer(is_json, &json!({"matched": matched, "batch": {"uid": id}}), &text);
-            Ok(ExitCode::SUCCESS)
-        }
+        let begun = Begun { id: begun.header(BATCH_ID), matched };
+        begun.follow(&client, self.detach, is_json).await
     }
 }
 
