@@ -24,7 +24,7 @@ run ROLE *ARGS:
     @shift; exec cargo run --quiet --bin "posthouse-{{ROLE}}" -- "$@"
 
 # Everything that must pass, on services of its own
-test: fmt deps build services python-tools node-tools lint deny deploy-check
+test: fmt deps build services python-tools node-tools kafka lint deny deploy-check
     @exec "{{built}}/debug/posthouse-demo" stage -- cargo test --workspace --no-fail-fast
 
 # The checks that need no services
@@ -34,7 +34,7 @@ check: fmt lint deps deny
 build:
     cargo build --workspace --bins
 
-# Install PostgreSQL, Redis and Mosquitto where they are missing
+# Install PostgreSQL, Redis, Mosquitto, RabbitMQ and the NATS server where they are missing
 services:
     @"{{built}}/debug/posthouse-demo" services
 
@@ -80,6 +80,22 @@ _debian-tools:
     apt-get download -qq -o APT::Sandbox::User="$(id -un)" prometheus systemd libsystemd-shared
     for package in *.deb; do dpkg-deb --extract "$package" "$home"; done
     rm -rf "$home/packages" "$home/usr/bin/prometheus"
+# The Kafka that ingest's tests run, into .tools/kafka
+kafka:
+    #!/bin/sh
+    set -eu
+    wanted="{{justfile_directory()}}/ingest/tests/kafka/pom.xml"
+    home="{{tools}}/kafka"
+    if cmp -s "$wanted" "$home/pom.xml"; then exit 0; fi
+    if ! command -v java >/dev/null || ! command -v mvn >/dev/null; then
+        echo "Installing Java and Maven with apt-get, because they were not found."
+        as=$([ "$(id -u)" = 0 ] || echo sudo)
+        $as apt-get update -qq && $as apt-get install -y -qq --no-install-recommends default-jre-headless maven
+    fi
+    echo "Fetching the Kafka of $wanted into $home."
+    rm -rf "$home"
+    mvn --quiet --batch-mode --file "$wanted" dependency:copy-dependencies "-DoutputDirectory=$home/jars"
+    cp "$wanted" "$home/pom.xml"
 
 # The library that verifies webhooks in JavaScript, for an end-to-end test, into .tools/node
 node-tools:

@@ -19,8 +19,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    broker::Settings,
     fault::Fault,
-    follow::{Follower, settings},
+    follow::Follower,
     status::End,
     stop::{Farewell, Stop},
 };
@@ -181,14 +182,15 @@ impl Feed {
 impl Followed {
     /// The filters that the kept session may hold besides the next one.
     fn stale_topics_for(&self, next: &FeedSource) -> Vec<String> {
-        let (Ok(current), Ok(next)) = (settings(&self.source), settings(next)) else {
+        let (Ok(current), Ok(next)) = (Settings::read(&self.source), Settings::read(next)) else {
             return self.stale_topics.clone();
         };
         if !current.shares_session(&next) {
             return Vec::new();
         }
+        let earlier = self.stale_topics.iter().map(String::as_str).chain(current.session_topic());
         let mut topics: Vec<String> =
-            self.stale_topics.iter().chain([&current.topic]).filter(|topic| **topic != next.topic).cloned().collect();
+            earlier.filter(|topic| Some(*topic) != next.session_topic()).map(str::to_owned).collect();
         topics.dedup();
         let surplus = topics.len().saturating_sub(STALE_TOPICS_MAX);
         topics.drain(..surplus);
@@ -196,9 +198,9 @@ impl Followed {
     }
 }
 
-/// A source that moves to another broker or client id leaves no session behind.
+/// A source that moves to another place at its broker, or to another broker, leaves nothing behind.
 fn farewell(current: &FeedSource, next: &FeedSource) -> Farewell {
-    match (settings(current), settings(next)) {
+    match (Settings::read(current), Settings::read(next)) {
         (Ok(current), Ok(next)) if !current.shares_session(&next) => Farewell::Forget,
         _ => Farewell::Keep,
     }

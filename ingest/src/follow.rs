@@ -1,14 +1,19 @@
-//! One source, from the wait for its lease to its farewell. It runs in a task of its own, so nothing that happens here
-//! delays another source.
+//! One source, from its settings to its farewell. It runs in a task of its own, so nothing that happens here delays
+//! another source.
 
 use posthouse_schema::{pool::Pool, source_feed::FeedSource};
 use tokio::sync::watch;
 
 use crate::{
+    amqp::AmqpBroker,
+    broker::{Broker, Consumer, Settings, Sharing, workers},
     intake::Intake,
+    kafka::KafkaBroker,
     lease::SourceLease,
     message::Origin,
-    mqtt::{MqttConsumer, MqttSettings, SettingsError, forget},
+    mqtt::MqttBroker,
+    nats::NatsBroker,
+    redis_streams::RedisBroker,
     status::End,
     stop::{Farewell, Stop},
 };
@@ -24,36 +29,68 @@ pub struct Follower {
     pub instance: String,
 }
 
-/// The settings of a source, if this build can consume it.
-///
-/// # Errors
-/// Another kind of broker, or settings that cannot work; in words for the source's owner.
-pub fn settings(source: &FeedSource) -> Result<MqttSettings, String> {
-    let pub_sub = source.pub_sub.as_ref().ok_or_else(|| "pub_sub is missing".to_owned())?;
-    match pub_sub.get("type").and_then(serde_json::Value::as_str) {
-        Some("mqtt") => MqttSettings::read(pub_sub, source.id).map_err(|error: SettingsError| error.to_string()),
-        Some(_) => Err("this kind of broker is not supported; only mqtt is".to_owned()),
-        None => Err("pub_sub.type is missing".to_owned()),
-    }
-}
-
 impl Follower {
-    /// Consumes the source whenever this instance holds its lease, until `stop`.
+    /// Consumes the source until `stop`, sharing it with other instances as its broker allows.
     pub async fn follow(&self, source: &FeedSource, stale_topics: Vec<String>, stop: &Stop) {
         let statuses = self.intake.metrics.statuses();
-        let settings = match settings(source) {
-            Ok(settings) => settings,
+        match Settings::read(source) {
+            Ok(Settings::Mqtt(settings)) => {
+                self.consume(source, &MqttBroker { source_id: source.id, settings, stale_topics }, stop).await;
+            }
+            Ok(Settings::Amqp(settings)) => self.consume(source, &AmqpBroker { settings }, stop).await,
+            Ok(Settings::Nats(settings)) => self.consume(source, &NatsBroker { settings }, stop).await,
+            Ok(Settings::Kafka(settings)) => self.consume(source, &KafkaBroker { settings }, stop).await,
+            Ok(Settings::Redis(settings)) => {
+                let broker = RedisBroker::new(settings, &self.instance);
+                self.consume(source, &broker, stop).await;
+            }
             Err(error) => {
+                let error = error.to_string();
                 tracing::warn!(source.id = %source.id, error, "The source cannot be consumed with these settings.");
                 statuses.begin(source);
                 statuses.lost(source.id, &error);
                 stop.requested().await;
                 statuses.end(source, End::Left);
-                return;
             }
-        };
-        let origin = Origin::of(source);
-        let consumer = MqttConsumer { origin, settings, stale_topics, intake: self.intake.clone() };
+        }
+    }
+
+    /// Makes the broker of a source that is gone and was not being consumed forget it.
+    pub async fn forget(&self, source: &FeedSource) {
+        match Settings::read(source) {
+            Ok(Settings::Mqtt(settings)) => {
+                forget(source, &MqttBroker { source_id: source.id, settings, stale_topics: Vec::new() }).await;
+            }
+            Ok(Settings::Amqp(settings)) => forget(source, &AmqpBroker { settings }).await,
+            Ok(Settings::Nats(settings)) => forget(source, &NatsBroker { settings }).await,
+            Ok(Settings::Kafka(settings)) => forget(source, &KafkaBroker { settings }).await,
+            Ok(Settings::Redis(settings)) => forget(source, &RedisBroker::new(settings, &self.instance)).await,
+            Err(_) => {}
+        }
+    }
+
+    async fn consume<B: Broker>(&self, source: &FeedSource, broker: &B, stop: &Stop) {
+        let intake = Intake { metrics: self.intake.metrics.of_kind(B::KIND), ..self.intake.clone() };
+        let consumer = Consumer { origin: Origin::of(source), broker, intake };
+        match B::SHARING {
+            Sharing::Lease => self.consume_by_lease(source, &consumer, stop).await,
+            Sharing::Broker => {
+                let statuses = self.intake.metrics.statuses();
+                let (_always, may_connect) = watch::channel(true);
+                let turn = stop.child();
+                let links = (0..workers(source)).map(|_| consumer.run(may_connect.clone(), &turn));
+                statuses.begin(source);
+                futures::future::join_all(links).await;
+                statuses.end(source, End::Left);
+                if stop.requested().await == Farewell::Forget {
+                    forget(source, broker).await;
+                }
+            }
+        }
+    }
+
+    /// Consumes the source whenever this instance holds its lease.
+    async fn consume_by_lease<B: Broker>(&self, source: &FeedSource, consumer: &Consumer<'_, B>, stop: &Stop) {
         let lease = SourceLease::new(self.pool.clone(), source.id, &self.instance);
         loop {
             tokio::select! {
@@ -61,32 +98,25 @@ impl Follower {
                 _ = stop.requested() => return,
                 () = lease.acquire() => {}
             }
-            statuses.begin(source);
-            consume_while_held(&consumer, &lease, stop).await;
-            statuses.end(source, End::Left);
+            self.intake.metrics.statuses().begin(source);
+            consume_while_held(consumer, &lease, stop).await;
+            self.intake.metrics.statuses().end(source, End::Left);
             if stop.is_requested() {
                 break;
             }
             tracing::warn!(source.id = %source.id, "Another instance took the source over.");
         }
         if stop.requested().await == Farewell::Forget {
-            forget_session(source, &consumer.settings).await;
+            forget(source, consumer.broker).await;
         }
         lease.release().await;
     }
-
-    /// Makes the broker of a source that is gone and was not being consumed forget it.
-    pub async fn forget(&self, source: &FeedSource) {
-        if let Ok(settings) = settings(source) {
-            forget_session(source, &settings).await;
-        }
-    }
 }
 
-async fn consume_while_held(consumer: &MqttConsumer, lease: &SourceLease, stop: &Stop) {
+async fn consume_while_held<B: Broker>(consumer: &Consumer<'_, B>, lease: &SourceLease, stop: &Stop) {
     let (is_held, may_connect) = watch::channel(true);
     let turn = stop.child();
-    let mut consume = std::pin::pin!(consumer.run(may_connect, &turn));
+    let mut consume = Box::pin(consumer.run(may_connect, &turn));
     tokio::select! {
         () = &mut consume => {}
         () = lease.keep(&is_held) => {
@@ -96,8 +126,8 @@ async fn consume_while_held(consumer: &MqttConsumer, lease: &SourceLease, stop: 
     }
 }
 
-async fn forget_session(source: &FeedSource, settings: &MqttSettings) {
-    if let Err(error) = forget(settings).await {
-        tracing::warn!(source.id = %source.id, error, "The broker still keeps the session of a source that is gone.");
+async fn forget<B: Broker>(source: &FeedSource, broker: &B) {
+    if let Err(error) = broker.forget().await {
+        tracing::warn!(source.id = %source.id, error, "The broker still keeps what it has for a source that is gone.");
     }
 }

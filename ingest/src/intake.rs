@@ -28,12 +28,17 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// The event that a message becomes, after the source's functions.
+    /// The event that a message becomes, after the source's functions, with headers that its broker has beside the body.
     ///
     /// # Errors
     /// It will never be one.
-    pub async fn read(&self, payload: &[u8], origin: &Origin) -> Result<CreateEvent, Rejection> {
-        read(payload, origin, &self.transformer).await
+    pub async fn read(
+        &self,
+        payload: &[u8],
+        beside: Vec<(String, String)>,
+        origin: &Origin,
+    ) -> Result<CreateEvent, Rejection> {
+        read(payload, beside, origin, &self.transformer).await
     }
 
     /// Counts a message that will never be an event, and returns the job that keeps it, if it is to be kept. The message may be

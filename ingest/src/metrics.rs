@@ -12,9 +12,6 @@ use prometheus_client::{
 
 use crate::{message::Rejection, status::SourceStatuses};
 
-/// The only kind of broker so far.
-const MQTT: &str = "mqtt";
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabels {
     source_kind: &'static str,
@@ -39,6 +36,7 @@ struct SourceLabels {
 /// Counters and gauges of the role; clones share them.
 #[derive(Debug, Clone)]
 pub struct IngestMetrics {
+    source_kind: &'static str,
     received: Family<KindLabels, Counter>,
     accepted: Family<KindLabels, Counter>,
     rejected: Family<RejectionLabels, Counter>,
@@ -54,6 +52,7 @@ impl IngestMetrics {
     #[must_use]
     pub fn register(metrics: &Metrics) -> Self {
         Self {
+            source_kind: "",
             received: metrics.register("ingest_received", "Messages taken from brokers", Family::default()),
             accepted: metrics.register("ingest_accepted", "Messages whose job Redis holds", Family::default()),
             rejected: metrics.register(
@@ -73,7 +72,7 @@ impl IngestMetrics {
             ),
             connected: metrics.register(
                 "ingest_connected",
-                "1 while this instance consumes the source",
+                "Connections by which this instance consumes the source",
                 Family::default(),
             ),
             last_message_at: metrics.register(
@@ -91,21 +90,29 @@ impl IngestMetrics {
         &self.statuses
     }
 
+    /// The same for sources of one kind of broker.
+    #[must_use]
+    pub fn of_kind(&self, source_kind: &'static str) -> Self {
+        Self { source_kind, ..self.clone() }
+    }
+
     /// Messages of a source were taken from its broker.
     pub fn received(&self, source_id: SourceId, count: usize) {
-        self.received.get_or_create(&KindLabels { source_kind: MQTT }).inc_by(count as u64);
+        self.received.get_or_create(&KindLabels { source_kind: self.source_kind }).inc_by(count as u64);
         self.last_message_at.get_or_create(&source(source_id)).set(Utc::now().timestamp_micros() as f64 / 1e6);
         self.statuses.received(source_id, count);
     }
 
     /// Redis holds the jobs of messages.
     pub fn accepted(&self, count: usize) {
-        self.accepted.get_or_create(&KindLabels { source_kind: MQTT }).inc_by(count as u64);
+        self.accepted.get_or_create(&KindLabels { source_kind: self.source_kind }).inc_by(count as u64);
     }
 
     /// A message was acknowledged that will never be an event.
     pub fn rejected(&self, rejection: &Rejection) {
-        self.rejected.get_or_create(&RejectionLabels { source_kind: MQTT, reason: rejection.reason() }).inc();
+        self.rejected
+            .get_or_create(&RejectionLabels { source_kind: self.source_kind, reason: rejection.reason() })
+            .inc();
     }
 
     /// A refused message was read again, and is an event now or refused once more.
@@ -119,16 +126,35 @@ impl IngestMetrics {
         self.push_failures.inc();
     }
 
-    /// Whether this instance has a working subscription for the source.
-    pub fn set_connected(&self, source_id: SourceId, is_connected: bool) {
-        self.connected.get_or_create(&source(source_id)).set(i64::from(is_connected));
-        self.statuses.set_connected(source_id, is_connected);
+    /// This instance has a working subscription for the source, until the value is dropped.
+    #[must_use]
+    pub fn connected(&self, source_id: SourceId) -> Connected {
+        let gauge = self.connected.get_or_create(&source(source_id)).clone();
+        gauge.inc();
+        self.statuses.set_connected(source_id, true);
+        Connected { source_id, gauge, statuses: self.statuses.clone() }
     }
 
     /// Forgets the series of a source that is no longer followed.
     pub fn forget(&self, source_id: SourceId) {
         self.connected.remove(&source(source_id));
         self.last_message_at.remove(&source(source_id));
+    }
+}
+
+/// One working subscription, as counted.
+#[derive(Debug)]
+pub struct Connected {
+    source_id: SourceId,
+    gauge: Gauge,
+    statuses: SourceStatuses,
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        // A source may have several.
+        let before = self.gauge.dec();
+        self.statuses.set_connected(self.source_id, before > 1);
     }
 }
 

@@ -2,7 +2,10 @@
 //! One that becomes an event is kept no longer. Several instances share the work, and what is interrupted is done again: a
 //! message makes the same event however often it is read for one request.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use futures::{StreamExt as _, stream};
 use posthouse_jobs::CreateEvent;
@@ -13,16 +16,19 @@ use posthouse_schema::{
     rejected_message::{self, RedrivenMessage, RejectedMessage},
     source_feed::{self, FeedSource},
 };
+use serde::Deserialize as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     fault::Fault,
     intake::Intake,
-    message::{Origin, storable},
+    message::{Origin, beside, storable},
 };
 
 /// Messages of one round.
 const ROUND_MAX: i64 = 32;
+/// What counters of events say of where these came from.
+const KIND: &str = "redrive";
 /// Messages that are read at once.
 const READS_MAX: usize = 16;
 /// How long no other instance gets the messages of a round.
@@ -56,6 +62,7 @@ enum Read {
 
 /// Reads what waits, and looks for more every `pause`, until `shutdown`.
 pub async fn run(pool: Pool, intake: Intake, pause: Duration, shutdown: CancellationToken) {
+    let intake = Intake { metrics: intake.metrics.of_kind(KIND), ..intake };
     let mut fault = Fault::default();
     loop {
         let round = tokio::select! {
@@ -123,7 +130,9 @@ async fn read(intake: &Intake, source: Option<&FeedSource>, message: &RedrivenMe
         let (reason, detail) = SOURCE_GONE;
         return Read::Refused { reason: reason.into(), detail: detail.into() };
     };
-    match tokio::time::timeout(READ_MAX, intake.read(&message.payload, &Origin::of(source))).await {
+    let kept = BTreeMap::deserialize(&message.metadata).unwrap_or_default();
+    let origin = Origin::of(source);
+    match tokio::time::timeout(READ_MAX, intake.read(&message.payload, beside(&kept), &origin)).await {
         Ok(Ok(mut event)) => {
             event.event_id = EventId::derive_redriven(message.id, requested_at);
             event.accepted_at = event.event_id.created_at();

@@ -60,6 +60,8 @@ pub struct RedrivenMessage {
     pub source_id: SourceId,
     /// Its bytes.
     pub payload: Vec<u8>,
+    /// What its broker said of it: an object of texts.
+    pub metadata: serde_json::Value,
     /// Since when it waits to be read again.
     pub redrive_requested_at: Option<DateTime<Utc>>,
 }

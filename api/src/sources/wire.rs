@@ -6,7 +6,7 @@ use salvo::oapi::ToSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::verifier::VerifierBody;
+use super::{broker::shown_amqp, verifier::VerifierBody};
 
 /// What a source is made or changed with. In a change, what is missing keeps its value.
 #[derive(Deserialize, ToSchema)]
@@ -27,8 +27,16 @@ pub struct SourceBody {
     pub custom_response: Option<CustomResponseBody>,
     /// Inbound headers that are forwarded although they carry credentials, such as `Authorization`.
     pub forward_headers: Option<Vec<String>>,
-    /// The broker: `{"type": "mqtt", "workers": 1, "mqtt": {"host", "port", "topic", "qos", "client_id", "username",
-    /// "password", "tls", "ca_certificate"}}`; host and topic are required.
+    /// The broker: `{"type", "workers", …}` with the settings under the name of the type. `mqtt`: `{"host", "port", "topic",
+    /// "qos", "client_id", "username", "password", "tls", "ca_certificate"}`; host and topic are required. `amqp`:
+    /// `{"schema", "host", "port", "queue", "vhost", "auth": {"user", "password"}, "bindExchange": {"exchange",
+    /// "routingKey"}, "deadLetterExchange", "prefetch", "ca_certificate"}`; host and queue are required. `kafka`:
+    /// `{"brokers", "topic_name", "consumer_group_id", "start", "auth": {"type", "hash", "username", "password", "tls"},
+    /// "ca_certificate"}`; brokers and topic_name are required. `nats`:
+    /// `{"servers", "stream", "subject", "durable", "start", "redeliver_after_seconds", "auth": {"username", "password",
+    /// "token", "credentials"}, "tls", "ca_certificate"}`; servers and stream are required. `redis`: `{"host", "port",
+    /// "database", "stream", "group", "body_field", "start", "redeliver_after_seconds", "auth": {"username", "password"},
+    /// "tls", "ca_certificate"}`; host and stream are required.
     pub pub_sub: Option<Value>,
     /// Where an idempotency key is made from: `request.header.<name>`, `request.query.<name>` or `request.body.<path>`, any
     /// number of them together.
@@ -79,7 +87,7 @@ pub struct SourceWire {
     pub provider_config: Option<Value>,
     /// Inbound headers that are forwarded although they carry credentials.
     pub forward_headers: Option<Vec<String>>,
-    /// The broker.
+    /// The broker, without its secrets. Of `amqp`, the binding is `bindedExchange` and `routingKey`.
     pub pub_sub: Value,
     /// Where an idempotency key is made from.
     pub idempotency_keys: Option<Vec<String>>,
@@ -170,13 +178,17 @@ fn pub_sub(kind: SourceKind, stored: Option<Value>) -> Value {
         && let (Value::Object(shown), Some(Value::Object(stored))) = (&mut shown, stored.map(redact))
     {
         shown.extend(stored);
+        if let Some(amqp) = shown.get_mut("amqp") {
+            shown_amqp(amqp);
+        }
     }
     shown
 }
 
 /// What hides a stored secret in an answer; sent back in a change, it keeps the stored one.
 pub const REDACTED: &str = "[REDACTED]";
-const SECRET_FIELDS: [&str; 5] = ["password", "secret", "header_value", "secret_key", "service_account"];
+const SECRET_FIELDS: [&str; 7] =
+    ["password", "secret", "header_value", "secret_key", "service_account", "token", "credentials"];
 
 fn redact(mut value: Value) -> Value {
     if let Value::Object(fields) = &mut value {

@@ -7,6 +7,7 @@ mod accounts;
 mod bad_input;
 mod batches;
 mod board;
+mod brokers;
 mod conventions;
 mod deliveries;
 mod delivery_options;

@@ -28,8 +28,13 @@ impl Program {
     pub const REDIS: Self = Self { title: "Redis", file: "redis-server", package: "redis-server", major_min: 6 };
     /// The MQTT broker of the demo and of ingest's tests.
     pub const MOSQUITTO: Self = Self { title: "Mosquitto", file: "mosquitto", package: "mosquitto", major_min: 1 };
-    /// All three.
-    pub const ALL: [Self; 3] = [Self::POSTGRES, Self::REDIS, Self::MOSQUITTO];
+    /// The AMQP broker of ingest's tests.
+    pub const RABBITMQ: Self =
+        Self { title: "RabbitMQ", file: "rabbitmq-server", package: "rabbitmq-server", major_min: 3 };
+    /// The JetStream server of ingest's tests.
+    pub const NATS: Self = Self { title: "NATS server", file: "nats-server", package: "nats-server", major_min: 2 };
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::POSTGRES, Self::REDIS, Self::MOSQUITTO, Self::RABBITMQ, Self::NATS];
 }
 
 /// A program that is there and new enough.
@@ -90,14 +95,24 @@ fn versioned(parent: &str) -> Vec<PathBuf> {
 }
 
 fn version_of(program: &Path) -> Option<String> {
+    if program.ends_with("rabbitmq-server") {
+        return rabbitmq_version(); // It has no flag for it, and would start.
+    }
     let flag = if program.ends_with("mosquitto") { "-h" } else { "--version" };
     let output = Command::new(program).arg(flag).output().ok()?;
     version_in(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// The first word that begins with a number, with or without `v=`.
+/// As in the name of the folder of its libraries, `rabbitmq_server-3.10.8`.
+fn rabbitmq_version() -> Option<String> {
+    let folders = std::fs::read_dir("/usr/lib/rabbitmq/lib").ok()?;
+    let names = folders.flatten().filter_map(|folder| folder.file_name().into_string().ok());
+    names.filter_map(|name| name.strip_prefix("rabbitmq_server-").map(Into::into)).max()
+}
+
+/// The first word that begins with a number, with or without `v=` or `v`.
 fn version_in(text: &str) -> Option<String> {
-    let words = text.split_whitespace().map(|word| word.trim_start_matches("v="));
+    let words = text.split_whitespace().map(|word| word.trim_start_matches("v=").trim_start_matches('v'));
     words.into_iter().find(|word| word.starts_with(|c: char| c.is_ascii_digit())).map(Into::into)
 }
 
@@ -115,6 +130,7 @@ mod tests {
             ("postgres (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)", "15.20", 15),
             ("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64", "7.0.15", 7),
             ("mosquitto version 2.0.11\n\nmosquitto is an MQTT", "2.0.11", 2),
+            ("nats-server: v2.9.10", "2.9.10", 2),
             ("postgres (PostgreSQL) 18beta1", "18beta1", 18),
         ] {
             assert_eq!(version_in(text).as_deref(), Some(version));

@@ -1,5 +1,5 @@
-//! The programs Posthouse needs and does not build: PostgreSQL, Redis, Mosquitto. Each is looked for, installed only
-//! when it is missing, and started as a private instance that listens on loopback alone.
+//! The programs that Posthouse and its tests need and do not build: PostgreSQL, Redis, and message brokers. Each is
+//! looked for and installed only when it is missing; what is started here is a private instance on loopback alone.
 
 mod account;
 mod find;

@@ -31,11 +31,12 @@ impl SourceFunctions {
 pub(super) async fn made(
     transformer: &Transformer,
     origin: &Origin,
-    (name, function): (&'static str, &str),
+    (name, function): (&'static str, &Arc<str>),
     json: &str,
 ) -> Result<String, Rejection> {
+    let json: Arc<str> = json.into();
     loop {
-        match transformer.run(origin.project_id.to_bits(), function, json).await {
+        match transformer.run(origin.project_id.to_bits(), Arc::clone(function), Arc::clone(&json)).await {
             Ok(transformed) => return Ok(transformed.payload),
             Err(TransformError::Payload) => return Err(Rejection::NotJson),
             Err(error @ (TransformError::Crowded | TransformError::Unavailable(_))) => {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::value::RawValue;
+use serde_json::{Map, Value, value::RawValue};
 
 use super::Rejection;
 
@@ -39,6 +39,18 @@ impl MessageHeaders {
         Ok(Self(headers))
     }
 
+    /// With headers from beside the body, which replace those of the same name in any spelling. A name or value that
+    /// HTTP does not allow is left out: brokers put headers of their own there.
+    pub(super) fn with(mut self, beside: Vec<(String, String)>) -> Result<Self, Rejection> {
+        for (name, value) in beside.into_iter().filter(|(name, value)| is_name(name) && is_value(value)) {
+            self.0.retain(|other, _| !other.eq_ignore_ascii_case(&name));
+            self.0.insert(name.to_ascii_lowercase(), vec![value.clone()]);
+            self.0.insert(name, vec![value]);
+        }
+        // Each may be there in two spellings.
+        if self.0.len() > 2 * HEADERS_MAX { Err(Rejection::Headers) } else { Ok(self) }
+    }
+
     pub(super) fn message_type(&self) -> Option<&str> {
         self.0.get(MESSAGE_TYPE).and_then(|values| values.first()).map(String::as_str)
     }
@@ -46,6 +58,19 @@ impl MessageHeaders {
     pub(super) fn into_map(self) -> BTreeMap<String, Vec<String>> {
         self.0
     }
+}
+
+/// The headers in the body with those from beside it, which win, as a JSON object.
+pub(super) fn merged(value: Option<&RawValue>, beside: &[(String, String)]) -> Result<String, Rejection> {
+    let mut headers: Map<String, Value> = match value {
+        Some(value) => serde_json::from_str(value.get()).map_err(|_| Rejection::Headers)?,
+        None => Map::new(),
+    };
+    for (name, value) in beside {
+        headers.retain(|other, _| !other.eq_ignore_ascii_case(name));
+        headers.insert(name.clone(), Value::String(value.clone()));
+    }
+    Ok(Value::Object(headers).to_string())
 }
 
 /// A token of RFC 9110, section 5.6.2.

@@ -20,10 +20,12 @@ use serde_json::value::RawValue;
 use self::headers::MessageHeaders;
 pub use self::{
     function::SourceFunctions,
-    refused::{KEPT_BYTES_MAX, Refused, storable},
+    refused::{KEPT_BYTES_MAX, Refused, beside, storable},
     rejection::Rejection,
 };
 
+/// The header that tells a receiver the broker's name for the message.
+pub const BROKER_MESSAGE_ID: &str = "x-broker-message-id";
 /// Largest message that is accepted, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 
@@ -75,12 +77,18 @@ struct Envelope<'a> {
     idempotency_key: Option<&'a RawValue>,
 }
 
-/// The event that a message asks for, after the source's functions. Its id is chosen here and its time is now. Where too many
-/// functions run already, this waits.
+/// The event that a message asks for, after the source's functions. Its id is chosen here and its time is now. Headers that
+/// its broker has beside the body count like custom headers, and win over them. Where too many functions run already, this
+/// waits.
 ///
 /// # Errors
 /// The message will never be an event; see [`Rejection`].
-pub async fn read(bytes: &[u8], origin: &Origin, transformer: &Transformer) -> Result<CreateEvent, Rejection> {
+pub async fn read(
+    bytes: &[u8],
+    beside: Vec<(String, String)>,
+    origin: &Origin,
+    transformer: &Transformer,
+) -> Result<CreateEvent, Rejection> {
     let made;
     let bytes = match &origin.functions.body {
         None => bytes,
@@ -91,11 +99,13 @@ pub async fn read(bytes: &[u8], origin: &Origin, transformer: &Transformer) -> R
             made.as_bytes()
         }
     };
-    let Some(function) = &origin.functions.header else { return decode(bytes, origin) };
-    let given = envelope(bytes)?.custom_headers.map_or("{}", RawValue::get);
-    let headers = function::made(transformer, origin, ("header_function", function), given).await?;
+    let Some(function) = &origin.functions.header else { return decode_with(bytes, None, beside, origin) };
+    let given = headers::merged(envelope(bytes)?.custom_headers, &beside)?;
+    let headers = function::made(transformer, origin, ("header_function", function), &given).await?;
     let headers = RawValue::from_string(headers).map_err(|_| Rejection::Headers)?;
-    decode_with(bytes, Some(&headers), origin)
+    // The function decides about all but the name that the broker has for the message.
+    let id = beside.into_iter().filter(|(name, _)| name == BROKER_MESSAGE_ID).collect();
+    decode_with(bytes, Some(&headers), id, origin)
 }
 
 /// The event that a message asks for as it is. Its id is chosen here and its time is now.
@@ -103,7 +113,7 @@ pub async fn read(bytes: &[u8], origin: &Origin, transformer: &Transformer) -> R
 /// # Errors
 /// The message will never be an event; see [`Rejection`].
 pub fn decode(bytes: &[u8], origin: &Origin) -> Result<CreateEvent, Rejection> {
-    decode_with(bytes, None, origin)
+    decode_with(bytes, None, Vec::new(), origin)
 }
 
 fn envelope(bytes: &[u8]) -> Result<Envelope<'_>, Rejection> {
@@ -113,12 +123,17 @@ fn envelope(bytes: &[u8]) -> Result<Envelope<'_>, Rejection> {
     serde_json::from_slice(bytes).map_err(|error| Rejection::of_envelope(&error))
 }
 
-/// With these headers in the place of its own, if any.
-fn decode_with(bytes: &[u8], headers: Option<&RawValue>, origin: &Origin) -> Result<CreateEvent, Rejection> {
+/// With these headers in the place of its own, if any, and with those from beside the body.
+fn decode_with(
+    bytes: &[u8],
+    headers: Option<&RawValue>,
+    beside: Vec<(String, String)>,
+    origin: &Origin,
+) -> Result<CreateEvent, Rejection> {
     let envelope = envelope(bytes)?;
     let event_type = text::required("event_type", envelope.event_type)?;
     let data = envelope.data.ok_or(Rejection::Missing("data"))?.to_owned();
-    let headers = MessageHeaders::read(headers.or(envelope.custom_headers))?;
+    let headers = MessageHeaders::read(headers.or(envelope.custom_headers))?.with(beside)?;
     let target = match origin.project_kind {
         ProjectKind::Incoming => EventTarget::Source { source_id: origin.source_id },
         ProjectKind::Outgoing => target(&envelope, headers.message_type())?,

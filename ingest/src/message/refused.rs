@@ -12,6 +12,8 @@ use super::{Origin, Rejection};
 pub const KEPT_BYTES_MAX: usize = 256 * 1024;
 /// Characters of a text that its broker says of it.
 const METADATA_CHARS_MAX: usize = 1_024;
+/// What stands before the name of a header among what is kept.
+const HEADER: &str = "header.";
 
 /// A refused message as it came in.
 #[derive(Debug)]
@@ -22,6 +24,15 @@ pub struct Refused<'a> {
     pub payload_bytes: usize,
     /// What its broker says of it, such as the topic.
     pub metadata: BTreeMap<String, String>,
+    /// The headers that its broker has beside the body.
+    pub beside: Vec<(String, String)>,
+}
+
+/// The headers beside the body, of what is kept of a message.
+#[must_use]
+pub fn beside(metadata: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let header = |(name, value): (&String, &String)| Some((name.strip_prefix(HEADER)?.to_owned(), value.clone()));
+    metadata.iter().filter_map(header).collect()
 }
 
 impl Refused<'_> {
@@ -32,7 +43,9 @@ impl Refused<'_> {
             return None; // A state that comes again at every subscription.
         }
         let payload = self.payload.get(..KEPT_BYTES_MAX).unwrap_or(self.payload);
-        let metadata = self.metadata.into_iter().map(|(name, value)| (storable(&name), storable(&value)));
+        let beside = self.beside.into_iter().map(|(name, value)| (format!("{HEADER}{name}"), value));
+        let metadata = self.metadata.into_iter().chain(beside);
+        let metadata = metadata.map(|(name, value)| (storable(&name), storable(&value)));
         Some(StoreRejectedMessage {
             project_id: origin.project_id,
             message_id: RejectedMessageId::generate(),
@@ -75,6 +88,7 @@ mod tests {
             payload: &bytes,
             payload_bytes: bytes.len(),
             metadata: BTreeMap::from([("topic".into(), format!("a\0{}", "ä".repeat(2_000)))]),
+            beside: vec![("X-Kind".into(), "a".into())],
         };
         assert_eq!(refused().kept(&origin, &Rejection::Retained), None);
         let rejection = Rejection::Function { name: "body_function", reason: "x\0y".into() };
@@ -84,5 +98,6 @@ mod tests {
         assert_eq!(job.payload_bytes, bytes.len() as u64);
         assert_eq!(job.metadata["topic"].chars().count(), METADATA_CHARS_MAX);
         assert!(job.metadata["topic"].starts_with("a\u{fffd}ä"));
+        assert_eq!(beside(&job.metadata), [("X-Kind".to_owned(), "a".to_owned())]);
     }
 }

@@ -75,6 +75,21 @@ fn headers_are_kept_as_spelled_and_in_lower_case() {
     assert_eq!(headers, [("X-One", "1"), ("X-TWO", "3"), ("x-one", "1"), ("x-two", "2")]);
 }
 
+#[test]
+fn headers_beside_the_body_win_over_those_inside() {
+    let body = br#"{"event_type":"a","data":0,"custom_headers":{"X-One":"1","X-Two":"2"}}"#;
+    let beside = [("x-one", "3"), ("X-Convoy-Message-Type", "broadcast"), ("x-death count", "4"), ("x-five", "a\nb")];
+    let beside = beside.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let event = decode_with(body, None, beside, &origin(ProjectKind::Outgoing)).unwrap();
+    assert_eq!(event.target, EventTarget::Broadcast);
+    let headers: Vec<(&str, &str)> =
+        event.headers.iter().map(|(name, values)| (name.as_str(), values[0].as_str())).collect();
+    let kind = [("X-Convoy-Message-Type", "broadcast"), ("X-Two", "2"), ("x-convoy-message-type", "broadcast")];
+    assert_eq!(headers, [&kind[..], &[("x-one", "3"), ("x-two", "2")]].concat());
+    let many = (0..201).map(|n| (format!("h{n}"), "v".to_owned())).collect();
+    assert_eq!(decode_with(body, None, many, &origin(ProjectKind::Outgoing)).unwrap_err(), Rejection::Headers);
+}
+
 fn assert_refused(body: &str, expected: Rejection) {
     let shown: String = body.chars().take(80).collect();
     assert_eq!(decode_outgoing(body).unwrap_err(), expected, "{shown}");
@@ -140,11 +155,21 @@ fn headers_that_http_does_not_allow_are_refused() {
 }
 
 async fn read_with(body: &str, header: &str, message: &str) -> Result<CreateEvent, Rejection> {
+    read_beside(body, header, message, &[]).await
+}
+
+async fn read_beside(
+    body: &str,
+    header: &str,
+    message: &str,
+    beside: &[(&str, &str)],
+) -> Result<CreateEvent, Rejection> {
+    let beside = beside.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let function = |text: &str| (!text.is_empty()).then(|| text.into());
     let functions = SourceFunctions { body: function(body), header: function(header) };
     let limits = Limits { time: Duration::from_millis(300), ..Limits::default() };
     let origin = Origin { functions, ..origin(ProjectKind::Outgoing) };
-    read(message.as_bytes(), &origin, &Transformer::new(limits)).await
+    read(message.as_bytes(), beside, &origin, &Transformer::new(limits)).await
 }
 
 #[tokio::test]
@@ -162,6 +187,20 @@ async fn functions_make_the_message_and_its_headers() {
     let event = read_with("", "function transform(h) { return {n: String(Object.keys(h).length)} }", &plain).await;
     let event = event.unwrap();
     assert_eq!((event.data.get(), &event.headers["n"][..]), ("1.0", &["0".to_string()][..]));
+}
+
+#[tokio::test]
+async fn a_function_is_given_the_headers_beside_the_body_and_the_broker_s_id_stays() {
+    let message = format!(
+        r#"{{"event_type":"a","data":1,"endpoint_id":"{ENDPOINT}","custom_headers":{{"X-Kind":"1","X-Own":"2"}}}}"#
+    );
+    let header = "function transform(h) { return {all: Object.keys(h).sort().join() + h['x-kind']} }";
+    let beside = [("x-kind", "3"), (BROKER_MESSAGE_ID, "m-1")];
+    let event = read_beside("", header, &message, &beside).await.unwrap();
+    assert_eq!(event.headers["all"], ["X-Own,x-broker-message-id,x-kind3"]);
+    assert_eq!((event.headers[BROKER_MESSAGE_ID].as_slice(), event.headers.len()), (&["m-1".to_owned()][..], 2));
+    let event = read_beside("", "", &message, &beside).await.unwrap();
+    assert_eq!((&event.headers["x-kind"], &event.headers["X-Own"]), (&vec!["3".into()], &vec!["2".into()]));
 }
 
 #[tokio::test]

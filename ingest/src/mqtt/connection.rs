@@ -1,27 +1,32 @@
 //! One connection to the broker, from CONNECT to its end. Acknowledgements belong to the connection that brought the
 //! message: after a loss the broker may use their packet ids for other messages, so they die with it.
 
-use std::{pin::pin, sync::Arc};
+use std::sync::Arc;
 
 use rumqttc::{AsyncClient, Incoming, MqttState, Publish, QoS};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    MqttConsumer,
+    MqttBroker,
+    arrival::Arrival,
     options::{Session, options},
     reader::Reader,
-    writer::Writer,
 };
-use crate::fault::Fault;
+use crate::broker::{Answer, BATCH_MAX, Link, Message};
 
 /// Messages that wait for Redis, of one source; a full queue stops the reading.
 const IN_FLIGHT_MAX: usize = 1_000;
 /// Their bytes, which is what bounds memory when messages are large.
 const IN_FLIGHT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Requests that wait for the network. More than there are packet ids, so that an acknowledgement always finds room and
-/// the writer never waits for the reader.
+/// is never waited for.
 const REQUESTS_MAX: usize = u16::MAX as usize + 1_000;
+/// What is said of a connection that ended unexpectedly when its reader had no reason.
+const LOST: &str = "the connection to the broker was lost";
 
 /// How a connection ended.
 #[derive(Debug)]
@@ -32,34 +37,119 @@ pub(super) enum End {
     Lost(String),
 }
 
-/// Opens a connection and reads until it ends.
-pub(super) async fn run(consumer: &MqttConsumer, fault: &mut Fault, stop: &CancellationToken) -> End {
-    let options = match options(&consumer.settings, Session::Kept) {
-        Ok(options) => options,
-        Err(error) => return End::Lost(error),
-    };
-    let (client, mut events) = AsyncClient::new(options, REQUESTS_MAX);
-    if consumer.settings.qos == QoS::ExactlyOnce {
-        expect_any_release(&mut events.state);
+/// A connection with its subscription. A task of its own drives the network, and ends with it.
+pub struct Connection {
+    client: AsyncClient,
+    arrivals: mpsc::Receiver<Arrival>,
+    /// Cancelled when the network has ended, however it did.
+    lost: CancellationToken,
+    reader: AbortOnDrop,
+}
+
+struct AbortOnDrop(JoinHandle<End>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
-    let (inbox, arrivals) = mpsc::channel(IN_FLIGHT_MAX);
-    let lost = CancellationToken::new();
-    let reader =
-        Reader { consumer, client: &client, inbox, room: Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX)), fault };
-    let writer = Writer::new(consumer, &client, &lost);
-    let mut write = pin!(writer.run(arrivals, stop));
-    let end = {
-        let mut read = pin!(async {
-            let end = reader.run(&mut events).await;
-            lost.cancel();
-            end
-        });
-        tokio::select! {
-            end = &mut read => { write.await; end }
-            () = &mut write => read.await,
+}
+
+impl Connection {
+    /// Connects and subscribes.
+    pub(super) async fn open(broker: &MqttBroker) -> Result<Self, String> {
+        let options = options(&broker.settings, Session::Kept)?;
+        let (client, mut events) = AsyncClient::new(options, REQUESTS_MAX);
+        if broker.settings.qos == QoS::ExactlyOnce {
+            expect_any_release(&mut events.state);
         }
-    };
-    if stop.is_cancelled() { End::Stopped } else { end }
+        let (inbox, arrivals) = mpsc::channel(IN_FLIGHT_MAX);
+        let (established, is_established) = oneshot::channel();
+        let lost = CancellationToken::new();
+        let reader = Reader {
+            source_id: broker.source_id,
+            settings: broker.settings.clone(),
+            stale_topics: broker.stale_topics.clone(),
+            client: client.clone(),
+            inbox,
+            room: Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX)),
+            established: Some(established),
+        };
+        let guard = lost.clone().drop_guard();
+        let reader = AbortOnDrop(tokio::spawn(async move {
+            let end = reader.run(&mut events).await;
+            drop(guard);
+            end
+        }));
+        let mut connection = Self { client, arrivals, lost, reader };
+        match is_established.await {
+            Ok(()) => Ok(connection),
+            Err(_) => Err(connection.end().await),
+        }
+    }
+
+    /// Why the network ended.
+    async fn end(&mut self) -> String {
+        match (&mut self.reader.0).await {
+            Ok(End::Lost(error)) => error,
+            Ok(End::Stopped) | Err(_) => LOST.to_owned(),
+        }
+    }
+}
+
+impl Link for Connection {
+    type Tag = Arrival;
+
+    async fn receive(&mut self, stop: &CancellationToken) -> Result<Vec<Message<Arrival>>, String> {
+        let mut taken = Vec::new();
+        loop {
+            let count = tokio::select! {
+                biased;
+                () = stop.cancelled(), if !self.arrivals.is_closed() => {
+                    self.arrivals.close();
+                    continue;
+                }
+                count = self.arrivals.recv_many(&mut taken, BATCH_MAX) => count,
+            };
+            if count == 0 {
+                return if self.lost.is_cancelled() { Err(self.end().await) } else { Ok(Vec::new()) };
+            }
+            if self.lost.is_cancelled() {
+                taken.retain(|arrival| !arrival.is_repeatable());
+            }
+            if !taken.is_empty() {
+                return Ok(taken.into_iter().map(Arrival::into_message).collect());
+            }
+        }
+    }
+
+    async fn hold(&mut self, _answers: &[(Arrival, Answer)]) -> Result<(), String> {
+        if self.lost.is_cancelled() { Err(self.end().await) } else { Ok(()) }
+    }
+
+    async fn unrepeatable(&mut self) -> Vec<Message<Arrival>> {
+        let mut rest = Vec::new();
+        while let Some(arrival) = self.arrivals.recv().await {
+            rest.push(arrival);
+        }
+        rest.into_iter().filter(|arrival| !arrival.is_repeatable()).map(Arrival::into_message).collect()
+    }
+
+    async fn settle(&mut self, answers: Vec<(Arrival, Answer)>) -> Result<(), String> {
+        for (arrival, _) in answers {
+            // After a loss the broker sends them again, under packet ids that may be other messages' by then.
+            if !self.lost.is_cancelled() && self.client.try_ack(arrival.publish()).is_err() {
+                return Err(LOST.to_owned());
+            }
+        }
+        // Where the connection is lost, what needs no acknowledgement is still to be received.
+        Ok(())
+    }
+
+    async fn close(mut self) {
+        if self.client.try_disconnect().is_ok() {
+            self.end().await;
+        }
+    }
 }
 
 /// Makes the client answer every PUBREL. The broker repeats those that an earlier connection did not answer, and the

@@ -4,12 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use rumqttc::{MqttOptions, TlsConfiguration, Transport};
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
 
 use super::settings::MqttSettings;
+use crate::broker::client_config;
 
 /// How often a silent connection is probed; the broker gives up after one and a half times this.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -41,30 +38,10 @@ pub(super) fn options(settings: &MqttSettings, session: Session) -> Result<MqttO
         options.set_credentials(username, password);
     }
     if settings.is_tls {
-        let config = tls(settings.ca_certificate.as_deref())?;
+        let config = client_config(settings.ca_certificate.as_deref(), "pub_sub.mqtt.ca_certificate")?;
         options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(Arc::new(config))));
     }
     Ok(options)
-}
-
-fn tls(ca_certificate: Option<&str>) -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    match ca_certificate {
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(pem) => {
-            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-                let certificate = certificate.map_err(|_| "pub_sub.mqtt.ca_certificate is not PEM".to_owned())?;
-                roots.add(certificate).map_err(|_| "pub_sub.mqtt.ca_certificate is no certificate".to_owned())?;
-            }
-            if roots.is_empty() {
-                return Err("pub_sub.mqtt.ca_certificate holds no certificate".to_owned());
-            }
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| error.to_string())?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 #[cfg(test)]

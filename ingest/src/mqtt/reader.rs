@@ -3,24 +3,27 @@
 
 use std::sync::Arc;
 
+use posthouse_schema::ids::SourceId;
 use rumqttc::{AsyncClient, Event, EventLoop, Incoming, Outgoing, Publish, SubscribeReasonCode};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::{MqttConsumer, batch::Arrival, connection::End, session, topic};
-use crate::fault::Fault;
+use super::{arrival::Arrival, connection::End, session, settings::MqttSettings, topic};
 
 /// Foreign topics that one connection unsubscribes from.
 const FOREIGN_TOPICS_MAX: usize = 16;
 
-pub(super) struct Reader<'a> {
-    pub consumer: &'a MqttConsumer,
-    pub client: &'a AsyncClient,
+pub(super) struct Reader {
+    pub source_id: SourceId,
+    pub settings: MqttSettings,
+    pub stale_topics: Vec<String>,
+    pub client: AsyncClient,
     pub inbox: mpsc::Sender<Arrival>,
     pub room: Arc<Semaphore>,
-    pub fault: &'a mut Fault,
+    /// Told once that messages may be taken.
+    pub established: Option<oneshot::Sender<()>>,
 }
 
-impl Reader<'_> {
+impl Reader {
     pub(super) async fn run(mut self, events: &mut EventLoop) -> End {
         let mut foreign_topics = Vec::new();
         loop {
@@ -50,8 +53,8 @@ impl Reader<'_> {
 
     /// Subscribes anew even where the session holds the filter, since its filter or quality of service may have changed.
     fn subscribe(&self) -> Result<(), String> {
-        let settings = &self.consumer.settings;
-        for stale in &self.consumer.stale_topics {
+        let settings = &self.settings;
+        for stale in &self.stale_topics {
             self.client.try_unsubscribe(stale).map_err(|error| error.to_string())?;
         }
         self.client.try_subscribe(&settings.topic, settings.qos).map_err(|error| error.to_string())
@@ -61,38 +64,42 @@ impl Reader<'_> {
         if answers.contains(&SubscribeReasonCode::Failure) {
             return Err("the broker refused the subscription".to_owned());
         }
-        let source_id = self.consumer.origin.source_id;
-        self.consumer.intake.metrics.set_connected(source_id, true);
-        if self.fault.is_over() {
-            tracing::info!(source.id = %source_id, "The broker connection works again.");
-        } else {
-            tracing::info!(source.id = %source_id, "The source is being consumed.");
-        }
+        self.established();
         Ok(())
+    }
+
+    fn established(&mut self) {
+        if let Some(established) = self.established.take() {
+            established.send(()).ok(); // Nobody waits when the connection is being given up.
+        }
     }
 
     /// Waits while too much is in flight, which holds the broker back. Once the writer has stopped taking, the message
     /// is left unacknowledged: the broker keeps it.
-    async fn hand_on(&self, publish: Publish) {
+    async fn hand_on(&mut self, publish: Publish) {
+        // A kept session may bring more than there is room for before it answers the subscription.
+        if self.inbox.capacity() == 0 || self.room.available_permits() < publish.payload.len() {
+            self.established();
+        }
         let arrival = Arrival::of(publish, &self.room).await;
         if self.inbox.send(arrival).await.is_err() {
-            tracing::debug!(source.id = %self.consumer.origin.source_id, "A message is left to the broker while stopping.");
+            tracing::debug!(source.id = %self.source_id, "A message is left to the broker while stopping.");
         }
     }
 
     /// A topic outside our filter comes by a subscription that the session kept from earlier settings. Its messages are
     /// accepted all the same; the subscription ends here if it named this topic.
     fn leave_foreign_topic(&self, topic: &str, left: &mut Vec<String>) {
-        if topic::matches(&self.consumer.settings.topic, topic)
+        if topic::matches(&self.settings.topic, topic)
             || left.len() >= FOREIGN_TOPICS_MAX
             || left.iter().any(|seen| seen == topic)
         {
             return;
         }
-        tracing::warn!(source.id = %self.consumer.origin.source_id, "The broker's session holds a subscription of earlier settings.");
+        tracing::warn!(source.id = %self.source_id, "The broker's session holds a subscription of earlier settings.");
         left.push(topic.to_owned());
         if let Err(error) = self.client.try_unsubscribe(topic) {
-            tracing::warn!(source.id = %self.consumer.origin.source_id, %error, "The earlier subscription stays.");
+            tracing::warn!(source.id = %self.source_id, %error, "The earlier subscription stays.");
         }
     }
 }

@@ -19,7 +19,7 @@ const FORGET_MAX: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// The broker cannot be reached or refuses; the session then stays until the broker expires it.
-pub async fn forget(settings: &MqttSettings) -> Result<(), String> {
+pub(super) async fn forget(settings: &MqttSettings) -> Result<(), String> {
     let (client, mut events) = AsyncClient::new(options(settings, Session::Forgotten)?, 1);
     match tokio::time::timeout(FORGET_MAX, connect_and_leave(&client, &mut events)).await {
         Ok(result) => result.map_err(|error| error.to_string()),

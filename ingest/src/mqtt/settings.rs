@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::topic;
+use crate::broker::SettingsError;
 
 /// Longest text in the settings, in bytes; MQTT itself ends at 65 535.
 const TEXT_BYTES_MAX: usize = 1024;
@@ -73,11 +74,6 @@ enum Port {
     Number(u16),
     Text(String),
 }
-
-/// What is wrong with the settings of a source, for its owner. Names fields, never values.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SettingsError(String);
 
 impl MqttSettings {
     /// Reads a source's `pub_sub`.

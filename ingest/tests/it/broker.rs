@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::program::{SOON, answers, eventually, find, free_port, spawn, terminate};
+use crate::{
+    conformance::{RIGHT, TestBroker, USER},
+    program::{SOON, answers, eventually, find, free_port, spawn, terminate},
+};
 
 /// A broker on loopback that keeps its sessions on disk.
 pub struct Broker {
@@ -93,32 +96,91 @@ impl Broker {
 }
 
 /// Publishes and returns when the broker has all.
-pub async fn publish(mut options: MqttOptions, topic: &str, bodies: &[String], qos: QoS, retain: bool) {
+pub async fn publish(options: MqttOptions, topic: &str, bodies: &[String], qos: QoS, retain: bool) {
+    let published = try_publish(options, topic, bodies, qos, retain);
+    tokio::time::timeout(Duration::from_secs(60), published).await.expect("the broker takes messages").unwrap();
+}
+
+async fn try_publish(
+    mut options: MqttOptions,
+    topic: &str,
+    bodies: &[String],
+    qos: QoS,
+    retain: bool,
+) -> Result<(), String> {
     options.set_client_id(format!("publisher-{:x}", rand::random::<u64>()));
     let (client, mut events) = AsyncClient::new(options, bodies.len() + 10);
     for body in bodies {
         client.try_publish(topic, qos, retain, body.as_bytes()).unwrap();
     }
-    tokio::time::timeout(Duration::from_secs(60), all_sent(&mut events, bodies.len(), qos))
-        .await
-        .expect("the broker takes messages");
+    all_sent(&mut events, bodies.len(), qos).await?;
     client.try_disconnect().unwrap();
     while let Ok(event) = events.poll().await {
         if event == Event::Outgoing(Outgoing::Disconnect) {
             break;
         }
     }
+    Ok(())
 }
 
-async fn all_sent(events: &mut EventLoop, mut open: usize, qos: QoS) {
+async fn all_sent(events: &mut EventLoop, mut open: usize, qos: QoS) -> Result<(), String> {
     while open > 0 {
-        let is_one = match events.poll().await.expect("the broker is reachable") {
+        let is_one = match events.poll().await.map_err(|error| error.to_string())? {
             Event::Incoming(Incoming::PubAck(_)) => qos == QoS::AtLeastOnce,
             Event::Incoming(Incoming::PubComp(_)) => qos == QoS::ExactlyOnce,
             Event::Outgoing(Outgoing::Publish(_)) => qos == QoS::AtMostOnce,
             _ => false,
         };
         open -= usize::from(is_one);
+    }
+    Ok(())
+}
+
+/// The lines of a Mosquitto password file.
+pub async fn password_file(users: &[(&str, &str)]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("passwords");
+    std::fs::write(&path, "").unwrap();
+    for (user, password) in users {
+        let made = Command::new(find("mosquitto_passwd")).arg("-b").arg(&path).args([user, password]).status();
+        assert!(made.await.unwrap().success());
+    }
+    std::fs::read_to_string(path).unwrap()
+}
+
+impl TestBroker for Broker {
+    const KIND: &'static str = "mqtt";
+    const IS_DEALT_OUT: bool = false;
+    const NAMES_MESSAGES: bool = false;
+
+    async fn start() -> Self {
+        let passwords = password_file(&[(USER, RIGHT)]).await;
+        Self::start_with("allow_anonymous false\npassword_file {folder}/passwords\n", &[("passwords", &passwords)])
+            .await
+    }
+
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn source(&self, place: &str, port: u16, password: &str) -> Value {
+        self.source_with(place, &json!({"port": port, "username": USER, "password": password}))
+    }
+
+    async fn make(_port: u16, _place: &str) {}
+
+    async fn try_publish(port: u16, place: &str, bodies: &[String]) -> Result<(), String> {
+        let mut options = MqttOptions::new("publisher", "127.0.0.1", port);
+        options.set_credentials(USER, RIGHT).set_inflight(10);
+        try_publish(options, place, bodies, QoS::AtLeastOnce, false).await
+    }
+
+    async fn stop(&mut self) {
+        self.stop().await;
+    }
+
+    async fn resume(&mut self) {
+        self.resume().await;
     }
 }
 

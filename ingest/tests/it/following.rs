@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    broker::{Broker, numbered, publish},
+    broker::{Broker, numbered, password_file, publish},
     program::{SOON, eventually},
     world::World,
 };
@@ -126,20 +126,4 @@ async fn two_sources_with_equal_settings_are_two_sources() {
     sources.sort_unstable();
     assert_eq!(sources, [one.min(two), one.max(two)]);
     ingest.stop().await;
-}
-
-/// The lines of a Mosquitto password file.
-async fn password_file(users: &[(&str, &str)]) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("passwords");
-    std::fs::write(&path, "").unwrap();
-    for (user, password) in users {
-        let made = tokio::process::Command::new(crate::program::find("mosquitto_passwd"))
-            .arg("-b")
-            .arg(&path)
-            .args([user, password])
-            .status();
-        assert!(made.await.unwrap().success());
-    }
-    std::fs::read_to_string(path).unwrap()
 }

@@ -1,16 +1,24 @@
-//! Ingest against a real Mosquitto, a real PostgreSQL and a real Redis. Run by `./just test`.
+//! Ingest against real brokers, a real PostgreSQL and a real Redis. Run by `./just test`.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
 
 mod accept;
+mod amqp;
+mod authority;
 mod broker;
+mod conformance;
 mod following;
 mod functions;
 mod instances;
+mod kafka_server;
+mod nats_server;
 mod outages;
 mod process;
 mod program;
+mod proxy;
 mod qos;
+mod rabbitmq;
 mod redis_server;
+mod redis_streams;
 mod refusing;
 mod tls;
 mod watching;

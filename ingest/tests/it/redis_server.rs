@@ -9,16 +9,27 @@ pub struct RedisServer {
     port: u16,
     folder: TempDir,
     child: Child,
+    options: Vec<String>,
 }
 
 impl RedisServer {
     pub async fn start() -> Self {
-        let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
-        let child = Self::run(port, &folder).await;
-        Self { port, folder, child }
+        Self::start_with(&[], &[]).await
     }
 
-    async fn run(port: u16, folder: &TempDir) -> Child {
+    /// With more options and files that these name by `{folder}/`.
+    pub async fn start_with(options: &[&str], files: &[(&str, &str)]) -> Self {
+        let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
+        for (name, content) in files {
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+        let path = folder.path().display().to_string();
+        let options: Vec<String> = options.iter().map(|option| option.replace("{folder}", &path)).collect();
+        let child = Self::run(port, &folder, &options).await;
+        Self { port, folder, child, options }
+    }
+
+    async fn run(port: u16, folder: &TempDir, options: &[String]) -> Child {
         let mut command = Command::new(find("redis-server"));
         command.args([
             "--port",
@@ -32,9 +43,13 @@ impl RedisServer {
             "--appendfsync",
             "always",
         ]);
-        let child = spawn(command.arg("--dir").arg(folder.path()));
+        let child = spawn(command.arg("--dir").arg(folder.path()).args(options));
         eventually("Redis listens", SOON, async || answers(port).await).await;
         child
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     pub fn url(&self) -> String {
@@ -46,6 +61,6 @@ impl RedisServer {
     }
 
     pub async fn resume(&mut self) {
-        self.child = Self::run(self.port, &self.folder).await;
+        self.child = Self::run(self.port, &self.folder, &self.options).await;
     }
 }

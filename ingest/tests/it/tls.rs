@@ -1,34 +1,24 @@
-//! Encrypted connections: the broker's certificate is checked against the authority of the source's settings.
+//! Encrypted connections: a broker's certificate is checked against the authority of the source's settings.
 
 use serde_json::{Value, json};
 
 use crate::{
-    broker::{Broker, numbered, publish},
+    authority::Authority,
+    broker::{Broker, numbered},
+    conformance::{RIGHT, TestBroker, publish},
+    kafka_server::KafkaServer,
+    nats_server::NatsServer,
     program::SOON,
+    rabbitmq::RabbitMq,
+    redis_streams::StreamServer,
     world::World,
 };
 
-struct Authority {
-    pem: String,
-    issuer: rcgen::CertifiedIssuer<'static, rcgen::KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let issuer = rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
-        Self { pem: issuer.pem(), issuer }
-    }
-
-    /// A broker that shows a certificate for `name`.
-    async fn broker(&self, name: &str) -> Broker {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let certificate =
-            rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
-        let lines = "allow_anonymous true\ncertfile {folder}/certificate\nkeyfile {folder}/key\n";
-        Broker::start_with(lines, &[("certificate", &certificate.pem()), ("key", &key.serialize_pem())]).await
-    }
+/// A broker that shows a certificate for `name`.
+async fn mosquitto(authority: &Authority, name: &str) -> Broker {
+    let (certificate, key) = authority.certificate(name);
+    let lines = "allow_anonymous true\ncertfile {folder}/certificate\nkeyfile {folder}/key\n";
+    Broker::start_with(lines, &[("certificate", &certificate), ("key", &key)]).await
 }
 
 fn tls(broker: &Broker, ca_certificate: Option<&str>) -> Value {
@@ -38,7 +28,7 @@ fn tls(broker: &Broker, ca_certificate: Option<&str>) -> Value {
 #[tokio::test]
 async fn only_a_broker_with_a_trusted_certificate_is_read() {
     let (authority, world) = (Authority::new(), World::new().await);
-    let (right, misnamed) = (authority.broker("127.0.0.1").await, authority.broker("broker.example").await);
+    let (right, misnamed) = (mosquitto(&authority, "127.0.0.1").await, mosquitto(&authority, "broker.example").await);
     let trusting = world.source(&tls(&right, Some(&authority.pem))).await;
     let by_public_authorities = world.source(&tls(&right, None)).await;
     let by_another_authority = world.source(&tls(&right, Some(&Authority::new().pem))).await;
@@ -50,10 +40,67 @@ async fn only_a_broker_with_a_trusted_certificate_is_read() {
     let ca = authority.pem.clone().into_bytes();
     rustls::crypto::ring::default_provider().install_default().ok();
     options.set_transport(rumqttc::Transport::tls(ca, None, None));
-    publish(options, "t", &[numbered(0)], rumqttc::QoS::AtLeastOnce, false).await;
+    crate::broker::publish(options, "t", &[numbered(0)], rumqttc::QoS::AtLeastOnce, false).await;
     assert_eq!(world.wait_for_numbers(0..1, SOON).await, [0]);
     for refused in [by_public_authorities, by_another_authority, of_another_name, unencrypted] {
         assert!(!ingest.is_connected(refused));
     }
     ingest.stop().await;
+}
+
+/// The source with these settings beside its own ones.
+fn with(mut source: Value, kind: &str, more: &Value) -> Value {
+    source[kind].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    source
+}
+
+/// Reads by an encrypted port where the authority is trusted, and not where it is not.
+async fn reads_where_it_trusts<B: TestBroker>(broker: &B, encrypted: &Value, publish_port: u16, authority: &Authority) {
+    let (world, kind) = (World::new().await, B::KIND);
+    B::make(publish_port, "t").await;
+    let trusting = world.source(&with(encrypted.clone(), kind, &json!({"ca_certificate": authority.pem}))).await;
+    let by_public_authorities = world.source(encrypted).await;
+    let another = with(encrypted.clone(), kind, &json!({"ca_certificate": Authority::new().pem}));
+    let by_another_authority = world.source(&another).await;
+    let ingest = world.ingest().await;
+    ingest.connected(trusting).await;
+    publish(broker, "t", &[numbered(0)]).await;
+    assert_eq!(world.wait_for_numbers(0..1, SOON).await, [0]);
+    for refused in [by_public_authorities, by_another_authority] {
+        assert!(!ingest.is_connected(refused));
+    }
+    ingest.stop().await;
+}
+
+#[tokio::test]
+async fn amqps_checks_the_certificate() {
+    let authority = Authority::new();
+    let broker = RabbitMq::encrypted(&authority).await;
+    let source = with(broker.source("t", broker.tls_port(), RIGHT), "amqp", &json!({"schema": "amqps"}));
+    reads_where_it_trusts(&broker, &source, broker.port(), &authority).await;
+}
+
+#[tokio::test]
+async fn nats_checks_the_certificate() {
+    let authority = Authority::new();
+    let server = NatsServer::encrypted(&authority).await;
+    let source = with(server.source("t", server.tls_port(), RIGHT), "nats", &json!({"tls": true}));
+    reads_where_it_trusts(&server, &source, server.port(), &authority).await;
+}
+
+#[tokio::test]
+async fn redis_checks_the_certificate() {
+    let authority = Authority::new();
+    let server = StreamServer::encrypted(&authority).await;
+    let source = with(server.source("t", server.tls_port(), RIGHT), "redis", &json!({"tls": true}));
+    reads_where_it_trusts(&server, &source, server.port(), &authority).await;
+}
+
+#[tokio::test]
+async fn kafka_checks_the_certificate() {
+    let authority = Authority::new();
+    let server = KafkaServer::encrypted(&authority).await;
+    let mut source = server.source("t", server.tls_port(), RIGHT);
+    source["kafka"]["auth"]["tls"] = json!(true);
+    reads_where_it_trusts(&server, &source, server.port(), &authority).await;
 }

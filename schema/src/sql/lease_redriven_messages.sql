@@ -10,4 +10,4 @@ UPDATE rejected_messages m
 SET redrive_leased_until = now() + $2::interval
 FROM next
 WHERE m.project_id = next.project_id AND m.id = next.id
-RETURNING m.project_id, m.id, m.source_id, m.payload, m.redrive_requested_at
+RETURNING m.project_id, m.id, m.source_id, m.payload, m.metadata, m.redrive_requested_at

@@ -1,0 +1,25 @@
+//! Kafka. The members of a consumer group divide the partitions of a topic between them, so every instance consumes.
+//! Offsets are committed here and not by the client library: none passes a message whose job Redis does not hold.
+
+mod connection;
+mod settings;
+
+use self::connection::Connection;
+pub use self::settings::{Credentials, KafkaSettings, Mechanism};
+use crate::broker::{Broker, Sharing};
+
+/// The topic of one source.
+pub struct KafkaBroker {
+    /// Where its messages come from.
+    pub settings: KafkaSettings,
+}
+
+impl Broker for KafkaBroker {
+    type Link = Connection;
+    const KIND: &'static str = "kafka";
+    const SHARING: Sharing = Sharing::Broker;
+
+    async fn connect(&self) -> Result<Connection, String> {
+        Box::pin(Connection::open(&self.settings)).await
+    }
+}

@@ -1,0 +1,190 @@
+//! The settings of a JetStream source, `pub_sub.nats` of the source.
+
+use std::{fmt, time::Duration};
+
+use async_nats::ServerAddr;
+use posthouse_schema::ids::SourceId;
+use serde_json::Value;
+
+use crate::broker::{Fields, SettingsError, Start};
+
+/// Most servers of one cluster that are named.
+const SERVERS_MAX: usize = 16;
+
+/// How to reach a cluster and what to read there. `Debug` does not print credentials.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NatsSettings {
+    /// URLs of the cluster's servers, `nats://` or `tls://`.
+    pub servers: Vec<String>,
+    /// The stream.
+    pub stream: String,
+    /// Only messages of this subject, which may have wildcards.
+    pub subject: Option<String>,
+    /// The durable consumer's name; derived from the source unless given.
+    pub durable: String,
+    /// Whether the consumer is the source's own, to be changed and removed with it.
+    pub is_own: bool,
+    /// Where a new consumer begins.
+    pub start: Start,
+    /// After so long without an answer the server gives a message to another.
+    pub redeliver_after: Duration,
+    /// How to sign in.
+    pub credentials: Option<Credentials>,
+    /// Whether the connection must be encrypted, also where the URL says `nats://`.
+    pub is_tls: bool,
+    /// PEM certificates to trust instead of the public authorities.
+    pub ca_certificate: Option<String>,
+}
+
+/// What a client proves itself with.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// A user's name and password.
+    Password(String, String),
+    /// A token.
+    Token(String),
+    /// The text of a `.creds` file: a JWT and the seed of its key.
+    File(String),
+}
+
+impl NatsSettings {
+    /// Reads a source's `pub_sub`.
+    ///
+    /// # Errors
+    /// A setting is missing or out of its range.
+    pub fn read(pub_sub: &Value, source_id: SourceId) -> Result<Self, SettingsError> {
+        let fields = Fields::of(pub_sub, "nats")?;
+        let servers = fields.texts("servers")?;
+        if servers.is_empty() || servers.len() > SERVERS_MAX {
+            return Err(fields.wrong("servers", "must name 1 to 16 servers"));
+        }
+        if !servers.iter().all(|server| is_server(server)) {
+            return Err(fields.wrong("servers", "must be URLs such as nats://host:4222, without credentials"));
+        }
+        let stream = fields.required("stream")?;
+        if !is_name(&stream) {
+            return Err(fields.wrong("stream", "is not the name of a stream"));
+        }
+        let durable = fields.text("durable")?;
+        if durable.as_deref().is_some_and(|name| !is_name(name)) {
+            return Err(fields.wrong("durable", "is not the name of a consumer"));
+        }
+        let subject = fields.text("subject")?;
+        if subject.as_deref().is_some_and(|subject| subject.split('.').any(str::is_empty) || has_space(subject)) {
+            return Err(fields.wrong("subject", "is not a subject"));
+        }
+        Ok(Self {
+            servers,
+            stream,
+            subject,
+            is_own: durable.is_none(),
+            durable: durable.unwrap_or_else(|| format!("posthouse-{source_id}")),
+            start: Start::read(&fields)?,
+            redeliver_after: fields.redeliver_after()?,
+            credentials: credentials(&fields)?,
+            is_tls: fields.flag("tls")?,
+            ca_certificate: fields.file("ca_certificate")?,
+        })
+    }
+
+    /// Whether both read by the same consumer.
+    #[must_use]
+    pub fn shares_consumer(&self, other: &Self) -> bool {
+        (&self.servers, &self.stream, &self.durable) == (&other.servers, &other.stream, &other.durable)
+    }
+}
+
+fn credentials(fields: &Fields<'_>) -> Result<Option<Credentials>, SettingsError> {
+    let Some(auth) = fields.object("auth")? else { return Ok(None) };
+    if let Some(file) = auth.file("credentials")? {
+        return Ok(Some(Credentials::File(file)));
+    }
+    if let Some(token) = auth.text("token")? {
+        return Ok(Some(Credentials::Token(token)));
+    }
+    let password = auth.text("password")?.unwrap_or_default();
+    Ok(auth.text("username")?.map(|username| Credentials::Password(username, password)))
+}
+
+fn is_server(url: &str) -> bool {
+    (url.starts_with("nats://") || url.starts_with("tls://")) && !url.contains('@') && url.parse::<ServerAddr>().is_ok()
+}
+
+/// The server puts names into subjects and files.
+fn is_name(name: &str) -> bool {
+    !name.contains(['.', '*', '>', '/', '\\']) && !has_space(name)
+}
+
+fn has_space(text: &str) -> bool {
+    text.chars().any(|char| char.is_whitespace() || char.is_control())
+}
+
+impl fmt::Debug for NatsSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsSettings")
+            .field("servers", &self.servers)
+            .field("stream", &self.stream)
+            .field("subject", &self.subject)
+            .field("durable", &self.durable)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(nats: &Value) -> Result<NatsSettings, SettingsError> {
+        NatsSettings::read(&json!({"type": "nats", "nats": nats}), "01BX5ZZKBKACTAV9WEVGEMMVS0".parse().unwrap())
+    }
+
+    #[test]
+    fn servers_and_stream_are_enough() {
+        let settings = read(&json!({"servers": ["nats://n1.example"], "stream": "ORDERS"})).unwrap();
+        assert_eq!((settings.stream.as_str(), settings.subject), ("ORDERS", None));
+        assert_eq!((settings.durable.as_str(), settings.is_own), ("posthouse-01BX5ZZKBKACTAV9WEVGEMMVS0", true));
+        assert!(settings.credentials.is_none() && !settings.is_tls && settings.start == Start::First);
+    }
+
+    #[test]
+    fn everything_given_is_used() {
+        let with = |auth: Value| {
+            read(&json!({"servers": ["nats://a:4222", "tls://b"], "stream": "S", "subject": "orders.*.paid",
+                "durable": "d", "start": "new", "tls": true, "ca_certificate": "pem", "auth": auth}))
+            .unwrap()
+        };
+        let settings = with(json!({"username": "u", "password": "secret"}));
+        assert_eq!((settings.subject.as_deref(), settings.durable.as_str()), (Some("orders.*.paid"), "d"));
+        assert!(!settings.is_own && settings.is_tls && settings.start == Start::New);
+        assert!(settings.credentials == Some(Credentials::Password("u".into(), "secret".into())));
+        assert!(!format!("{settings:?}").contains("secret"));
+        assert!(with(json!({"token": "t"})).credentials == Some(Credentials::Token("t".into())));
+        assert!(with(json!({"credentials": "-----"})).credentials == Some(Credentials::File("-----".into())));
+        assert!(with(json!({"username": "", "token": ""})).credentials.is_none());
+        assert!(!settings.shares_consumer(&read(&json!({"servers": ["nats://a:4222"], "stream": "S"})).unwrap()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_without_its_value() {
+        let servers = json!(["nats://h"]);
+        for (settings, field) in [
+            (json!({"stream": "S"}), "servers"),
+            (json!({"servers": [], "stream": "S"}), "servers"),
+            (json!({"servers": "nats://h", "stream": "S"}), "servers"),
+            (json!({"servers": ["http://h"], "stream": "S"}), "servers"),
+            (json!({"servers": ["nats://u:12345@h"], "stream": "S"}), "servers"),
+            (json!({"servers": servers}), "stream is missing"),
+            (json!({"servers": servers, "stream": "a.b"}), "stream"),
+            (json!({"servers": servers, "stream": "S", "subject": "a..b"}), "subject"),
+            (json!({"servers": servers, "stream": "S", "durable": "a b"}), "durable"),
+            (json!({"servers": servers, "stream": "S", "start": "middle"}), "start"),
+            (json!({"servers": servers, "stream": "S", "tls": "yes"}), "tls"),
+            (json!({"servers": servers, "stream": "S", "auth": {"token": 12_345}}), "auth.token"),
+        ] {
+            let error = read(&settings).unwrap_err().to_string();
+            assert!(error.contains(field) && !error.contains("12345"), "{settings}: {error}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Redis Streams. A consumer group remembers who was given which entry until it is acknowledged; every instance is a
+//! consumer of its own, and takes over what a dead one left.
+
+mod connection;
+mod reply;
+mod settings;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use self::connection::Connection;
+pub use self::settings::RedisSettings;
+use crate::broker::{Broker, Sharing};
+
+/// The stream of one source.
+pub struct RedisBroker {
+    settings: RedisSettings,
+    instance: String,
+    connections: AtomicUsize,
+}
+
+impl RedisBroker {
+    /// `instance` names this process among the group's consumers.
+    #[must_use]
+    pub fn new(settings: RedisSettings, instance: &str) -> Self {
+        Self { settings, instance: instance.to_owned(), connections: AtomicUsize::new(0) }
+    }
+}
+
+impl Broker for RedisBroker {
+    type Link = Connection;
+    const KIND: &'static str = "redis";
+    const SHARING: Sharing = Sharing::Broker;
+
+    async fn connect(&self) -> Result<Connection, String> {
+        let number = self.connections.fetch_add(1, Ordering::Relaxed);
+        let consumer = format!("{}{}-{number}", connection::CONSUMERS, self.instance);
+        Connection::open(&self.settings, consumer).await
+    }
+
+    async fn forget(&self) -> Result<(), String> {
+        connection::forget(&self.settings).await
+    }
+}

@@ -1,0 +1,57 @@
+//! Messages that are published at a steady pace while something happens to those who read them.
+
+use std::time::Duration;
+
+use tokio::{sync::watch, task::JoinHandle, time::interval};
+
+use super::TestBroker;
+use crate::broker::numbers;
+
+/// Into how many parts the messages are divided, and how often one is published.
+const PARTS: usize = 100;
+const PACE: Duration = Duration::from_millis(50);
+/// After so long without a confirmation a part is published again.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// How many messages an outage is tried with: `POSTHOUSE_TEST_MESSAGES`, 2,000 unless set.
+pub fn messages() -> usize {
+    #[expect(clippy::disallowed_methods, reason = "whoever runs the test chooses its length")]
+    let given = std::env::var("POSTHOUSE_TEST_MESSAGES");
+    given.ok().and_then(|count| count.parse().ok()).unwrap_or(2_000)
+}
+
+pub struct Flow {
+    percent: watch::Receiver<usize>,
+    task: JoinHandle<()>,
+}
+
+impl Flow {
+    /// Publishes messages with the numbers from 0 to `count`, each at least once.
+    pub fn start<B: TestBroker + 'static>(port: u16, place: &'static str, count: usize) -> Self {
+        let (progress, percent) = watch::channel(0);
+        let task = tokio::spawn(async move {
+            let mut pace = interval(PACE);
+            for part in 0..PARTS {
+                pace.tick().await;
+                let bodies = numbers(count * part / PARTS..count * (part + 1) / PARTS);
+                let confirmed = || tokio::time::timeout(CONFIRMED_WITHIN, B::try_publish(port, place, &bodies));
+                while !matches!(confirmed().await, Ok(Ok(()))) {
+                    pace.tick().await;
+                }
+                progress.send_replace(part + 1);
+            }
+        });
+        Self { percent, task }
+    }
+
+    /// Waits until so many of a hundred parts are published.
+    pub async fn reaches(&mut self, percent: usize) {
+        let reached = self.percent.wait_for(|now| *now >= percent);
+        tokio::time::timeout(LIMIT, reached).await.expect("messages flow").unwrap();
+    }
+
+    pub async fn ends(self) {
+        tokio::time::timeout(LIMIT, self.task).await.expect("the flow ends").unwrap();
+    }
+}
