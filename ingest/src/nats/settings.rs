@@ -87,10 +87,11 @@ impl NatsSettings {
         })
     }
 
-    /// Whether both read by the same consumer.
+    /// Whether both may read by the same consumer. Other servers may be the same cluster by other names, and a consumer
+    /// that is removed by mistake would read everything again.
     #[must_use]
     pub fn shares_consumer(&self, other: &Self) -> bool {
-        (&self.servers, &self.stream, &self.durable) == (&other.servers, &other.stream, &other.durable)
+        (&self.stream, &self.durable) == (&other.stream, &other.durable)
     }
 }
 
@@ -163,7 +164,10 @@ mod tests {
         assert!(with(json!({"token": "t"})).credentials == Some(Credentials::Token("t".into())));
         assert!(with(json!({"credentials": "-----"})).credentials == Some(Credentials::File("-----".into())));
         assert!(with(json!({"username": "", "token": ""})).credentials.is_none());
-        assert!(!settings.shares_consumer(&read(&json!({"servers": ["nats://a:4222"], "stream": "S"})).unwrap()));
+        let of = |server: &str, stream: &str| read(&json!({"servers": [server], "stream": stream})).unwrap();
+        assert!(of("nats://a", "S").shares_consumer(&of("nats://b", "S")));
+        assert!(!of("nats://a", "S").shares_consumer(&of("nats://a", "T")));
+        assert!(!settings.shares_consumer(&of("nats://a:4222", "S")));
     }
 
     #[test]

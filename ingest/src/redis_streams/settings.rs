@@ -69,11 +69,11 @@ impl RedisSettings {
         })
     }
 
-    /// Whether both read by the same group.
+    /// Whether both may read by the same group. Another host may be the same server by another name, and a group that is
+    /// removed by mistake would read everything again.
     #[must_use]
     pub fn shares_group(&self, other: &Self) -> bool {
-        let place = |of: &Self| (of.host.clone(), of.port, of.database, of.stream.clone(), of.group.clone());
-        place(self) == place(other)
+        (self.database, &self.stream, &self.group) == (other.database, &other.stream, &other.group)
     }
 }
 
@@ -118,6 +118,8 @@ mod tests {
         assert_eq!((settings.body_field.as_str(), settings.redeliver_after), ("event", Duration::from_secs(5)));
         assert!(settings.start == Start::New && settings.is_tls && !settings.is_own);
         assert!(!format!("{settings:?}").contains("secret"));
+        let of = |host: &str, stream: &str| read(&json!({"host": host, "stream": stream})).unwrap();
+        assert!(of("a", "s").shares_group(&of("b", "s")) && !of("a", "s").shares_group(&of("a", "t")));
     }
 
     #[test]

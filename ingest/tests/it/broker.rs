@@ -150,6 +150,7 @@ pub async fn password_file(users: &[(&str, &str)]) -> String {
 
 impl TestBroker for Broker {
     const KIND: &'static str = "mqtt";
+    const REFUSAL: &'static str = "NotAuthorized";
     const IS_DEALT_OUT: bool = false;
     const NAMES_MESSAGES: bool = false;
 

@@ -17,9 +17,11 @@ use tokio::process::{Child, Command};
 
 use crate::{
     authority::Authority,
-    conformance::{RIGHT, TestBroker, USER},
+    broker::numbered,
+    conformance::{RIGHT, TestBroker, USER, publish},
     program::{answers, eventually, find, free_port, spawn, terminate},
     proxy::Proxy,
+    world::World,
 };
 
 const JARS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/kafka/jars/*");
@@ -130,6 +132,7 @@ fn java(program: &str) -> Command {
 
 impl TestBroker for KafkaServer {
     const KIND: &'static str = "kafka";
+    const REFUSAL: &'static str = "Authentication failed";
 
     async fn start() -> Self {
         Self::start_with("", &[]).await
@@ -168,4 +171,32 @@ impl TestBroker for KafkaServer {
     async fn resume(&mut self) {
         self.child = Self::run(self.port, self.folder.path()).await;
     }
+}
+
+#[tokio::test]
+async fn a_missing_topic_is_waited_for_and_keys_and_headers_go_along() {
+    let (server, world) = (KafkaServer::start().await, World::new().await);
+    KafkaServer::make(server.port(), "there").await;
+    let missing = world.source(&server.source("later", server.port(), RIGHT)).await;
+    let source_id = world.source(&server.source("there", server.port(), RIGHT)).await;
+    let ingest = world.ingest().await;
+    ingest.connected(source_id).await;
+    let producer = KafkaServer::client(server.port()).await.unwrap().producer().build().await.unwrap();
+    let body = r#"{"event_type":"a","data":0,"owner_id":"acme"}"#;
+    let record = Record::new("there", body).key("order-7").header("X-Trace", "t");
+    let record = record.header("x-convoy-message-type", "fanout");
+    assert_eq!(producer.send(record).await.unwrap().topic, "there");
+    let event = world.wait_for(1).await.remove(0);
+    for (name, value) in [("x-trace", "t"), ("X-Trace", "t"), ("x-broker-message-id", "order-7")] {
+        assert_eq!(event.headers[name], [value]);
+    }
+    assert_eq!(event.target, posthouse_jobs::EventTarget::Fanout { owner_id: "acme".into() });
+
+    assert!(!ingest.is_connected(missing));
+    KafkaServer::make(server.port(), "later").await;
+    eventually("the topic is found", START_MAX, async || ingest.is_connected(missing)).await;
+    publish(&server, "later", &[numbered(1)]).await;
+    let event = world.wait_for(2).await.remove(1);
+    assert!(event.headers["x-broker-message-id"][0].starts_with("later:"), "{:?}", event.headers);
+    ingest.stop().await;
 }

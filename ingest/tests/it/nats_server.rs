@@ -1,9 +1,9 @@
-//! A NATS server of the test's own, with JetStream in its own folder.
+//! A NATS server of the test's own, with JetStream in its own folder, and what is particular to it.
 
 use std::fmt::Write as _;
 
 use async_nats::{
-    Client, ConnectOptions,
+    Client, ConnectOptions, HeaderMap,
     jetstream::{self, stream},
 };
 use serde_json::{Value, json};
@@ -12,8 +12,10 @@ use tokio::process::{Child, Command};
 
 use crate::{
     authority::Authority,
-    conformance::{RIGHT, TestBroker, USER},
+    broker::numbered,
+    conformance::{RIGHT, TestBroker, USER, publish},
     program::{SOON, answers, eventually, find, free_port, spawn, terminate},
+    world::World,
 };
 
 pub struct NatsServer {
@@ -69,6 +71,7 @@ fn url(port: u16) -> String {
 
 impl TestBroker for NatsServer {
     const KIND: &'static str = "nats";
+    const REFUSAL: &'static str = "authorization violation";
 
     async fn start() -> Self {
         Self::start_with("", &[]).await
@@ -113,4 +116,66 @@ impl TestBroker for NatsServer {
     async fn resume(&mut self) {
         self.child = Self::run(self.port, &self.folder).await;
     }
+}
+
+#[tokio::test]
+async fn the_sources_own_consumer_follows_its_subject_and_goes_with_it() {
+    let (server, world) = (NatsServer::start().await, World::new().await);
+    NatsServer::make(server.port(), "s").await;
+    let mut settings = server.source("s", server.port(), RIGHT);
+    settings["nats"]["subject"] = json!("s.eu.*");
+    let source_id = world.source(&settings).await;
+    let ingest = world.ingest().await;
+    ingest.connected(source_id).await;
+    let context = jetstream::new(NatsServer::client(server.port()).await.unwrap());
+    context.publish("s.us.paid", numbered(99).into()).await.unwrap().await.unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("X-Trace", "t");
+    headers.insert("x-convoy-message-type", "fanout");
+    let body = r#"{"event_type":"a","data":0,"owner_id":"acme"}"#;
+    context.publish_with_headers("s.eu.paid", headers, body.into()).await.unwrap().await.unwrap();
+    let event = world.wait_for(1).await.remove(0);
+    for (name, value) in [("x-trace", "t"), ("x-broker-message-id", "s:2")] {
+        assert_eq!(event.headers[name], [value]);
+    }
+    assert_eq!(event.target, posthouse_jobs::EventTarget::Fanout { owner_id: "acme".into() });
+
+    settings["nats"]["subject"] = json!("s.us.*");
+    world.set_settings(source_id, &settings).await;
+    eventually("the other subject is read", SOON, async || {
+        context.publish("s.us.paid", numbered(1).into()).await.unwrap().await.unwrap();
+        world.numbers().await.contains(&1)
+    })
+    .await;
+    let mut stream = context.get_stream("s").await.unwrap();
+    assert_eq!(stream.info().await.unwrap().state.consumer_count, 1);
+    world.delete(source_id).await;
+    let gone = async || context.get_stream("s").await.unwrap().cached_info().state.consumer_count == 0;
+    eventually("the consumer is gone", SOON, gone).await;
+    ingest.stop().await;
+}
+
+/// A consumer that its owner named stays when the source goes, and goes on where it was.
+#[tokio::test]
+async fn an_owners_consumer_is_left_alone() {
+    let (server, world) = (NatsServer::start().await, World::new().await);
+    NatsServer::make(server.port(), "s").await;
+    publish(&server, "s", &[numbered(0)]).await;
+    let mut settings = server.source("s", server.port(), RIGHT);
+    settings["nats"]["durable"] = json!("mine");
+    settings["nats"]["start"] = json!("new");
+    let source_id = world.source(&settings).await;
+    let ingest = world.ingest().await;
+    ingest.connected(source_id).await;
+    publish(&server, "s", &[numbered(1)]).await;
+    assert_eq!(world.wait_for_numbers(1..2, SOON).await, [1], "what was there before is not read");
+    world.delete(source_id).await;
+    eventually("it is left", SOON, async || ingest.metric(&source_id.to_string()).is_none()).await;
+    ingest.stop().await;
+    publish(&server, "s", &[numbered(2)]).await;
+    let next = world.source(&settings).await;
+    let ingest = world.ingest().await;
+    ingest.connected(next).await;
+    assert_eq!(world.wait_for_numbers(1..3, SOON).await, [1, 2]);
+    ingest.stop().await;
 }

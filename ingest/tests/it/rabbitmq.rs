@@ -124,6 +124,7 @@ pub async fn publish_to(port: u16, queue: &str, bodies: &[String], properties: B
 
 impl TestBroker for RabbitMq {
     const KIND: &'static str = "amqp";
+    const REFUSAL: &'static str = "ACCESS_REFUSED";
     const IS_ONE_QUEUE: bool = true;
 
     async fn start() -> Self {

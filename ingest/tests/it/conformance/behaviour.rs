@@ -2,7 +2,21 @@
 
 use std::time::Duration;
 
+use posthouse_ingest::{
+    amqp::AmqpBroker,
+    broker::{Broker as _, Settings},
+    kafka::KafkaBroker,
+    mqtt::MqttBroker,
+    nats::NatsBroker,
+    redis_streams::RedisBroker,
+};
 use posthouse_jobs::CreateEvent;
+use posthouse_schema::{
+    ids::{ProjectId, SourceId},
+    source_feed::FeedSource,
+    words::ProjectKind,
+};
+use serde_json::Value;
 
 use super::{RIGHT, TestBroker, publish};
 use crate::{
@@ -21,6 +35,11 @@ pub async fn refuses_and_follows<B: TestBroker>() {
     for place in ["one", "two", "three"] {
         B::make(port, place).await;
     }
+    let refusal = fault(broker.source("two", port, "s3same")).await;
+    assert!(refusal.contains(B::REFUSAL) && !refusal.contains("s3same"), "{refusal}");
+    let unreachable = fault(broker.source("two", free_port(), RIGHT)).await;
+    assert!(unreachable.contains("refused"), "{unreachable}");
+
     let locked_out = world.source(&broker.source("two", port, "wrong")).await;
     let unreachable = world.source(&broker.source("two", free_port(), RIGHT)).await;
     let source_id = world.source(&broker.source("one", port, RIGHT)).await;
@@ -115,6 +134,29 @@ pub async fn shares<B: TestBroker>() {
     let count = send().await;
     assert_eq!(world.wait_for_numbers(0..count, SOON).await.len(), count, "none comes again after a stop");
     second.stop().await;
+}
+
+/// What is said to be wrong with settings by which no connection can be made.
+async fn fault(pub_sub: Value) -> String {
+    let source = FeedSource {
+        project_id: ProjectId::generate(),
+        project_kind: ProjectKind::Outgoing,
+        id: SourceId::generate(),
+        is_disabled: false,
+        pub_sub: Some(pub_sub),
+        updated_at: chrono::Utc::now(),
+    };
+    let source_id = source.id;
+    let connected = match Settings::read(&source).unwrap() {
+        Settings::Mqtt(settings) => {
+            MqttBroker { source_id, settings, stale_topics: Vec::new() }.connect().await.map(drop)
+        }
+        Settings::Amqp(settings) => AmqpBroker { settings }.connect().await.map(drop),
+        Settings::Kafka(settings) => KafkaBroker { settings }.connect().await.map(drop),
+        Settings::Nats(settings) => NatsBroker { settings }.connect().await.map(drop),
+        Settings::Redis(settings) => RedisBroker::new(settings, "test").connect().await.map(drop),
+    };
+    connected.expect_err("these settings cannot work")
 }
 
 fn refused<B: TestBroker>(ingest: &Instance) -> Option<f64> {

@@ -21,6 +21,8 @@ pub const RIGHT: &str = "right";
 pub trait TestBroker: Sized + Send {
     /// As in metrics.
     const KIND: &'static str;
+    /// What it says of a wrong password.
+    const REFUSAL: &'static str;
     /// Whether it deals a source's messages out to all instances.
     const IS_DEALT_OUT: bool = true;
     /// Whether sources with equal settings read one queue, whose messages they divide between them.
