@@ -142,8 +142,11 @@ async fn fault(pub_sub: Value) -> String {
         project_id: ProjectId::generate(),
         project_kind: ProjectKind::Outgoing,
         id: SourceId::generate(),
+        name: "orders".into(),
         is_disabled: false,
         pub_sub: Some(pub_sub),
+        body_function: None,
+        header_function: None,
         updated_at: chrono::Utc::now(),
     };
     let source_id = source.id;
