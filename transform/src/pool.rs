@@ -14,13 +14,15 @@ use crate::{
     error::TransformError,
     limits::Limits,
     run::Transformed,
-    threads::{Run, Threads},
+    threads::{Run, Size, Threads},
 };
 
 /// Threads for each processor.
 const THREADS_FACTOR: usize = 4;
 /// One tenant may use half as many threads as there are processors, and one at least.
 const TENANT_DIVISOR: usize = 2;
+/// A thread ends that had nothing to do for so long.
+const IDLE: Duration = Duration::from_secs(10);
 /// The engine looks at the clock between steps of a script. After this much longer a run inside one long step is left to
 /// itself: it keeps its thread until it ends, and its caller is told that the time is over.
 const GRACE: Duration = Duration::from_millis(500);
@@ -37,11 +39,12 @@ impl Transformer {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self::sized(limits, processors.saturating_mul(THREADS_FACTOR), (processors / TENANT_DIVISOR).max(1))
+        let (threads, of_tenant) = (processors.saturating_mul(THREADS_FACTOR), (processors / TENANT_DIVISOR).max(1));
+        Self::sized(limits, Size { threads, of_tenant, idle: IDLE })
     }
 
-    fn sized(limits: Limits, threads_max: usize, of_tenant_max: usize) -> Self {
-        Self { limits, threads: Arc::new(Threads::new(limits, threads_max, of_tenant_max)) }
+    fn sized(limits: Limits, size: Size) -> Self {
+        Self { limits, threads: Arc::new(Threads::new(limits, size)) }
     }
 
     /// Waits for the tenant's turn, and runs `transform` of a script with a payload, which is JSON.
@@ -83,6 +86,7 @@ mod tests {
     use super::*;
     use crate::turns::RUNS_MAX;
 
+    const SIZE: Size = Size { threads: 4, of_tenant: 1, idle: Duration::from_secs(60) };
     const ENDLESS: &str = "function transform(p) { for (;;) {} }";
     /// A single step of the engine that does not end.
     const STUCK: &str = "function transform(p) { return new Array(2 ** 32 - 1).sort() }";
@@ -109,7 +113,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn one_tenant_s_endless_functions_leave_threads_to_others() {
-        let transformer = Transformer::sized(limits(), 4, 1);
+        let transformer = Transformer::sized(limits(), SIZE);
         let hanging: Vec<_> = (0..RUNS_MAX).map(|_| begin(&transformer, 1, ENDLESS)).collect();
         until(|| transformer.threads.look(|turns, _| turns.of(1) == RUNS_MAX)).await;
         assert_eq!(begin(&transformer, 1, ENDLESS).await.unwrap(), Err(TransformError::Crowded));
@@ -130,7 +134,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn threads_are_kept_and_so_many_at_most() {
-        let transformer = Transformer::sized(limits(), 4, 1);
+        let transformer = Transformer::sized(limits(), SIZE);
         for _ in 0..20 {
             assert!(begin(&transformer, 1, SECOND).await.unwrap().is_ok());
         }
@@ -144,8 +148,17 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn threads_without_work_end_and_others_follow() {
+        let transformer = Transformer::sized(limits(), Size { idle: Duration::from_millis(5), ..SIZE });
+        for _ in 0..3 {
+            assert!(begin(&transformer, 1, SECOND).await.unwrap().is_ok());
+            until(|| transformer.threads.look(|_, threads| threads) == 0).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn a_run_whose_caller_has_gone_is_not_begun() {
-        let transformer = Transformer::sized(limits(), 4, 1);
+        let transformer = Transformer::sized(limits(), SIZE);
         let hanging = begin(&transformer, 1, ENDLESS);
         until(|| transformer.threads.look(|turns, _| turns.of(1) == 1 && turns.ready() == 0)).await;
         let gone = begin(&transformer, 1, SECOND);
@@ -159,7 +172,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn nothing_of_a_run_is_seen_by_the_next_on_its_thread() {
         let limits = Limits { memory_bytes: 8 * 1_024 * 1_024, ..limits() };
-        let transformer = Transformer::sized(limits, 4, 1);
+        let transformer = Transformer::sized(limits, SIZE);
         let changing = "
             leaked = 1; globalThis.held = [];
             for (const type of [Object, Array, Function, String, Number, Map, Promise, RegExp, Date, Error]) {

@@ -20,8 +20,17 @@ use crate::{
 
 /// Beyond the engine's own, for what runs on it natively.
 const STACK_MARGIN_BYTES: usize = 1_024 * 1_024;
-/// A thread ends that had nothing to do for so long.
-const IDLE: Duration = Duration::from_secs(10);
+
+/// How many threads there are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    /// At most, for all tenants together.
+    pub(crate) threads: usize,
+    /// At most, for one tenant at once.
+    pub(crate) of_tenant: usize,
+    /// A thread ends that had nothing to do for so long.
+    pub(crate) idle: Duration,
+}
 
 /// One run.
 pub(crate) struct Run {
@@ -35,7 +44,7 @@ pub(crate) struct Run {
 /// The threads and what they have to do.
 pub(crate) struct Threads {
     limits: Limits,
-    threads_max: usize,
+    size: Size,
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -48,9 +57,9 @@ struct State {
 }
 
 impl Threads {
-    pub(crate) fn new(limits: Limits, threads_max: usize, of_tenant_max: usize) -> Self {
-        let state = State { turns: Turns::new(of_tenant_max), threads: 0, idle: 0 };
-        Self { limits, threads_max, state: Mutex::new(state), wake: Condvar::new() }
+    pub(crate) fn new(limits: Limits, size: Size) -> Self {
+        let state = State { turns: Turns::new(size.of_tenant), threads: 0, idle: 0 };
+        Self { limits, size, state: Mutex::new(state), wake: Condvar::new() }
     }
 
     /// Lets a run wait for a thread. It is taken back when the place is dropped before one has it.
@@ -76,7 +85,7 @@ impl Threads {
             self.wake.notify_one();
             return Ok(());
         }
-        if state.threads >= self.threads_max {
+        if state.threads >= self.size.threads {
             return Ok(());
         }
         state.threads += 1;
@@ -92,7 +101,7 @@ impl Threads {
         loop {
             let Some((tenant, run)) = state.turns.take() else {
                 state.idle += 1;
-                let waited = self.wake.wait_timeout_while(state, IDLE, |state| state.turns.ready() == 0);
+                let waited = self.wake.wait_timeout_while(state, self.size.idle, |state| state.turns.ready() == 0);
                 let (next, waited) = waited.unwrap_or_else(PoisonError::into_inner);
                 state = next;
                 state.idle -= 1;
