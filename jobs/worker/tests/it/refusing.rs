@@ -52,7 +52,7 @@ async fn without_egress_the_same_rules_hold() {
 }
 
 /// A proxy that lets connections out to this address on this machine.
-pub fn settings(allow: SocketAddr) -> Settings {
+fn settings(allow: SocketAddr) -> Settings {
     Settings {
         resolver: Resolver::Fixed(FixedNames::default().with("inside.example", &[&["10.0.0.7"]])),
         connect_timeout: Duration::from_secs(2),

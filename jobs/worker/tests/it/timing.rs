@@ -1,6 +1,8 @@
 //! What an attempt tells of its time and its address: directly and through egress, over new connections and open ones.
 
-use posthouse_egress::proxy::{FixedNames, Resolver, serve};
+use std::time::Duration;
+
+use posthouse_egress::proxy::{FixedNames, Resolver, Settings, serve};
 use posthouse_schema::{delivery_attempt::DeliveryAttempt, ids::EndpointId, words::DeliveryStatus};
 use posthouse_service::metrics::Metrics;
 use posthouse_worker::delivery::send::Way;
@@ -10,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     mutual_tls::Authority,
     receiver::Receiver,
-    refusing::settings,
     world::{World, config, direct},
 };
 
@@ -66,9 +67,11 @@ async fn egress_tells_where_it_went() {
     let secure = authority.serve(None).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-    let mut settings = settings(receiver.address);
-    settings.rules = posthouse_egress::Rules::with_allowed(vec!["127.0.0.1/32".parse().unwrap()]);
-    settings.resolver = Resolver::Fixed(FixedNames::default().with("shop.example", &[&["127.0.0.1"]]));
+    let settings = Settings {
+        resolver: Resolver::Fixed(FixedNames::default().with("shop.example", &[&["127.0.0.1"]])),
+        drain_timeout: Duration::from_secs(1),
+        ..Settings::new(posthouse_egress::Rules::with_allowed(vec!["127.0.0.1/32".parse().unwrap()]))
+    };
     let stop = CancellationToken::new();
     let shutdown = stop.clone();
     let proxy = tokio::spawn(async move { serve(listener, settings, &Metrics::new("egress"), shutdown).await });
