@@ -40,6 +40,7 @@ mod projects;
 mod query;
 mod query_parameters;
 mod redaction;
+mod rejected_messages;
 mod reply;
 pub mod router;
 pub mod serve;

@@ -11,6 +11,7 @@ const EVENTS: &[&str] = &["sourceId", "endpointId", "ownerId", "idempotencyKey",
 const SEARCH: &[&str] = &["query", "body", "headers"];
 const DELIVERIES: &[&str] =
     &["eventId", "endpointId", "subscriptionId", "eventType", "idempotencyKey", "brokerMessageId", "status"];
+const REJECTED: &[&str] = &["sourceId", "reason"];
 const ACCEPT: &[&str] = &["ack", "return"];
 const DRY_RUN: &[&str] = &["dry_run"];
 
@@ -71,6 +72,7 @@ const KEYS: &[(&str, Form, &str)] = &[
         Form::Text,
         "Searches: the beginning of an id, or a part of the idempotency key, the event type or the source's name. Ends it with a JSON object, the data has to contain that.",
     ),
+    ("reason", Form::Texts, "Only what was rejected for this reason, such as `not_json`."),
     ("return", Form::Word(&["id"]), "`id`: the answer has the ids of the new events."),
     ("sort", Form::Word(&["DESC", "ASC"]), "`ASC` for the oldest first."),
     ("sourceId", Form::Texts, "Only what came by this source."),
@@ -96,6 +98,8 @@ fn groups(operation_id: &str) -> &'static [&'static [&'static str]] {
         "GetEventDeliveriesPaged" => &[DELIVERIES, DATES, SORT, PAGE],
         "BatchRetryEventDelivery" | "CountBatchRetryEvents" | "GetEventDeliveriesStatusTotals" => &[DELIVERIES, DATES],
         "GetMetaEventsPaged" => &[DATES, PAGE],
+        "GetRejectedMessages" => &[REJECTED, DATES, SORT, PAGE],
+        "RedriveRejectedMessages" | "DeleteRejectedMessages" => &[REJECTED, DATES],
         "GetEndpoints" => &[&["q", "ownerId"], PAGE],
         "GetEndpointsPeriodFailureRates" => &[&["endpointId"], DATES],
         "GetSubscriptions" => &[&["endpointId", "name"], PAGE],

@@ -15,7 +15,8 @@ use crate::{
     cors::Cors,
     deliveries, documents, endpoints, etag, event_types, events, head, health, ingest,
     known_paths::{KnownPaths, Options},
-    limits, meta_events, metrics, onboard, portal, portal_links, projects, sources, subscriptions, ui,
+    limits, meta_events, metrics, onboard, portal, portal_links, projects, rejected_messages, sources, subscriptions,
+    ui,
 };
 
 /// What this API is for, on the first page of its description.
@@ -46,6 +47,7 @@ fn project() -> Router {
         .push(endpoints::router())
         .push(subscriptions::router())
         .push(sources::router())
+        .push(rejected_messages::router())
         .push(event_types::router())
         .push(onboard::router())
         .push(meta_events::router())

@@ -49,7 +49,8 @@ pub async fn test_source_function(req: &mut Request, depot: &mut Depot) -> ApiRe
 }
 
 async fn run(app: &App, tenant: u128, body: FunctionTestBody) -> Result<FunctionTestWire, ApiError> {
-    let function = checked(body.function)?.ok_or_else(|| ApiError::invalid("function: please provide a function"))?;
+    let function =
+        checked("function", body.function)?.ok_or_else(|| ApiError::invalid("function: please provide a function"))?;
     let payload = body.payload.map_or_else(|| "null".into(), |payload| payload.get().to_string());
     let transformed = app.transformer.run(tenant, function.into(), payload).await.map_err(|error| match error {
         TransformError::Crowded | TransformError::Unavailable(_) => {
@@ -64,11 +65,11 @@ async fn run(app: &App, tenant: u128, body: FunctionTestBody) -> Result<Function
 ///
 /// # Errors
 /// 400 for one that is too long or holds NUL.
-pub fn checked(function: Option<String>) -> Result<Option<String>, ApiError> {
+pub fn checked(field: &'static str, function: Option<String>) -> Result<Option<String>, ApiError> {
     let Some(function) = function.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
-    no_nul("function", &function)?;
+    no_nul(field, &function)?;
     if function.len() > FUNCTION_BYTES_MAX {
-        return Err(ApiError::invalid(format!("function: at most {FUNCTION_BYTES_MAX} bytes are accepted")));
+        return Err(ApiError::invalid(format!("{field}: at most {FUNCTION_BYTES_MAX} bytes are accepted")));
     }
     Ok(Some(function))
 }

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     body::{bounded, no_nul, required},
     error::ApiError,
+    functions::checked,
     ingest::{
         location::{Location, LocationFault},
         verifier::Verifier,
@@ -30,11 +31,6 @@ const RESPONSE_BYTES_MAX: usize = 51_200;
 /// # Errors
 /// 400 naming the field.
 pub fn values(body: SourceBody, old: Option<&Source>) -> Result<SourceValues, ApiError> {
-    for (field, function) in [("body_function", &body.body_function), ("header_function", &body.header_function)] {
-        if function.as_deref().is_some_and(|text| !text.trim().is_empty()) {
-            return Err(ApiError::invalid(format!("{field}: this version does not run functions")));
-        }
-    }
     let name = required("name", body.name, "please provide a source name")?;
     let kind = required("type", body.kind, "please provide a type")?;
     let kind = SourceKind::parse(&kind).ok_or_else(|| ApiError::invalid("type:unsupported source type"))?;
@@ -56,6 +52,19 @@ pub fn values(body: SourceBody, old: Option<&Source>) -> Result<SourceValues, Ap
         Some(given) => idempotency_keys(given)?,
         None => old.map(|old| old.idempotency_keys.clone()).unwrap_or_default(),
     };
+    let function = |field: &'static str, given: Option<String>, stored: Option<&String>| match given {
+        // A source of another kind has none, even where it had one before.
+        None => Ok(stored.filter(|_| kind == SourceKind::PubSub).cloned()),
+        Some(given) => match checked(field, Some(given))? {
+            Some(_) if kind != SourceKind::PubSub => {
+                Err(ApiError::invalid(format!("{field}: only sources of type pub_sub run functions")))
+            }
+            function => Ok(function),
+        },
+    };
+    let body_function = function("body_function", body.body_function, old.and_then(|old| old.body_function.as_ref()))?;
+    let header_function =
+        function("header_function", body.header_function, old.and_then(|old| old.header_function.as_ref()))?;
     Ok(SourceValues {
         name,
         kind,
@@ -77,6 +86,8 @@ pub fn values(body: SourceBody, old: Option<&Source>) -> Result<SourceValues, Ap
         },
         idempotency_keys,
         event_type_location,
+        body_function,
+        header_function,
     })
 }
 

@@ -3,6 +3,7 @@
 mod broker;
 mod input;
 pub mod metadata;
+mod status;
 mod verifier;
 mod wire;
 
@@ -30,8 +31,12 @@ const UNKNOWN: ApiError = ApiError::NotFound("source not found");
 
 /// The routes below a project.
 pub fn router() -> Router {
-    let one =
-        Router::with_path("{source_id}").get(get_source).put(update_source).post(update_source).delete(delete_source);
+    let one = Router::with_path("{source_id}")
+        .get(get_source)
+        .put(update_source)
+        .post(update_source)
+        .delete(delete_source)
+        .push(Router::with_path("status").get(status::get_source_status));
     Router::with_path("sources")
         .get(list_sources)
         .post(create_source)

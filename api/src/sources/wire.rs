@@ -43,9 +43,10 @@ pub struct SourceBody {
     pub idempotency_keys: Option<Vec<String>>,
     /// Where the event type is read from, in the same way; without it, the type is the source's `mask_id`.
     pub event_type_location: Option<String>,
-    /// Not run by this version, and refused.
+    /// JavaScript of a source of type `pub_sub`: `transform` gets what the broker brings, whatever JSON it is, and returns the
+    /// message. An empty text removes it.
     pub body_function: Option<String>,
-    /// Not run by this version, and refused.
+    /// The same for the message's headers, an object of texts.
     pub header_function: Option<String>,
 }
 
@@ -93,9 +94,9 @@ pub struct SourceWire {
     pub idempotency_keys: Option<Vec<String>>,
     /// Where the event type is read from.
     pub event_type_location: String,
-    /// Always null.
+    /// What makes a message of what the broker brings.
     pub body_function: Option<String>,
-    /// Always null.
+    /// What makes a message's headers.
     pub header_function: Option<String>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
@@ -136,8 +137,8 @@ impl SourceWire {
             pub_sub: pub_sub(row.kind, row.pub_sub),
             idempotency_keys: Some(row.idempotency_keys.0),
             event_type_location: row.event_type_location,
-            body_function: None,
-            header_function: None,
+            body_function: row.body_function,
+            header_function: row.header_function,
             created_at: row.created_at,
             updated_at: row.updated_at,
             deleted_at: None,

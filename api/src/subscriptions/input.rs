@@ -40,7 +40,7 @@ pub async fn values(
     let present = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
     let function = match body.function {
         None => old.and_then(|old| old.function.clone()),
-        given => checked(given)?,
+        given => checked("function", given)?,
     };
     let name = match (present(body.name), old) {
         (None, Some(old)) => old.name.clone(),

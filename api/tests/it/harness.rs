@@ -45,7 +45,7 @@ pub const BODY_BYTES_MAX: usize = 4_096;
 pub struct Api {
     service: Service,
     board: Service,
-    queues: TestQueues,
+    pub queues: TestQueues,
     pub database: TestDatabase,
     pub organisation: OrganisationId,
     pub project: String,

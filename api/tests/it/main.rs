@@ -30,6 +30,7 @@ mod portal;
 mod portal_links;
 mod portal_walk;
 mod recovery;
+mod rejected_messages;
 mod replays;
 mod resources;
 mod sources;

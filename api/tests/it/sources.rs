@@ -1,7 +1,10 @@
 //! Sources from their making to their end, in the shapes of the contract.
 
+use chrono::DateTime;
+use posthouse_jobs::queue::{Failing, SourceNote};
 use posthouse_schema::{
     api_key::{ApiKey, Owner},
+    ids::SourceId,
     words::Role,
 };
 use serde_json::{Value, json};
@@ -105,7 +108,7 @@ async fn what_is_wrong_with_a_source_is_named() {
         (json!({"custom_response": {"body": "x", "content_type": "text/a\nb: c"}}), "custom_response.content_type"),
         (json!({"custom_response": {"body": "\u{0}"}}), "custom_response.body: the NUL"),
         (json!({"forward_headers": (0..51).map(|n| format!("x-{n}")).collect::<Vec<_>>()}), "at most 50 entries"),
-        (json!({"body_function": "function transform(p) { return p }"}), "body_function"),
+        (json!({"body_function": "function transform(p) { return p }"}), "body_function: only sources of type pub_sub"),
     ] {
         let mut body = json!({"name": "s", "type": "http"});
         for (name, value) in patch.as_object().unwrap() {
@@ -116,6 +119,65 @@ async fn what_is_wrong_with_a_source_is_named() {
         assert!(answer.message().contains(part), "{patch}: {}", answer.message());
     }
     assert!(api.get("sources").await.data()["content"].as_array().unwrap().is_empty());
+    api.close().await;
+}
+
+#[tokio::test]
+async fn a_source_of_a_broker_has_functions_and_a_status() {
+    let api = Api::start().await;
+    let pub_sub = json!({"type": "mqtt", "mqtt": {"host": "broker.example.com", "topic": "t"}});
+    let function = "function transform(m) { return {event_type: 'a', data: m} }";
+    let body = json!({"name": "s", "type": "pub_sub", "pub_sub": pub_sub, "body_function": function});
+    let made = api.post("sources", body).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert_eq!((&made.data()["body_function"], &made.data()["header_function"]), (&json!(function), &Value::Null));
+    let path = format!("sources/{}", made.uid());
+    let change = |patch: Value| {
+        let mut body = json!({"name": "s", "type": "pub_sub"});
+        body.as_object_mut().unwrap().extend(patch.as_object().unwrap().clone());
+        body
+    };
+    let changed = api.put(&path, change(json!({"header_function": "function transform(h) { return h }"}))).await;
+    assert_eq!(changed.data()["body_function"], json!(function), "what is not spoken of stays");
+    for (text, part) in [("a\u{0}", "header_function: the NUL character"), (&*"x".repeat(65_537), "")] {
+        let refused = api.put(&path, change(json!({"header_function": text}))).await;
+        assert!([400, 413].contains(&refused.status) && refused.message().starts_with(part), "{}", refused.body);
+    }
+    let removed = api.put(&path, change(json!({"header_function": " "}))).await;
+    assert_eq!(removed.data()["header_function"], Value::Null);
+    let unread = api.get(&format!("{path}/status")).await;
+    let nothing = json!({
+        "uid": made.uid(), "is_connected": false, "received": 0, "accepted": 0, "rejected": 0, "last_message_at": null,
+        "last_error": null, "last_error_at": null, "failing_since": null, "failing_reason": null, "updated_at": null,
+    });
+    assert_eq!((unread.status, unread.data()), (200, &nothing));
+    let id: SourceId = made.uid().parse().unwrap();
+    let since = DateTime::from_timestamp_millis(1_800_000_000_000).unwrap();
+    let note = SourceNote {
+        received: 3,
+        accepted: 1,
+        rejected: 2,
+        is_connected: true,
+        last_message_at: Some(since),
+        error: Some(("the body is not JSON".into(), since)),
+    };
+    api.queues.note_source(id, &note).await.unwrap();
+    api.queues.begin_failing(id, &Failing { since, reason: "rejecting".into() }).await.unwrap();
+    let mut told = api.get(&format!("{path}/status")).await.data().clone();
+    assert!(told["updated_at"].take().is_string());
+    assert_eq!(
+        told,
+        json!({
+            "uid": made.uid(), "is_connected": true, "received": 3, "accepted": 1, "rejected": 2,
+            "last_message_at": "2027-01-15T08:00:00Z", "last_error": "the body is not JSON",
+            "last_error_at": "2027-01-15T08:00:00Z", "failing_since": "2027-01-15T08:00:00Z", "failing_reason": "rejecting",
+            "updated_at": null,
+        })
+    );
+    let other = api.put(&path, json!({"name": "s", "type": "http", "verifier": {"type": "noop"}})).await;
+    assert_eq!((other.status, &other.data()["body_function"]), (202, &Value::Null), "a source over HTTP has none");
+    assert_eq!(api.get("sources/01HZZZZZZZZZZZZZZZZZZZZZZZ/status").await.status, 404);
+    api.queues.forget_source(id).await.unwrap();
     api.close().await;
 }
 

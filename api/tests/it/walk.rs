@@ -3,7 +3,8 @@
 
 use posthouse_schema::{
     batch_run::BatchRun,
-    ids::{DeliveryAttemptId, EventDeliveryId, EventId, SubscriptionId},
+    ids::{DeliveryAttemptId, EventDeliveryId, EventId, RejectedMessageId, SubscriptionId},
+    rejected_message::{self, NewRejectedMessage},
     words::BatchKind,
 };
 use salvo::oapi::OpenApi;
@@ -138,6 +139,7 @@ impl Tenant {
         }
         self.ids.push(("event_id", event.to_string()));
         self.store_a_batch(api).await;
+        self.store_a_rejected_message(api).await;
         self.ids.push(("delivery_id", delivery.to_string()));
         self.ids.push(("attempt_id", attempt.to_string()));
     }
@@ -148,6 +150,22 @@ impl Tenant {
         let filter = json!({"idempotency_key": MARK});
         let batch = BatchRun::insert(&mut conn, project, BatchKind::Replay, &filter).await.unwrap().unwrap();
         self.ids.push(("batch_id", batch.to_string()));
+    }
+
+    /// A message of a broker that could not become an event, as the worker leaves it.
+    async fn store_a_rejected_message(&mut self, api: &Api) {
+        let new = NewRejectedMessage {
+            project_id: self.project.parse().unwrap(),
+            id: RejectedMessageId::generate(),
+            source_id: self.id("source_id").parse().unwrap(),
+            reason: "not_json".into(),
+            detail: MARK.into(),
+            payload: MARK.into(),
+            payload_bytes: i64::try_from(MARK.len()).unwrap(),
+            metadata: [("topic".into(), MARK.into())].into(),
+        };
+        rejected_message::store(&mut api.database.pool().get().await.unwrap(), &new).await.unwrap();
+        self.ids.push(("rejected_message_id", new.id.to_string()));
     }
 
     /// The tenant's resource that paths name like this.
@@ -185,6 +203,7 @@ impl Tenant {
             "/eventdeliveries",
             "/eventdeliveries/{delivery_id}/deliveryattempts",
             "/batches",
+            "/rejected-messages",
         ] {
             let path = self.fill(&format!("/api/v1/projects/{}{path}", self.project));
             let answer = api.send("GET", &path, Some(&self.key), &[], None).await;
@@ -222,6 +241,9 @@ fn body(operation: &str, tenant: &Tenant) -> Option<Value> {
         "BulkOnboard" => json!({"items": [{"name": "mine", "url": "https://example.com/mallory"}]}),
         "DeprecateEventType" | "ResendMetaEvent" => json!("{}"),
         "CancelBatch" => json!("{}"),
+        of_messages if of_messages.contains("RejectedMessage") => {
+            return of_messages.starts_with("Redrive").then(|| json!("{}"));
+        }
         "ForceResendEventDeliveries" => json!({"ids": [tenant.id("delivery_id")]}),
         "ReplayEndpointEvent" | "ResendEventDelivery" | "BatchRetryEventDelivery" => json!("{}"),
         "BatchReplayEvents" => json!(null),
@@ -240,6 +262,7 @@ fn body(operation: &str, tenant: &Tenant) -> Option<Value> {
         | "DeleteFilter"
         | "LoadSourcesPaged"
         | "GetSource"
+        | "GetSourceStatus"
         | "DeleteSource"
         | "GetEventsPaged"
         | "GetEndpointEvent"
