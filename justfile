@@ -233,6 +233,11 @@ bench-lists *ARGS:
     cargo build --release --workspace --bins
     @exec "{{built}}/release/posthouse-bench" lists "$@"
 
+# Measure the egress proxy beside a plain TCP relay: [--quick] [--markdown] [--strict]
+bench-egress *ARGS:
+    cargo build --release --bin posthouse-bench --bin posthouse-egress
+    @exec "{{built}}/release/posthouse-bench" egress "$@"
+
 # Apply pending migrations to DATABASE_URL
 migrate:
     cargo run --quiet --bin posthouse -- migrate

@@ -2,6 +2,7 @@
 
 mod cases;
 mod delivery;
+mod egress;
 mod gateway;
 mod http;
 mod latency;
@@ -30,6 +31,7 @@ const EXAMPLES: &str = "Examples:
   just bench-queue                            # what the queue promises, on a Redis of its own
   just bench-delivery                         # functions, filters, hanging endpoints, a wave of retries
   just bench-lists                            # pages of a large ledger, on a system of its own
+  just bench-egress                           # the egress proxy beside a plain relay
   posthouse-bench load --run-env .posthouse/run.env -n 5000 -k 4 --rate 100";
 
 /// Measures what Posthouse costs and how quick it is. Use a release build and an otherwise quiet machine.
@@ -120,6 +122,23 @@ enum Command {
         #[command(flatten)]
         report: Report,
     },
+    /// What the egress proxy costs beside a plain TCP relay.
+    Egress {
+        /// A tenth of everything.
+        #[arg(long)]
+        quick: bool,
+        /// Exit code 1 when a figure falls short.
+        #[arg(long)]
+        strict: bool,
+        #[command(flatten)]
+        report: Report,
+    },
+    /// Another process of that; started by it.
+    #[command(hide = true)]
+    EgressEnd {
+        #[command(subcommand)]
+        end: egress::End,
+    },
     /// Receives and counts; started by the others.
     #[command(hide = true)]
     Sink {
@@ -157,6 +176,12 @@ async fn run(command: Command) -> Result<ExitCode> {
             std::fs::create_dir_all(&report.folder).context("make the folder")?;
             let scale = Scale { divisor: if quick { 10 } else { 1 } };
             report.tell(&delivery::measure(&report.folder, &cases, scale).await?, strict)
+        }
+        Command::EgressEnd { end } => egress::run(end).await.map(|()| ExitCode::SUCCESS),
+        Command::Egress { quick, strict, report } => {
+            std::fs::create_dir_all(&report.folder).context("make the folder")?;
+            let scale = Scale { divisor: if quick { 10 } else { 1 } };
+            report.tell(&egress::measure(&report.folder, scale).await?, strict)
         }
         Command::Lists { events, strict, report } => {
             std::fs::create_dir_all(&report.folder).context("make the folder")?;

@@ -78,6 +78,29 @@ async fn a_client_needs_a_role_and_gets_its_rules() {
 }
 
 #[tokio::test]
+async fn a_stock_client_sends_the_credentials_of_its_proxys_url() {
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    let origin = Origin::answering("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+    let folder = tempfile::tempdir().unwrap();
+    let rules = format!(
+        "[roles.worker]\ntokens_sha256 = [\"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\"]\nallow = [\"127.0.0.1:{}\"]\n",
+        origin.address.port()
+    );
+    let proxy = Proxy::start(with_file(&folder.path().join("rules.toml"), &rules)).await;
+    let through = reqwest::Proxy::all(format!("http://worker:secret@{}", proxy.address)).unwrap();
+    let client = reqwest::Client::builder().proxy(through).build().unwrap();
+    let answer = client.get(format!("http://{}/", origin.address)).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    // The origin speaks no TLS, but the tunnel to it is opened.
+    client.get(format!("https://{}/", origin.address)).send().await.unwrap_err();
+    let metrics = proxy.metrics.encode();
+    assert!(metrics.contains("egress_decisions_total{code=\"allow\"} 2"), "{metrics}");
+    let [first, ..] = &origin.requests()[..] else { panic!("no request") };
+    assert_eq!(header(first, "proxy-authorization"), None, "{first}");
+    proxy.stop().await;
+}
+
+#[tokio::test]
 async fn rules_change_under_an_open_tunnel_and_a_bad_file_changes_nothing() {
     let origin = Origin::echo().await;
     let target = origin.address.to_string();
