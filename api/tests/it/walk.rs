@@ -239,11 +239,9 @@ fn body(operation: &str, tenant: &Tenant) -> Option<Value> {
         "ImportOpenApiSpec" => json!({"spec": r#"{"webhooks": {"order.paid": {"post": {"description": "mine"}}}}"#}),
         "TestOAuth2Connection" => json!({"oauth2": null}),
         "BulkOnboard" => json!({"items": [{"name": "mine", "url": "https://example.com/mallory"}]}),
-        "DeprecateEventType" | "ResendMetaEvent" => json!("{}"),
-        "CancelBatch" => json!("{}"),
-        of_messages if of_messages.contains("RejectedMessage") => {
-            return of_messages.starts_with("Redrive").then(|| json!("{}"));
-        }
+        "DeprecateEventType" | "ResendMetaEvent" | "CancelBatch" => json!("{}"),
+        redrive if redrive.starts_with("RedriveRejectedMessage") => json!("{}"),
+        of_messages if of_messages.contains("RejectedMessage") => return None,
         "ForceResendEventDeliveries" => json!({"ids": [tenant.id("delivery_id")]}),
         "ReplayEndpointEvent" | "ResendEventDelivery" | "BatchRetryEventDelivery" => json!("{}"),
         "BatchReplayEvents" => json!(null),
