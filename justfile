@@ -204,13 +204,17 @@ egress-cases FILE="../shared/security/egress-cases.json":
     #!/bin/sh
     set -eu
     if [ ! -f "$1" ]; then echo "Note: $1 is not there, so its cases were NOT run."; exit 0; fi
-    if ! unshare --user --map-root-user --net ip link set lo up; then
-        echo "Error: this needs network namespaces for users, and the command ip (Debian: iproute2)." >&2; exit 1
+    space=""
+    for way in "unshare --net" "unshare --user --map-root-user --net"; do
+        if $way ip link set lo up 2>/dev/null; then space=$way; break; fi
+    done
+    if [ -z "$space" ]; then
+        echo "Note: network namespaces, or the command ip (Debian: iproute2), are not available, so the cases of $1 were NOT run."; exit 0
     fi
     file=$(realpath "$1")
     cargo test --quiet -p posthouse-egress --test it --no-run
     everywhere='ip link set lo up && ip route add local 0.0.0.0/0 dev lo && ip -6 route add local ::/0 dev lo && exec "$@"'
-    POSTHOUSE_EGRESS_CASES="$file" exec unshare --user --map-root-user --net sh -c "$everywhere" sh \
+    POSTHOUSE_EGRESS_CASES="$file" exec $space sh -c "$everywhere" sh \
         cargo test --offline --quiet -p posthouse-egress --test it -- --nocapture --exact cases::cases_get_the_decision_that_they_expect
 
 # Measure a system of its own and print the table: [--quick] [--case NAME] [--markdown] [--strict]
