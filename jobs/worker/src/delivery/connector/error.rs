@@ -28,6 +28,8 @@ impl ConnectError {
     /// endpoint's failure.
     pub fn of_egress(status: u16, code: Option<&str>) -> Self {
         match (status, code) {
+            // Our own credentials at the proxy are wrong, which is no fault of the endpoint.
+            (407, Some("unauthenticated")) => Self::EgressUnavailable("it does not know this worker".into()),
             (407 | 400, code) => Self::Refused(code.unwrap_or("refused_by_policy").into()),
             (429 | 503, code) => Self::EgressUnavailable(code.unwrap_or("it is full").into()),
             (_, Some("dns_failure")) => Self::Dns,
@@ -46,6 +48,7 @@ mod tests {
         for (status, code, expected) in [
             (407, Some("loopback"), ConnectError::Refused("loopback".into())),
             (407, None, ConnectError::Refused("refused_by_policy".into())),
+            (407, Some("unauthenticated"), ConnectError::EgressUnavailable("it does not know this worker".into())),
             (400, Some("bad_target"), ConnectError::Refused("bad_target".into())),
             (503, Some("tunnel_limit"), ConnectError::EgressUnavailable("tunnel_limit".into())),
             (429, None, ConnectError::EgressUnavailable("it is full".into())),
