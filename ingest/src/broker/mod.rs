@@ -11,6 +11,7 @@ mod wire;
 use std::{collections::BTreeMap, future::Future};
 
 use bytes::Bytes;
+use posthouse_schema::event::BROKER_MESSAGE_HEADER;
 use tokio_util::sync::CancellationToken;
 
 pub use self::{
@@ -24,7 +25,7 @@ pub(crate) use self::{
     tls::client_config,
     wire::{Wire, connect},
 };
-use crate::message::{BROKER_MESSAGE_ID, Refused, Rejection};
+use crate::message::{Refused, Rejection};
 
 /// Most messages of one push to Redis.
 pub const BATCH_MAX: usize = 500;
@@ -143,7 +144,7 @@ impl<T> Message<T> {
 
     /// Its headers beside the body, with the broker's name for it.
     fn beside(&self) -> Vec<(String, String)> {
-        let id = self.broker_message_id.iter().map(|id| (BROKER_MESSAGE_ID.to_owned(), id.clone()));
+        let id = self.broker_message_id.iter().map(|id| (BROKER_MESSAGE_HEADER.to_owned(), id.clone()));
         self.headers.iter().cloned().chain(id).collect()
     }
 

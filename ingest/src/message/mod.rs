@@ -9,6 +9,7 @@ mod text;
 
 use posthouse_jobs::{CreateEvent, EventTarget};
 use posthouse_schema::{
+    event::BROKER_MESSAGE_HEADER,
     ids::{EventId, ProjectId, SourceId},
     source_feed::FeedSource,
     words::ProjectKind,
@@ -24,8 +25,6 @@ pub use self::{
     rejection::Rejection,
 };
 
-/// The header that tells a receiver the broker's name for the message.
-pub const BROKER_MESSAGE_ID: &str = "x-broker-message-id";
 /// Largest message that is accepted, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 
@@ -99,21 +98,13 @@ pub async fn read(
             made.as_bytes()
         }
     };
-    let Some(function) = &origin.functions.header else { return decode_with(bytes, None, beside, origin) };
+    let Some(function) = &origin.functions.header else { return decode(bytes, None, beside, origin) };
     let given = headers::merged(envelope(bytes)?.custom_headers, &beside)?;
     let headers = function::made(transformer, origin, ("header_function", function), &given).await?;
     let headers = RawValue::from_string(headers).map_err(|_| Rejection::Headers)?;
     // The function decides about all but the name that the broker has for the message.
-    let id = beside.into_iter().filter(|(name, _)| name == BROKER_MESSAGE_ID).collect();
-    decode_with(bytes, Some(&headers), id, origin)
-}
-
-/// The event that a message asks for as it is. Its id is chosen here and its time is now.
-///
-/// # Errors
-/// The message will never be an event; see [`Rejection`].
-pub fn decode(bytes: &[u8], origin: &Origin) -> Result<CreateEvent, Rejection> {
-    decode_with(bytes, None, Vec::new(), origin)
+    let id = beside.into_iter().filter(|(name, _)| name == BROKER_MESSAGE_HEADER).collect();
+    decode(bytes, Some(&headers), id, origin)
 }
 
 fn envelope(bytes: &[u8]) -> Result<Envelope<'_>, Rejection> {
@@ -123,8 +114,9 @@ fn envelope(bytes: &[u8]) -> Result<Envelope<'_>, Rejection> {
     serde_json::from_slice(bytes).map_err(|error| Rejection::of_envelope(&error))
 }
 
-/// With these headers in the place of its own, if any, and with those from beside the body.
-fn decode_with(
+/// The event that a message asks for as it is, with these headers in the place of its own, if any, and with those from beside
+/// the body.
+fn decode(
     bytes: &[u8],
     headers: Option<&RawValue>,
     beside: Vec<(String, String)>,

@@ -15,7 +15,7 @@ fn origin(project_kind: ProjectKind) -> Origin {
 }
 
 fn decode_outgoing(body: &str) -> Result<CreateEvent, Rejection> {
-    decode(body.as_bytes(), &origin(ProjectKind::Outgoing))
+    decode(body.as_bytes(), None, Vec::new(), &origin(ProjectKind::Outgoing))
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn a_message_becomes_an_event_and_keeps_the_bytes_of_data() {
     let body = format!(
         r#" {{"data" : {{ "b": 1.00,  "a" : "\u00e4ä", "n":1e400 }} ,"event_type":"invoice.paid","endpoint_id":"{ENDPOINT}","idempotency_key":"k-1"}} "#
     );
-    let event = decode(body.as_bytes(), &origin).unwrap();
+    let event = decode(body.as_bytes(), None, Vec::new(), &origin).unwrap();
     assert_eq!(event.data.get(), r#"{ "b": 1.00,  "a" : "\u00e4ä", "n":1e400 }"#);
     assert_eq!(event.project_id, origin.project_id);
     assert_eq!(event.source_id, Some(origin.source_id));
@@ -57,7 +57,10 @@ fn the_message_type_chooses_the_target_in_any_spelling_of_its_header() {
 fn in_an_incoming_project_the_source_decides() {
     let origin = origin(ProjectKind::Incoming);
     let body = br#"{"event_type":"push","data":{},"custom_headers":{"x-convoy-message-type":"broadcast"}}"#;
-    assert_eq!(decode(body, &origin).unwrap().target, EventTarget::Source { source_id: origin.source_id });
+    assert_eq!(
+        decode(body, None, Vec::new(), &origin).unwrap().target,
+        EventTarget::Source { source_id: origin.source_id }
+    );
 }
 
 #[test]
@@ -80,14 +83,14 @@ fn headers_beside_the_body_win_over_those_inside() {
     let body = br#"{"event_type":"a","data":0,"custom_headers":{"X-One":"1","X-Two":"2"}}"#;
     let beside = [("x-one", "3"), ("X-Convoy-Message-Type", "broadcast"), ("x-death count", "4"), ("x-five", "a\nb")];
     let beside = beside.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-    let event = decode_with(body, None, beside, &origin(ProjectKind::Outgoing)).unwrap();
+    let event = decode(body, None, beside, &origin(ProjectKind::Outgoing)).unwrap();
     assert_eq!(event.target, EventTarget::Broadcast);
     let headers: Vec<(&str, &str)> =
         event.headers.iter().map(|(name, values)| (name.as_str(), values[0].as_str())).collect();
     let kind = [("X-Convoy-Message-Type", "broadcast"), ("X-Two", "2"), ("x-convoy-message-type", "broadcast")];
     assert_eq!(headers, [&kind[..], &[("x-one", "3"), ("x-two", "2")]].concat());
     let many = (0..201).map(|n| (format!("h{n}"), "v".to_owned())).collect();
-    assert_eq!(decode_with(body, None, many, &origin(ProjectKind::Outgoing)).unwrap_err(), Rejection::Headers);
+    assert_eq!(decode(body, None, many, &origin(ProjectKind::Outgoing)).unwrap_err(), Rejection::Headers);
 }
 
 fn assert_refused(body: &str, expected: Rejection) {
@@ -102,7 +105,7 @@ fn what_is_no_message_is_refused() {
         assert_refused(body, Rejection::NotJson);
     }
     let not_utf8 = b"{\"event_type\":\"a\",\"data\":\"\xff\"}";
-    let refused = decode(not_utf8, &origin(ProjectKind::Outgoing));
+    let refused = decode(not_utf8, None, Vec::new(), &origin(ProjectKind::Outgoing));
     assert_eq!(refused.unwrap_err(), Rejection::NotJson);
     let unknown = r#"{"event_type":"a","data":1,"extra":1}"#;
     let twice = r#"{"event_type":"a","event_type":"b","data":1}"#;
@@ -195,10 +198,10 @@ async fn a_function_is_given_the_headers_beside_the_body_and_the_broker_s_id_sta
         r#"{{"event_type":"a","data":1,"endpoint_id":"{ENDPOINT}","custom_headers":{{"X-Kind":"1","X-Own":"2"}}}}"#
     );
     let header = "function transform(h) { return {all: Object.keys(h).sort().join() + h['x-kind']} }";
-    let beside = [("x-kind", "3"), (BROKER_MESSAGE_ID, "m-1")];
+    let beside = [("x-kind", "3"), (BROKER_MESSAGE_HEADER, "m-1")];
     let event = read_beside("", header, &message, &beside).await.unwrap();
     assert_eq!(event.headers["all"], ["X-Own,x-broker-message-id,x-kind3"]);
-    assert_eq!((event.headers[BROKER_MESSAGE_ID].as_slice(), event.headers.len()), (&["m-1".to_owned()][..], 2));
+    assert_eq!((event.headers[BROKER_MESSAGE_HEADER].as_slice(), event.headers.len()), (&["m-1".to_owned()][..], 2));
     let event = read_beside("", "", &message, &beside).await.unwrap();
     assert_eq!((&event.headers["x-kind"], &event.headers["X-Own"]), (&vec!["3".into()], &vec!["2".into()]));
 }
@@ -246,7 +249,7 @@ async fn a_function_that_fails_or_makes_no_message_is_told_apart() {
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
-        prop_assert!(decode(&bytes, &origin(ProjectKind::Outgoing)).is_err());
+        prop_assert!(decode(&bytes, None, Vec::new(), &origin(ProjectKind::Outgoing)).is_err());
     }
 
     #[test]
@@ -255,7 +258,7 @@ proptest! {
             "event_type": event_type, "data": data, "idempotency_key": key,
             "custom_headers": {header: value, "x-convoy-message-type": "broadcast"},
         });
-        if let Ok(event) = decode(body.to_string().as_bytes(), &origin(ProjectKind::Outgoing)) {
+        if let Ok(event) = decode(body.to_string().as_bytes(), None, Vec::new(), &origin(ProjectKind::Outgoing)) {
             prop_assert_eq!(serde_json::from_str::<String>(event.data.get()).unwrap(), data);
             prop_assert_eq!(event.event_type, event_type);
         }

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
@@ -23,6 +22,7 @@ use super::{
     form,
     redirect::{Redirects, is_credential},
     sign::{SignatureForm, signature},
+    userinfo::basic,
 };
 
 /// The wait for a whole answer where the endpoint sets none.
@@ -243,11 +243,7 @@ fn authenticate(headers: &mut HeaderMap, authentication: &serde_json::Value) -> 
         Some("basic_auth") => {
             let user = field("basic_auth", "username").ok_or(RequestError::Authentication)?;
             let password = field("basic_auth", "password").ok_or(RequestError::Authentication)?;
-            set_credential(
-                headers,
-                "authorization",
-                &format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))),
-            )
+            set_credential(headers, "authorization", &basic(user, password))
         }
         // The token is put in just before it is sent.
         Some("oauth2") => Ok(()),

@@ -4,7 +4,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
@@ -29,7 +28,7 @@ use super::{
     course::{Course, Watch},
     redirect::{self, Redirects},
     request::DeliveryRequest,
-    userinfo::credentials,
+    userinfo::{basic, credentials},
 };
 
 /// Bytes of an answer that are kept; the rest is not read.
@@ -258,7 +257,7 @@ impl<'r> Step<'r> {
         headers.clone_from(self.headers);
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
         if let Some((user, password)) = userinfo {
-            let value = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
+            let value = basic(&user, &password);
             headers.entry(AUTHORIZATION).or_insert(HeaderValue::try_from(value).ok()?);
         }
         Some(request)

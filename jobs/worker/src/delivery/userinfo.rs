@@ -1,11 +1,17 @@
-//! Credentials that stand in a URL.
+//! Credentials that stand in a URL, and how they are sent.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use url::{Url, form_urlencoded};
 
 /// User and password of the URL, as they are meant; `None` where it names no user.
 pub(super) fn credentials(url: &Url) -> Option<(String, String)> {
     let is_named = !url.username().is_empty() || url.password().is_some();
     is_named.then(|| (decoded(url.username()), decoded(url.password().unwrap_or_default())))
+}
+
+/// User and password as the value of `Authorization` or `Proxy-Authorization`.
+pub(super) fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
 fn decoded(text: &str) -> String {

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::{
@@ -21,7 +20,7 @@ use super::{
     error::ConnectError,
     notes::{Facts, Notes},
 };
-use crate::delivery::userinfo::credentials;
+use crate::delivery::userinfo::{basic, credentials};
 
 /// The code of a refusal; egress strips it from the answers of endpoints.
 const ERROR: &str = "x-egress-error";
@@ -45,8 +44,7 @@ impl Egress {
     /// The proxy at this URL; `None` where it is not an `http` one.
     pub fn at(url: &Url) -> Option<Self> {
         let authorization = credentials(url).map(|(user, password)| {
-            let mut value =
-                HeaderValue::try_from(format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))).ok()?;
+            let mut value = HeaderValue::try_from(basic(&user, &password)).ok()?;
             value.set_sensitive(true);
             Some(value)
         });
