@@ -23,17 +23,22 @@ pub fn messages() -> usize {
 
 pub struct Flow {
     percent: watch::Receiver<usize>,
+    allowed: watch::Sender<usize>,
     task: JoinHandle<()>,
 }
 
 impl Flow {
-    /// Publishes messages with the numbers from 0 to `count`, each at least once.
-    pub fn start<B: TestBroker + 'static>(port: u16, place: &'static str, count: usize) -> Self {
+    /// Publishes messages with the numbers from 0 to `count`, each at least once, up to so many of a hundred parts.
+    pub fn start<B: TestBroker + 'static>(port: u16, place: &'static str, count: usize, allowed: usize) -> Self {
         let (progress, percent) = watch::channel(0);
+        let (allowed, mut limit) = watch::channel(allowed);
         let task = tokio::spawn(async move {
             let mut pace = interval(PACE);
             for part in 0..PARTS {
                 pace.tick().await;
+                if limit.wait_for(|limit| *limit > part).await.is_err() {
+                    return;
+                }
                 let bodies = numbers(count * part / PARTS..count * (part + 1) / PARTS);
                 let confirmed = || tokio::time::timeout(CONFIRMED_WITHIN, B::try_publish(port, place, &bodies));
                 while !matches!(confirmed().await, Ok(Ok(()))) {
@@ -42,7 +47,12 @@ impl Flow {
                 progress.send_replace(part + 1);
             }
         });
-        Self { percent, task }
+        Self { percent, allowed, task }
+    }
+
+    /// Lets it go on. Only what is published after something went away shows what its absence does.
+    pub fn goes_on_to(&self, percent: usize) {
+        self.allowed.send_replace(percent);
     }
 
     /// Waits until so many of a hundred parts are published.

@@ -24,29 +24,32 @@ pub async fn loses_nothing<B: TestBroker + 'static>() {
     let source_id = world.source(&broker.source("flow", proxy.port(), RIGHT)).await;
     let ingest = world.ingest().await;
     ingest.connected(source_id).await;
-    let mut flow = Flow::start::<B>(broker.port(), "flow", messages());
+    let mut flow = Flow::start::<B>(broker.port(), "flow", messages(), 40);
 
     flow.reaches(10).await;
     let before = proxy.accepted();
     proxy.cut();
     eventually("it connects again", SOON, async || proxy.accepted() > before && ingest.is_connected(source_id)).await;
 
-    flow.reaches(30).await;
+    flow.reaches(40).await;
     broker.stop().await;
+    flow.goes_on_to(60);
     eventually("the loss is seen", SOON, async || !ingest.is_connected(source_id)).await;
     broker.resume().await;
     eventually("it connects again", LONG, async || ingest.is_connected(source_id)).await;
 
-    flow.reaches(55).await;
+    flow.reaches(60).await;
     redis.stop().await;
+    flow.goes_on_to(80);
     pushes_fail(&ingest, 2.0).await;
     let accepted = ingest.metric("ingest_accepted_total{");
     pushes_fail(&ingest, 1.0).await;
     assert_eq!(ingest.metric("ingest_accepted_total{"), accepted, "nothing is accepted while Redis is away");
     redis.resume().await;
 
-    flow.reaches(75).await;
+    flow.reaches(80).await;
     redis.stop().await;
+    flow.goes_on_to(100);
     pushes_fail(&ingest, 1.0).await;
     ingest.kill().await;
     redis.resume().await;
