@@ -146,10 +146,11 @@ deps:
     only posthouse-oauth2
     only posthouse-signature
     only posthouse-filter
+    only posthouse-pages
     only posthouse-transform
     only posthouse-ingest posthouse-jobs posthouse-schema posthouse-service posthouse-transform
     only posthouse-worker posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-signature posthouse-filter posthouse-transform posthouse-service
-    only posthouse-api posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-signature posthouse-filter posthouse-transform posthouse-service salvo
+    only posthouse-api posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-pages posthouse-signature posthouse-filter posthouse-transform posthouse-service salvo
     only posthouse posthouse-jobs posthouse-schema posthouse-signature posthouse-service
     echo "The crate graph is as designed."
 

@@ -1,0 +1,67 @@
+//! Icons as inline SVG. They repeat what the text beside them says, and are hidden from screen readers.
+
+use maud::{Markup, PreEscaped, html};
+
+/// What an icon shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Icon {
+    /// The first page of a project.
+    Overview,
+    /// Events.
+    Event,
+    /// Deliveries.
+    Delivery,
+    /// Endpoints.
+    Endpoint,
+    /// Done well.
+    Check,
+    /// Failed.
+    Cross,
+    /// Waits.
+    Clock,
+    /// Goes on by itself.
+    Retry,
+    /// Left out.
+    Skip,
+    /// Stopped.
+    Pause,
+    /// Look here.
+    Warning,
+    /// A list of all projects.
+    Projects,
+    /// Go back.
+    Back,
+    /// Search.
+    Search,
+}
+
+impl Icon {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Overview => "M3 13h4v4H3zM8.500 8h4v9h-4zM14 3h4v14h-4z",
+            Self::Event => "M10 2 4 11h5l-1 7 7-10h-5z",
+            Self::Delivery => "M2 4.500 18 10 2 15.500 4.500 10zM4.500 10H18",
+            Self::Endpoint => {
+                "M10 2.500a7.500 7.500 0 1 0 0 15 7.500 7.500 0 0 0 0-15zM10 7a3 3 0 1 0 0 6 3 3 0 0 0 0-6z"
+            }
+            Self::Check => "m4 10.500 4 4 8-9",
+            Self::Cross => "m5 5 10 10M15 5 5 15",
+            Self::Clock => "M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM10 6v4.500l3 2",
+            Self::Retry => "M16 10a6 6 0 1 1-2-4.500M16 3v4h-4",
+            Self::Skip => "M4 10h12",
+            Self::Pause => "M7 4v12M13 4v12",
+            Self::Warning => "M10 3 18 17H2zM10 8v4M10 14.500v.1",
+            Self::Projects => "M3 3h6v6H3zM11 3h6v6h-6zM3 11h6v6H3zM11 11h6v6h-6z",
+            Self::Back => "M12 4 6 10l6 6",
+            Self::Search => "M9 3a6 6 0 1 0 0 12A6 6 0 0 0 9 3zM13.500 13.500 18 18",
+        }
+    }
+}
+
+/// The icon, as large as the text beside it.
+#[must_use]
+pub fn icon(icon: Icon) -> Markup {
+    html! {
+        svg.icon viewBox="0 0 20 20" aria-hidden="true" focusable="false" { path d=(PreEscaped(icon.path())) {} }
+    }
+}
