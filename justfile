@@ -24,7 +24,7 @@ run ROLE *ARGS:
     @shift; exec cargo run --quiet --bin "posthouse-{{ROLE}}" -- "$@"
 
 # Everything that must pass, on services of its own
-test: fmt deps build services python-tools node-tools kafka lint deny deploy-check
+test: fmt deps build services python-tools node-tools browser-tools kafka lint deny deploy-check
     @exec "{{built}}/debug/posthouse-demo" stage -- cargo test --workspace --no-fail-fast
 
 # The checks that need no services
@@ -98,11 +98,23 @@ kafka:
     cp "$wanted" "$home/pom.xml"
 
 # The library that verifies webhooks in JavaScript, for an end-to-end test, into .tools/node
-node-tools:
+node-tools: (_node "node" "e2e/node")
+
+# Chromium, and what drives it through the dashboard, for an end-to-end test; the latter into .tools/browser
+browser-tools: (_node "browser" "e2e/browser")
     #!/bin/sh
     set -eu
-    wanted="{{justfile_directory()}}/e2e/node"
-    home="{{tools}}/node"
+    if [ -x /usr/bin/chromium ]; then exit 0; fi
+    echo "Installing chromium with apt-get, because it was not found."
+    as=$([ "$(id -u)" = 0 ] || echo sudo)
+    $as apt-get update -qq && $as apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core
+
+# JavaScript packages into a folder of .tools, once for each change of their list
+_node HOME WANTED:
+    #!/bin/sh
+    set -eu
+    wanted="{{justfile_directory()}}/{{WANTED}}"
+    home="{{tools}}/{{HOME}}"
     if ! node --version >/dev/null 2>&1 || ! npm --version >/dev/null 2>&1; then
         echo "Installing nodejs and npm with apt-get, because Node with its package manager was not found."
         as=$([ "$(id -u)" = 0 ] || echo sudo)

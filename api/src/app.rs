@@ -17,6 +17,7 @@ use url::Url;
 use crate::{
     auth::{KeyCache, PortalCache, password::Passwords, session::Sessions},
     cache::Cache,
+    dashboard::ActivityCache,
     error::ApiError,
     ingest::source::HttpSource,
     limits::{LimitSettings, Limits},
@@ -105,6 +106,8 @@ pub struct App {
     pub sources: Cache<String, Option<Arc<HttpSource>>>,
     /// Idempotency keys of events that were accepted here lately.
     pub recent_keys: Cache<(ProjectId, String), EventId>,
+    /// What the dashboard summed up lately.
+    pub activity: ActivityCache,
     /// Readiness.
     pub checks: Arc<Checks>,
     /// All metrics.
@@ -143,6 +146,7 @@ impl App {
             transformer: Transformer::new(posthouse_transform::Limits::default()),
             sources: Cache::new(CACHE_TTL, SOURCES_MAX),
             recent_keys: Cache::new(RECENT_KEYS_TTL, RECENT_KEYS_MAX),
+            activity: ActivityCache::default(),
             checks,
             metrics,
             requests,

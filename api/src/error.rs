@@ -87,7 +87,8 @@ impl ApiError {
         Self::Unavailable { what: "the queue", cause: error.into() }
     }
 
-    const fn status(&self) -> StatusCode {
+    /// Its status code.
+    pub const fn status(&self) -> StatusCode {
         match self {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Unauthenticated | Self::BadCredentials | Self::OutOfReach => StatusCode::UNAUTHORIZED,
@@ -101,13 +102,23 @@ impl ApiError {
         }
     }
 
-    /// Writes the answer.
-    pub fn answer(&self, res: &mut Response) {
+    /// Logs what is our fault.
+    pub fn log(&self) {
         match self {
-            Self::TooMany { limit, seconds } => return limits::answer(res, *limit, *seconds, self.to_string()),
             Self::Internal(cause) => tracing::error!(error = format!("{cause:#}"), "A request failed."),
             Self::Unavailable { what, cause } => {
                 tracing::error!(what, error = format!("{cause:#}"), "A request could not be served.");
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes the answer.
+    pub fn answer(&self, res: &mut Response) {
+        self.log();
+        match self {
+            Self::TooMany { limit, seconds } => return limits::answer(res, *limit, *seconds, self.to_string()),
+            Self::Unavailable { .. } => {
                 res.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Self::TooManyAttempts(wait) => {

@@ -13,6 +13,7 @@ pub mod config;
 mod configuration;
 mod conventions;
 mod cors;
+mod dashboard;
 mod deliveries;
 pub mod documents;
 mod endpoints;

@@ -13,7 +13,7 @@ use crate::{
     app::App,
     auth, batches, compression, conventions,
     cors::Cors,
-    deliveries, documents, endpoints, etag, event_types, events, head, health, ingest,
+    dashboard, deliveries, documents, endpoints, etag, event_types, events, head, health, ingest,
     known_paths::{KnownPaths, Options},
     limits, meta_events, metrics, onboard, portal, portal_links, projects, rejected_messages, sources, subscriptions,
     ui,
@@ -97,8 +97,11 @@ pub fn service(app: Arc<App>) -> Service {
         .push(documents::router())
         .push(ui::router(project))
         .push(with_known_paths(portal::router(), KnownPaths::of(&[documents::PORTAL], below("/portal-api"))))
-        .push(Scalar::new("/openapi.json").title("Posthouse API").into_router("docs"));
+        .push(Scalar::new("/openapi.json").title("Posthouse API").into_router("docs"))
+        .push(dashboard::router());
     // Handlers read bodies within the limit themselves; this one catches what does not pass through them.
     let router = router.hoop(salvo::http::request::SecureMaxSize(limit.saturating_add(1)));
-    Service::new(head::answer_head(router)).hoop(cors).catcher(Catcher::default().hoop(conventions::catch))
+    Service::new(head::answer_head(router))
+        .hoop(cors)
+        .catcher(Catcher::default().hoop(dashboard::catch).hoop(conventions::catch))
 }

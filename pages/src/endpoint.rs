@@ -101,21 +101,7 @@ pub fn page(frame: &Frame, view: &EndpointView) -> Markup {
             div.figure { span.figure-label { "Breaker" } span.figure-value { (badge::breaker(view.breaker.as_deref())) } }
         }
         div.columns {
-            section.card {
-                h2 { "Set up" }
-                dl.facts.stacked {
-                    div { dt { "URL" } dd.id { (view.url) } }
-                    @if !view.description.is_empty() { div { dt { "Description" } dd { (view.description) } } }
-                    @if !view.owner.is_empty() { div { dt { "Owner" } dd.id { (view.owner) } } }
-                    div { dt { "Rate limit" } dd { @if view.rate.0 == 0 { "None" } @else { (view.rate.0) " in " (view.rate.1) " s" } } }
-                    div { dt { "Timeout" } dd { (view.timeout_seconds) " s" } }
-                    div { dt { "Content type" } dd { (view.content_type) } }
-                    div { dt { "Authentication" } dd { (view.authentication.as_deref().unwrap_or("Signatures alone")) } }
-                    div { dt { "Changed" } dd { (ago(view.updated_at, frame.now)) } }
-                    div { dt { "Made" } dd { (exact(view.created_at)) } }
-                    div { dt { "Id" } dd.id { (view.id) } }
-                }
-            }
+            (set_up(frame, view))
             section.card #secrets {
                 h2 { "Secrets" }
                 (secrets(frame, view, &path))
@@ -136,6 +122,27 @@ pub fn page(frame: &Frame, view: &EndpointView) -> Markup {
             }
         }
     })
+}
+
+/// How it is set up.
+fn set_up(frame: &Frame, view: &EndpointView) -> Markup {
+    html! {
+        section.card {
+            h2 { "Set up" }
+            dl.facts.stacked {
+                div { dt { "URL" } dd.id { (view.url) } }
+                @if !view.description.is_empty() { div { dt { "Description" } dd { (view.description) } } }
+                @if !view.owner.is_empty() { div { dt { "Owner" } dd.id { (view.owner) } } }
+                div { dt { "Rate limit" } dd { @if view.rate.0 == 0 { "None" } @else { (view.rate.0) " in " (view.rate.1) " s" } } }
+                div { dt { "Timeout" } dd { (view.timeout_seconds) " s" } }
+                div { dt { "Content type" } dd { (view.content_type) } }
+                div { dt { "Authentication" } dd { (view.authentication.as_deref().unwrap_or("Signatures alone")) } }
+                div { dt { "Changed" } dd { (ago(view.updated_at, frame.now)) } }
+                div { dt { "Made" } dd { (exact(view.created_at)) } }
+                div { dt { "Id" } dd.id { (view.id) } }
+            }
+        }
+    }
 }
 
 fn secrets(frame: &Frame, view: &EndpointView, path: &str) -> Markup {

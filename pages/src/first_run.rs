@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::{
     badge::{Tone, badge},
     code::{self, quoted},
-    frame::{Frame, ProjectFrame},
+    frame::ProjectFrame,
     icon::Icon,
 };
 
@@ -26,9 +26,9 @@ pub struct FirstRun {
     pub has_source: bool,
 }
 
-/// The steps; `None` when all are done.
+/// The steps.
 #[must_use]
-pub fn steps(frame: &Frame, project: &ProjectFrame, view: &FirstRun) -> Markup {
+pub fn steps(project: &ProjectFrame, view: &FirstRun) -> Markup {
     let base = format!("{}/api/v1/projects/{}", view.api, project.id);
     let endpoint = view.endpoint_id.as_deref().unwrap_or("ENDPOINT");
     let post = |path: &str, body: &str| {
@@ -49,6 +49,9 @@ pub fn steps(frame: &Frame, project: &ProjectFrame, view: &FirstRun) -> Markup {
     html! {
         section.card.steps {
             h2 { "Send the first webhook" }
+            @if !view.is_incoming && project.is_manager {
+                p { a.button.primary href=(project.path("/test-receiver")) { "Try it with the built-in receiver" } }
+            }
             p.muted { "Set " code { "KEY" } " to the project's key, as it was shown when the project was made." }
             ol {
                 (step("Make an endpoint", view.endpoint_id.is_some(), &html! {
@@ -75,7 +78,7 @@ pub fn steps(frame: &Frame, project: &ProjectFrame, view: &FirstRun) -> Markup {
                     p { "It appears below " a href=(project.path("/events")) { "Events" } " within a second." }
                 }))
             }
-            p.muted { "Every route is described at " a href="/docs" { "/docs" } ". Made for " (frame.person.as_ref().map(|person| person.email.as_str()).unwrap_or_default()) "." }
+            p.muted { "Every route is described at " a href="/docs" { "/docs" } "." }
         }
     }
 }

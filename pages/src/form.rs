@@ -96,6 +96,40 @@ impl<'f> Text<'f> {
     }
 }
 
+/// A field of several lines.
+#[derive(Debug, Clone, Copy)]
+pub struct Area<'f> {
+    /// Its name in the form.
+    pub name: &'static str,
+    /// What it is called.
+    pub label: &'static str,
+    /// What stands in it.
+    pub value: &'f str,
+    /// A hint for people.
+    pub hint: &'static str,
+    /// Lines that are seen at once.
+    pub rows: u8,
+}
+
+impl Area<'_> {
+    /// The field, with the problem where it is its own.
+    #[must_use]
+    pub fn show(&self, problem: Option<&Problem>) -> Markup {
+        let own = problem.filter(|problem| problem.field == self.name);
+        let (hint_id, error_id) = (format!("{}-hint", self.name), format!("{}-error", self.name));
+        let described = if own.is_some() { format!("{hint_id} {error_id}") } else { hint_id.clone() };
+        html! {
+            div.field {
+                label for=(self.name) { (self.label) span.muted { " (optional)" } }
+                textarea.mono id=(self.name) name=(self.name) rows=(self.rows) autocomplete="off" spellcheck="false"
+                    aria-invalid=[own.map(|_| "true")] aria-describedby=(described) { (self.value) }
+                p.hint id=(hint_id) { (self.hint) }
+                @if let Some(own) = own { p.field-error id=(error_id) { (icon(Icon::Warning)) (own.text) } }
+            }
+        }
+    }
+}
+
 /// A choice of one.
 #[must_use]
 pub fn select(name: &str, label: &str, choices: &[(String, String)], chosen: &str) -> Markup {

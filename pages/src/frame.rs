@@ -57,14 +57,23 @@ pub enum Place {
     Deliveries,
     /// Endpoints.
     Endpoints,
+    /// Subscriptions.
+    Subscriptions,
+    /// Sources.
+    Sources,
+    /// Settings, keys and what else administrators look after.
+    Settings,
 }
 
 /// The navigation of a project: a new page adds a line here.
-const NAVIGATION: [(Place, &str, &str, Icon); 4] = [
+const NAVIGATION: [(Place, &str, &str, Icon); 7] = [
     (Place::Overview, "", "Overview", Icon::Overview),
     (Place::Events, "/events", "Events", Icon::Event),
     (Place::Deliveries, "/deliveries", "Deliveries", Icon::Delivery),
     (Place::Endpoints, "/endpoints", "Endpoints", Icon::Endpoint),
+    (Place::Subscriptions, "/subscriptions", "Subscriptions", Icon::Subscription),
+    (Place::Sources, "/sources", "Sources", Icon::Source),
+    (Place::Settings, "/settings", "Settings", Icon::Settings),
 ];
 
 /// Who is signed in.

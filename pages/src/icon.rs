@@ -13,6 +13,12 @@ pub enum Icon {
     Delivery,
     /// Endpoints.
     Endpoint,
+    /// Subscriptions.
+    Subscription,
+    /// Sources.
+    Source,
+    /// Settings.
+    Settings,
     /// Done well.
     Check,
     /// Failed.
@@ -44,6 +50,9 @@ impl Icon {
             Self::Endpoint => {
                 "M10 2.500a7.500 7.500 0 1 0 0 15 7.500 7.500 0 0 0 0-15zM10 7a3 3 0 1 0 0 6 3 3 0 0 0 0-6z"
             }
+            Self::Subscription => "M3 4h14l-5.500 6.500V16l-3 1.500v-7z",
+            Self::Source => "M10 2v9M6.500 7.500 10 11l3.500-3.500M3 12v5h14v-5",
+            Self::Settings => "M3 6h7M14 6h3M3 14h3M10 14h7M12 4v4M8 12v4",
             Self::Check => "m4 10.500 4 4 8-9",
             Self::Cross => "m5 5 10 10M15 5 5 15",
             Self::Clock => "M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM10 6v4.500l3 2",

@@ -7,6 +7,7 @@ pub mod chart;
 pub mod code;
 pub mod deliveries;
 pub mod delivery;
+pub mod door;
 pub mod endpoint;
 pub mod endpoint_form;
 pub mod endpoints;
@@ -20,10 +21,18 @@ pub mod json_text;
 pub mod link;
 pub mod moment;
 pub mod notice;
+pub mod organisation;
 pub mod overview;
 pub mod pager;
 pub mod projects;
+pub mod rejected;
+pub mod settings;
 pub mod sign_in;
+pub mod source;
+pub mod sources;
+pub mod subscription;
+pub mod subscriptions;
+pub mod test_receiver;
 pub mod waterfall;
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ pub fn page(frame: &Frame, view: &Overview) -> Markup {
                 }
             }
         }
-        @if let Some(first_run) = &view.first_run { (first_run::steps(frame, project, first_run)) }
+        @if let Some(first_run) = &view.first_run { (first_run::steps(project, first_run)) }
         div #activity data-live="10000" {
             @match &view.activity {
                 Some(activity) => (show(frame, view, activity)),

@@ -52,6 +52,7 @@ pub fn list(frame: &Frame, organisations: &[OrganisationSection]) -> Markup {
                 div.head {
                     h2 { (organisation.name) }
                     span.muted { (organisation.role) }
+                    a.button href={ "/organisations/" (organisation.id) } { "Members" }
                     @if organisation.is_admin {
                         a.button href={ "/organisations/" (organisation.id) "/new-project" } { "New project" }
                     }

@@ -14,6 +14,8 @@ pub struct SignIn {
     pub email: String,
     /// Where to go afterwards, within the dashboard; may be empty.
     pub next: String,
+    /// Whether anybody may sign up.
+    pub is_sign_up_open: bool,
     /// What was wrong.
     pub problem: Option<Problem>,
 }
@@ -33,6 +35,10 @@ pub fn page(frame: &Frame, view: &SignIn) -> Markup {
                     (Text::required("email", "Email", &view.email).kind("email", "username").show(problem))
                     (Text::required("password", "Password", "").kind("password", "current-password").show(problem))
                     button.button.primary type="submit" { "Sign in" }
+                }
+                p.row {
+                    a href="/forgot-password" { "Forgotten password" }
+                    @if view.is_sign_up_open { a href="/sign-up" { "Sign up" } }
                 }
             }
         },

@@ -9,6 +9,7 @@ use crate::{
     chart::Bar,
     deliveries::{self, DeliveryLine, DeliveryList, DeliveryQuery},
     delivery::{self, AttemptView, DeliveryView},
+    door::{self, Invitation, SignUp},
     endpoint::{self, EndpointView, SecretView},
     endpoint_form::{self, EndpointForm},
     endpoints::{self, EndpointLine, EndpointList},
@@ -18,10 +19,18 @@ use crate::{
     form::Problem,
     frame::{Flash, Frame, Person, Place, ProjectFrame, Theme},
     notice,
+    organisation::{self, InviteLine, MemberLine, OrganisationView},
     overview::{self, Activity, FailingEndpoint, Overview},
     pager::Pager,
     projects::{self, NewProject, OrganisationSection, ProjectLine},
+    rejected::{self, RejectedLine, RejectedList, RejectedView},
+    settings::{self, Settings},
     sign_in::{self, SignIn},
+    source::{self, SourceView},
+    sources::{self, SourceHealth, SourceLine, SourceList},
+    subscription::{self, Outcome, SubscriptionForm, Trial, TriedEvent, TriedFunction},
+    subscriptions::{self, SubscriptionLine, SubscriptionList},
+    test_receiver::{self, ReceivedRequest, TestReceiver},
     waterfall::Timings,
 };
 
@@ -156,7 +165,7 @@ fn lists(frame: &Frame) -> Vec<Markup> {
             },
         ),
         projects::made(frame, (EVIL, EVIL, EVIL)),
-        sign_in::page(frame, &SignIn { email: evil(), next: evil(), problem: problem() }),
+        sign_in::page(frame, &SignIn { email: evil(), next: evil(), is_sign_up_open: true, problem: problem() }),
         notice::error(frame, 404, EVIL),
         endpoint_form::page(
             frame,
@@ -246,6 +255,20 @@ fn ones(frame: &Frame) -> Vec<Markup> {
                 updated_at: Utc::now(),
             },
         ),
+        test_receiver::page(
+            frame,
+            &TestReceiver {
+                url: evil(),
+                endpoint_id: Some(evil()),
+                requests: vec![ReceivedRequest {
+                    method: evil(),
+                    headers: headers(),
+                    body: EVIL.into(),
+                    body_bytes: 1,
+                    at: Utc::now(),
+                }],
+            },
+        ),
         overview::page(
             frame,
             &Overview {
@@ -263,11 +286,149 @@ fn ones(frame: &Frame) -> Vec<Markup> {
     ]
 }
 
+fn health() -> SourceHealth {
+    SourceHealth {
+        last_error: Some((evil(), Utc::now())),
+        failing: Some((Utc::now(), evil())),
+        ..SourceHealth::default()
+    }
+}
+
+fn rejected_line() -> RejectedLine {
+    RejectedLine {
+        id: evil(),
+        source: evil(),
+        reason: evil(),
+        detail: evil(),
+        bytes: 1,
+        is_waiting: false,
+        at: Utc::now(),
+    }
+}
+
+/// Pages of what a project is made of.
+fn parts(frame: &Frame) -> Vec<Markup> {
+    let trial = Trial {
+        events: vec![TriedEvent {
+            id: evil(),
+            event_type: evil(),
+            at: Utc::now(),
+            outcome: Outcome::Unreadable(evil()),
+        }],
+        function: Some(TriedFunction { event_id: evil(), payload: Err(evil()), log: vec![evil()] }),
+    };
+    let subscription_line = SubscriptionLine {
+        id: evil(),
+        name: evil(),
+        endpoint: (evil(), evil()),
+        source: evil(),
+        event_types: vec![evil()],
+        has_filter: true,
+        has_function: true,
+        created_at: Utc::now(),
+    };
+    let source_line = SourceLine {
+        id: evil(),
+        name: evil(),
+        kind: evil(),
+        provider: evil(),
+        is_disabled: false,
+        health: Some(health()),
+        created_at: Utc::now(),
+    };
+    let source_view = SourceView {
+        id: evil(),
+        name: evil(),
+        kind: evil(),
+        provider: evil(),
+        verifier: evil(),
+        url: Some(evil()),
+        is_disabled: false,
+        health: Some(health()),
+        created_at: Utc::now(),
+    };
+    let member =
+        MemberLine { id: evil(), name: evil(), email: evil(), role: evil(), is_self: false, since: Utc::now() };
+    vec![
+        subscriptions::page(
+            frame,
+            &SubscriptionList { name_part: evil(), rows: vec![subscription_line], pager: pager() },
+        ),
+        subscription::page(
+            frame,
+            &SubscriptionForm {
+                id: Some(evil()),
+                values: std::array::from_fn(|_| evil()),
+                problem: problem(),
+                endpoints: vec![(evil(), evil())],
+                sources: vec![(evil(), evil())],
+                own_filters: 1,
+                trial: Some(trial),
+            },
+        ),
+        sources::page(frame, &SourceList { rows: vec![source_line], pager: pager() }),
+        source::page(frame, &source_view),
+        rejected::list(frame, &RejectedList { rows: vec![rejected_line()], pager: pager() }),
+        rejected::one(
+            frame,
+            &RejectedView {
+                line: rejected_line(),
+                is_whole: true,
+                redrives: 1,
+                metadata: evil(),
+                payload: EVIL.into(),
+            },
+        ),
+        settings::page(
+            frame,
+            &Settings {
+                values: std::array::from_fn(|_| evil()),
+                switches: [true; 3],
+                problem: problem(),
+                kind: evil(),
+                is_custom: false,
+            },
+        ),
+        settings::new_key(frame, EVIL),
+        door::sign_up(frame, &SignUp { values: std::array::from_fn(|_| evil()), problem: problem() }),
+        door::forgot(frame, (EVIL, false), problem().as_ref()),
+        door::reset(frame, EVIL, problem().as_ref()),
+        door::verify(frame, EVIL, problem().as_ref()),
+        door::void(frame),
+        door::invitation(
+            frame,
+            &Invitation {
+                token: evil(),
+                organisation: evil(),
+                email: evil(),
+                has_account: false,
+                values: std::array::from_fn(|_| evil()),
+                problem: problem(),
+            },
+        ),
+        organisation::page(
+            frame,
+            &OrganisationView {
+                id: evil(),
+                name: evil(),
+                is_admin: true,
+                roles: vec![evil()],
+                members: vec![member],
+                pager: pager(),
+                invites: vec![InviteLine { id: evil(), email: evil(), role: evil(), ends: Utc::now() }],
+                email: evil(),
+                problem: problem(),
+                link: Some(evil()),
+            },
+        ),
+    ]
+}
+
 /// Every attribute is in double quotes, which maud escapes within values, and every `<` that is text is escaped.
 #[test]
 fn what_others_wrote_is_text_on_every_page() {
     let frame = frame();
-    for page in lists(&frame).into_iter().chain(ones(&frame)) {
+    for page in lists(&frame).into_iter().chain(ones(&frame)).chain(parts(&frame)) {
         let html = page.into_string();
         assert!(html.contains("&lt;script&gt;alert(1)"), "the page does not show it: {html}");
         for markup in ["<script>alert", "<img", "\"' onmouseover", "</title></pre>"] {
@@ -280,7 +441,7 @@ fn what_others_wrote_is_text_on_every_page() {
 #[test]
 fn pages_need_nothing_inline() {
     let frame = frame();
-    for page in lists(&frame).into_iter().chain(ones(&frame)) {
+    for page in lists(&frame).into_iter().chain(ones(&frame)).chain(parts(&frame)) {
         let html = page.into_string();
         assert_eq!(html.matches("<script").count(), 1, "{html}");
         for inline in [" style=\"", "<style", " onclick=\"", " onchange=\"", "javascript:"] {

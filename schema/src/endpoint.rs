@@ -308,11 +308,7 @@ pub async fn ids_of_owner(
 ///
 /// # Errors
 /// The database fails.
-pub(crate) async fn id_of_url(
-    conn: &mut AsyncPgConnection,
-    project: ProjectId,
-    url: &str,
-) -> QueryResult<Option<EndpointId>> {
+pub async fn id_of_url(conn: &mut AsyncPgConnection, project: ProjectId, url: &str) -> QueryResult<Option<EndpointId>> {
     endpoints::table
         .filter(endpoints::project_id.eq(project))
         .filter(endpoints::url.eq(url))

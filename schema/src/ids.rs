@@ -154,6 +154,8 @@ id!(/// An event about a project itself.
 id!(/// One HTTP request of a delivery.
     DeliveryAttemptId);
 
+id!(/// A request that a test receiver got; its time is when it came.
+    TestRequestId);
 id!(/// A message of a broker that could not become an event; its time is that of the rejection.
     RejectedMessageId);
 id!(/// One replay of an event, or of all events that a query matched.

@@ -5,11 +5,13 @@
 
 pub mod account_purge;
 pub mod account_token;
+pub mod activity;
 pub mod api_key;
 pub mod attempt_counter;
 pub mod audit;
 pub mod batch_report;
 pub mod batch_run;
+pub mod browser_session;
 pub mod circuit_breaker;
 pub mod deadline;
 pub mod delivery_attempt;
@@ -55,6 +57,7 @@ mod statement;
 pub mod subscription;
 #[rustfmt::skip]
 mod tables;
+pub mod test_request;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod text_array;

@@ -378,6 +378,7 @@ diesel::table! {
         expires_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        cookie_hash -> Nullable<Bytea>,
     }
 }
 
@@ -442,6 +443,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    test_requests (project_id, id) {
+        project_id -> Uuid,
+        id -> Uuid,
+        method -> Text,
+        headers -> Jsonb,
+        body -> Bytea,
+        body_bytes -> Int8,
+    }
+}
+
+diesel::table! {
     users (id) {
         id -> Uuid,
         first_name -> Text,
@@ -471,6 +483,7 @@ diesel::joinable!(projects -> organisations (organisation_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(sources -> projects (project_id));
 diesel::joinable!(subscriptions -> projects (project_id));
+diesel::joinable!(test_requests -> projects (project_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     account_tokens,
@@ -504,5 +517,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     sources,
     subscription_filters,
     subscriptions,
+    test_requests,
     users,
 );

@@ -47,8 +47,11 @@ pub async fn login(req: &mut Request, depot: &mut Depot) -> ApiResult<LoginWire>
 
 const INVALID: ApiError = ApiError::Forbidden("Invalid credentials");
 
-/// The user whose password this is.
-async fn check_password(app: &App, address: &str, email: &str, password: SecretString) -> Result<UserId, ApiError> {
+/// The user whose password this is, as one who tries from this address hears it.
+///
+/// # Errors
+/// 403 alike for an unknown address and a wrong password; 429 beyond the limits; 503 when the database is away.
+pub async fn check_password(app: &App, address: &str, email: &str, password: SecretString) -> Result<UserId, ApiError> {
     let pair = Limit::new(PAIR_MAX, &["login", email, address]);
     let account = Limit::new(ACCOUNT_MAX, &["login of", email]);
     let limits = [pair, account, Limit::new(ADDRESS_MAX, &["login from", address])];

@@ -8,6 +8,10 @@ mod profile;
 mod recovery;
 pub mod wire;
 
+pub use self::{
+    login::{check_password, register},
+    recovery::{forgot_password, reset_password, verify_email},
+};
 use posthouse_schema::{DatabaseErrorKind, QueryError, ids::UserId};
 use salvo::prelude::*;
 use secrecy::{ExposeSecret as _, SecretString};

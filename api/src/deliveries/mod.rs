@@ -2,7 +2,7 @@
 
 mod attempts;
 mod batch;
-mod filter;
+pub mod filter;
 mod resend;
 pub mod wire;
 

@@ -5,10 +5,10 @@ mod batch;
 mod create;
 mod dynamic;
 mod fanout;
-mod filter;
+pub mod filter;
 mod headers;
 mod replay;
-mod search;
+pub mod search;
 pub mod source_names;
 pub mod wire;
 

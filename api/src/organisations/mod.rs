@@ -4,6 +4,11 @@ mod invites;
 mod members;
 mod wire;
 
+pub use self::{
+    invites::{cancel_invite, create_invite, find_invite, process_invite, resend_invite},
+    members::{remove_member, update_member},
+};
+
 use posthouse_schema::{
     ids::OrganisationId,
     organisation::{self, Organisation},

@@ -6,6 +6,8 @@ mod settings;
 mod summary;
 pub mod wire;
 
+pub use self::dashboard::regenerate_key;
+
 use posthouse_schema::{
     DatabaseErrorKind, QueryError,
     ids::OrganisationId,

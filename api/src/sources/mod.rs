@@ -7,6 +7,8 @@ mod status;
 mod verifier;
 mod wire;
 
+pub use self::status::SourceStatusWire;
+
 use posthouse_schema::{
     ids::SourceId,
     source::{Source, SourceFilter},

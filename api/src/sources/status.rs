@@ -55,7 +55,8 @@ pub async fn get_source_status(req: &mut Request, depot: &mut Depot) -> ApiResul
 }
 
 impl SourceStatusWire {
-    fn new(uid: String, state: SourceState, now: DateTime<Utc>) -> Self {
+    /// As ingest told it.
+    pub fn new(uid: String, state: SourceState, now: DateTime<Utc>) -> Self {
         let SourceState { note, noted_at, failing } = state;
         let is_alive = noted_at.is_some_and(|at| now - at < SILENCE_MAX);
         let (last_error, last_error_at) = note.error.unzip();

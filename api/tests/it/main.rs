@@ -9,6 +9,8 @@ mod batches;
 mod board;
 mod brokers;
 mod conventions;
+mod dashboard;
+mod dashboard_setup;
 mod deliveries;
 mod delivery_options;
 mod endpoints;

@@ -1,0 +1,69 @@
+//! The dashboard: pages for people, made on the server. Handlers are thin: they read what a page shows from the ledger, and
+//! change things by the operations of the API itself, so that both check and allow the same.
+
+mod answer;
+mod assets;
+mod cookies;
+mod deliveries;
+mod delivery;
+mod delivery_lines;
+mod door;
+mod endpoint;
+mod endpoint_form;
+mod endpoints;
+mod events;
+mod form;
+mod guard;
+mod headers;
+mod local;
+mod operation;
+mod organisation;
+mod overview;
+mod projects;
+mod query;
+mod session;
+mod settings;
+mod sign_in;
+mod sources;
+mod subscriptions;
+mod test_receiver;
+mod theme;
+mod visit;
+
+pub use self::{answer::catch, overview::ActivityCache};
+use salvo::prelude::*;
+
+/// All pages, and what they fetch.
+pub fn router() -> Router {
+    let project = Router::with_path("projects/{project_id}")
+        .get(overview::show)
+        .push(events::router())
+        .push(deliveries::router())
+        .push(endpoints::router())
+        .push(subscriptions::router())
+        .push(sources::router())
+        .push(settings::router())
+        .push(test_receiver::router());
+    let signed_in = Router::new()
+        .hoop(session::required)
+        .hoop(guard::token)
+        .push(Router::with_path("sign-out").post(sign_in::sign_out))
+        .push(Router::with_path("sign-out-everywhere").post(sign_in::sign_out_everywhere))
+        .push(projects::router())
+        .push(organisation::router())
+        .push(project.push(Router::with_path("{**rest}").goal(answer::no_page)))
+        .push(Router::with_path("organisations/{**rest}").goal(answer::no_page));
+    let pages = Router::new()
+        .hoop(headers::protect)
+        .hoop(session::recognise)
+        .hoop(guard::same_origin)
+        .push(Router::with_path("sign-in").get(sign_in::show).post(sign_in::sign_in))
+        .push(door::router())
+        .push(Router::with_path("theme").post(theme::choose))
+        .push(signed_in);
+    Router::new()
+        .goal(sign_in::home)
+        .push(Router::with_path("assets/{name}").get(assets::serve))
+        .push(test_receiver::public_router())
+        .push(pages)
+}
