@@ -1,5 +1,7 @@
 //! Where the deployment's own services are.
 
+use std::path::PathBuf;
+
 use posthouse_service::settings::{DatabaseSettings, RedisSettings};
 use secrecy::SecretString;
 use url::Url;
@@ -38,6 +40,15 @@ pub struct Services {
     /// What all keys in Redis begin with.
     #[arg(long, help_heading = "Services", env = "POSTHOUSE_REDIS_PREFIX", default_value = "posthouse", hide = true)]
     redis_prefix: String,
+    /// Certificates (PEM) of the authorities whose word is taken for Redis, instead of the system's.
+    #[arg(long, help_heading = "Services", env = "POSTHOUSE_REDIS_CA_FILE", value_name = "FILE", hide = true)]
+    redis_ca_file: Option<PathBuf>,
+    /// Certificate (PEM) that is shown to Redis.
+    #[arg(long, help_heading = "Services", env = "POSTHOUSE_REDIS_TLS_CERT", value_name = "FILE", hide = true)]
+    redis_tls_cert: Option<PathBuf>,
+    /// Its key (PEM).
+    #[arg(long, help_heading = "Services", env = "POSTHOUSE_REDIS_TLS_KEY", value_name = "FILE", hide = true)]
+    redis_tls_key: Option<PathBuf>,
     /// The proxy through which webhooks leave, as http://host:port.
     #[arg(
         long,
@@ -70,7 +81,13 @@ impl Services {
     /// Redis, if it is named.
     #[must_use]
     pub fn known_redis(&self) -> Option<RedisSettings> {
-        Some(RedisSettings { redis_url: self.redis_url.clone()?, redis_prefix: self.redis_prefix.clone() })
+        Some(RedisSettings {
+            redis_url: self.redis_url.clone()?,
+            redis_prefix: self.redis_prefix.clone(),
+            redis_ca_file: self.redis_ca_file.clone(),
+            redis_tls_cert: self.redis_tls_cert.clone(),
+            redis_tls_key: self.redis_tls_key.clone(),
+        })
     }
 
     /// The egress proxy, if it is named.

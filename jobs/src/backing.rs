@@ -54,7 +54,7 @@ impl Backing {
         }
         let pool =
             pool::build(url, database.database_pool_max, purpose).map_err(|error| BackingError::Pool(error.into()))?;
-        let connect = || async { Queues::connect(redis.redis_url.expose_secret(), &redis.redis_prefix).await };
+        let connect = || async { Queues::open(redis).await };
         let queues = start::retry("Redis", || async { connect().await.map_err(in_full) }).await?;
         Ok(Self { pool, queues })
     }

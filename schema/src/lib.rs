@@ -13,6 +13,7 @@ pub mod batch_report;
 pub mod batch_run;
 pub mod browser_session;
 pub mod circuit_breaker;
+pub mod connect;
 pub mod deadline;
 pub mod delivery_attempt;
 pub mod delivery_target;

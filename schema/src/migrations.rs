@@ -1,7 +1,9 @@
 //! The embedded migrations: applied by a command, never silently by a role.
 
-use diesel_async::{AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncMigrationHarness, RunQueryDsl};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use crate::connect::connect;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 /// Two `migrate` commands at once run one after the other: any number will do, as long as it stays.
@@ -27,7 +29,7 @@ pub enum MigrationError {
 /// The database cannot be reached or refuses.
 pub async fn pending(database_url: &str) -> Result<Vec<String>, MigrationError> {
     apart(database_url, async |url| {
-        let mut harness = AsyncMigrationHarness::new(AsyncPgConnection::establish(&url).await?);
+        let mut harness = AsyncMigrationHarness::new(connect(&url).await?);
         let pending = harness.pending_migrations(MIGRATIONS).map_err(MigrationError::Run)?;
         Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
     })
@@ -40,7 +42,7 @@ pub async fn pending(database_url: &str) -> Result<Vec<String>, MigrationError> 
 /// See [`MigrationError`].
 pub async fn run(database_url: &str) -> Result<Vec<String>, MigrationError> {
     apart(database_url, async |url| {
-        let mut conn = AsyncPgConnection::establish(&url).await?;
+        let mut conn = connect(&url).await?;
         let lock = diesel::sql_query("SELECT pg_advisory_lock($1)").bind::<diesel::sql_types::BigInt, _>(ADVISORY_LOCK);
         lock.execute(&mut conn).await?;
         // The lock ends with the connection.
@@ -57,7 +59,7 @@ pub async fn run(database_url: &str) -> Result<Vec<String>, MigrationError> {
 /// See [`MigrationError`].
 pub async fn revert_last(database_url: &str) -> Result<String, MigrationError> {
     apart(database_url, async |url| {
-        let mut harness = AsyncMigrationHarness::new(AsyncPgConnection::establish(&url).await?);
+        let mut harness = AsyncMigrationHarness::new(connect(&url).await?);
         let version = harness.revert_last_migration(MIGRATIONS).map_err(MigrationError::Run)?;
         Ok(version.to_string())
     })

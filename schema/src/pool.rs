@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use diesel::ConnectionError;
 use diesel_async::{
-    AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _,
+    AsyncPgConnection, SimpleAsyncConnection as _,
     pooled_connection::{
         AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
         deadpool::{self, Object},
     },
 };
 use futures::FutureExt as _;
+
+use crate::connect::connect;
 
 /// A pool of PostgreSQL connections.
 pub type Pool = deadpool::Pool<AsyncPgConnection>;
@@ -46,7 +48,7 @@ pub fn build(database_url: &str, connections_max: usize, purpose: Purpose) -> Re
     let mut config = ManagerConfig::default();
     config.custom_setup = Box::new(move |url| {
         async move {
-            let mut conn = AsyncPgConnection::establish(url).await?;
+            let mut conn = connect(url).await?;
             let settings = match purpose {
                 Purpose::General => ALWAYS.to_string(),
                 Purpose::Lookups => format!("{ALWAYS}; {LOOKUPS}"),

@@ -37,6 +37,9 @@ pub struct Server {
     /// Whether the server is on this machine: its address is the loopback, or there is none.
     #[diesel(sql_type = sql_types::Bool)]
     pub is_local: bool,
+    /// The version of TLS by which the connection is encrypted, such as `TLSv1.3`; `None` where it is not.
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    pub tls_version: Option<String>,
     /// Where its data is; `None` where this user may not know.
     #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
     pub data_directory: Option<String>,

@@ -5,6 +5,7 @@ mod check;
 mod clock;
 mod disk;
 mod egress;
+mod encryption;
 mod postgres;
 mod redis;
 mod signature;

@@ -10,7 +10,7 @@ use posthouse_schema::{
 use posthouse_service::settings::DatabaseSettings;
 use secrecy::ExposeSecret as _;
 
-use super::{check::Check, clock, disk};
+use super::{check::Check, clock, disk, encryption};
 use crate::output::connect;
 
 /// Connections that a small deployment takes: five roles with their pools, and a few people.
@@ -34,7 +34,7 @@ pub async fn checks(database: Option<&DatabaseSettings>) -> Vec<Check> {
         Ok(server) => server,
         Err(error) => return vec![Check::failed(REACHABLE, error.to_string(), "look into the server's log")],
     };
-    let mut checks = vec![reachable(REACHABLE, &server)];
+    let mut checks = vec![reachable(REACHABLE, &server), encrypted(&server)];
     checks.extend(settings(&server));
     checks.push(skew(&mut conn).await);
     let remedy = "give it more room, or keep events for fewer days (--retention-days of the scheduler)";
@@ -54,6 +54,11 @@ fn reachable(name: &'static str, server: &Server) -> Check {
         return Check::failed(name, "the server is a standby", remedy);
     }
     Check::ok(name, format!("PostgreSQL {}, a primary", server.version))
+}
+
+fn encrypted(server: &Server) -> Check {
+    let remedy = "set ssl = on for PostgreSQL, and sslmode=verify-full in the URL (docs/deployment.md)";
+    encryption::judge("postgres-encryption", server.tls_version.as_deref(), server.is_local, remedy)
 }
 
 /// What the server's settings promise.
@@ -177,13 +182,14 @@ mod tests {
             connections_max: 200,
             connections: 20,
             is_local: true,
+            tls_version: None,
             data_directory: None,
             now: Utc::now(),
         }
     }
 
     fn faults(server: &Server) -> Vec<(&'static str, Verdict)> {
-        let checks = settings(server).into_iter().chain([reachable("postgres-reachable", server)]);
+        let checks = settings(server).into_iter().chain([reachable("postgres-reachable", server), encrypted(server)]);
         checks.filter(|check| check.verdict != Verdict::Ok).map(|check| (check.name, check.verdict)).collect()
     }
 
@@ -203,6 +209,9 @@ mod tests {
         assert_eq!(faults(&remote), []);
         let standby = Server { is_standby: true, ..server() };
         assert_eq!(faults(&standby), [("postgres-reachable", Verdict::Failed)]);
+        let open = Server { is_local: false, ..server() };
+        assert_eq!(faults(&open), [("postgres-encryption", Verdict::Warning)]);
+        assert_eq!(faults(&Server { tls_version: Some("TLSv1.3".into()), ..open }), []);
         for crowded in [Server { connections: 160, ..server() }, Server { connections_max: 50, ..server() }] {
             assert_eq!(faults(&crowded), [("postgres-connections", Verdict::Warning)]);
         }

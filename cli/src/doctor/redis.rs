@@ -2,11 +2,11 @@
 
 use posthouse_jobs::queue::{Queues, RedisServer};
 use posthouse_service::settings::RedisSettings;
-use secrecy::ExposeSecret as _;
 
-use super::{check::Check, clock, disk};
+use super::{check::Check, clock, disk, encryption};
 
 const VERSION_MIN: u32 = 6;
+const ENCRYPT: &str = "give Redis a tls-port, and name it by rediss:// (docs/deployment.md)";
 const FULL_PERCENT: u64 = 80;
 
 /// Every check of Redis that can be made; of a Cluster, for each node that the URL names.
@@ -15,7 +15,7 @@ pub async fn checks(redis: Option<&RedisSettings>) -> Vec<Check> {
     let Some(redis) = redis else {
         return vec![Check::skipped(REACHABLE, "no Redis is named: --redis-url")];
     };
-    let asked = async { Queues::connect(redis.redis_url.expose_secret(), &redis.redis_prefix).await?.servers().await };
+    let asked = async { Queues::open(redis).await?.servers().await };
     match asked.await {
         Ok(servers) => {
             let addresses: Vec<_> = servers.iter().map(|server| server.address.as_str()).collect();
@@ -33,6 +33,7 @@ pub async fn checks(redis: Option<&RedisSettings>) -> Vec<Check> {
 fn of_server(server: &RedisServer) -> Vec<Check> {
     vec![
         version(server),
+        encryption::judge("redis-encryption", server.is_encrypted.then_some("TLS"), server.is_local, ENCRYPT),
         persistence(server),
         eviction(server),
         memory(server),
@@ -104,6 +105,7 @@ mod tests {
         RedisServer {
             address: "cache:6379".into(),
             is_local: false,
+            is_encrypted: true,
             version: "7.0.15".into(),
             is_append_only: true,
             eviction_policy: "noeviction".into(),
@@ -125,6 +127,9 @@ mod tests {
     #[test]
     fn each_setting_that_loses_jobs_fails() {
         assert_eq!(faults(&server()), []);
+        assert_eq!(faults(&RedisServer { is_encrypted: false, is_local: true, ..server() }), []);
+        let open = RedisServer { is_encrypted: false, ..server() };
+        assert_eq!(faults(&open), [("redis-encryption", Verdict::Warning)]);
         let failed = |name| [(name, Verdict::Failed)];
         assert_eq!(faults(&RedisServer { version: "5.0.7".into(), ..server() }), failed("redis-version"));
         assert_eq!(faults(&RedisServer { is_append_only: false, ..server() }), failed("redis-persistence"));

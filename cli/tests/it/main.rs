@@ -4,6 +4,7 @@
 mod api;
 mod desk;
 mod doctor;
+mod encryption;
 mod shell;
 
 use std::{

@@ -12,7 +12,7 @@ pub use account::Place;
 pub use find::{Found, Program, find};
 pub use install::install_missing;
 pub use mosquitto::Mosquitto;
-pub use postgres::{Durability, Postgres};
+pub use postgres::{Certificates, Durability, Postgres};
 pub use redis::Redis;
 
 use std::{

@@ -40,6 +40,17 @@ pub enum Durability {
     Relaxed,
 }
 
+/// What a server needs to speak TLS, in PEM.
+#[derive(Debug, Clone)]
+pub struct Certificates {
+    /// Its certificate.
+    pub certificate: String,
+    /// Its certificate's key.
+    pub key: String,
+    /// The authority whose certificates it takes from clients.
+    pub client_authority: String,
+}
+
 /// A running private PostgreSQL.
 #[derive(Debug)]
 pub struct Postgres {
@@ -51,6 +62,7 @@ pub struct Postgres {
     port: u16,
     password: String,
     durability: Durability,
+    tls: Vec<String>,
 }
 
 impl Postgres {
@@ -59,13 +71,26 @@ impl Postgres {
     /// # Errors
     /// PostgreSQL is missing or does not come up; the text has the end of its log.
     pub async fn start(place: Place, durability: Durability) -> Result<Self> {
+        Self::start_with(place, durability, None).await
+    }
+
+    /// The same for a server that offers TLS, and lets in whom the lines `rules` of its `pg_hba.conf` say.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`].
+    pub async fn start_encrypted(place: Place, certificates: &Certificates, rules: &str) -> Result<Self> {
+        Self::start_with(place, Durability::Relaxed, Some((certificates, rules))).await
+    }
+
+    async fn start_with(place: Place, durability: Durability, tls: Option<(&Certificates, &str)>) -> Result<Self> {
         let program = require(Program::POSTGRES)?;
         let data = place.folder("postgres")?;
         let password: String = hex::encode(rand::rng().random::<[u8; 16]>());
         initialize(&place, &program, &data, &password, durability).await?;
+        let tls = tls.map_or_else(|| Ok(Vec::new()), |(tls, rules)| encrypt(&place, &data, tls, rules))?;
         let port = ports::free()?.port();
-        let process = launch(&place, &program, &data, port, durability)?;
-        let mut postgres = Self { place, program, data, port, password, durability, process };
+        let process = launch(&place, &program, &data, port, durability, &tls)?;
+        let mut postgres = Self { place, program, data, port, password, durability, tls, process };
         postgres.wait_until_ready().await?;
         Ok(postgres)
     }
@@ -74,6 +99,18 @@ impl Postgres {
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres:{}@127.0.0.1:{}/{database}", self.password, self.port)
+    }
+
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The password of its superuser `postgres`.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        &self.password
     }
 
     /// The postmaster's process id.
@@ -118,7 +155,7 @@ impl Postgres {
     /// # Errors
     /// It does not come up.
     pub async fn resume(&mut self) -> Result<()> {
-        self.process = launch(&self.place, &self.program, &self.data, self.port, self.durability)?;
+        self.process = launch(&self.place, &self.program, &self.data, self.port, self.durability, &self.tls)?;
         self.wait_until_ready().await
     }
 
@@ -169,10 +206,33 @@ async fn initialize(place: &Place, program: &Found, data: &Path, password: &str,
     Ok(())
 }
 
-fn launch(place: &Place, program: &Found, data: &Path, port: u16, durability: Durability) -> Result<Process> {
+/// Writes what it takes, and gives the settings that name it.
+fn encrypt(place: &Place, data: &Path, certificates: &Certificates, rules: &str) -> Result<Vec<String>> {
+    // The file is there already, and stays its owner's.
+    fs::write(data.join("pg_hba.conf"), rules).context("write pg_hba.conf")?;
+    let files = [
+        ("ssl_cert_file", "postgres.crt", &certificates.certificate),
+        ("ssl_key_file", "postgres.key", &certificates.key),
+        ("ssl_ca_file", "clients.crt", &certificates.client_authority),
+    ];
+    let mut settings = vec!["ssl=on".to_owned()];
+    for (setting, name, text) in files {
+        settings.push(format!("{setting}={}", place.write(name, text)?.display()));
+    }
+    Ok(settings)
+}
+
+fn launch(
+    place: &Place,
+    program: &Found,
+    data: &Path,
+    port: u16,
+    durability: Durability,
+    tls: &[String],
+) -> Result<Process> {
     let mut command = place.command(&beside(program, "postgres")?, ENDING);
     command.arg("-D").arg(data).arg("-p").arg(port.to_string());
-    for setting in SETTINGS {
+    for setting in SETTINGS.into_iter().chain(tls.iter().map(String::as_str)) {
         command.args(["-c", setting]);
     }
     if durability == Durability::Relaxed {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::{FromRedisValue, Pipeline, aio::ConnectionManagerConfig};
+use redis::{FromRedisValue, Pipeline, TlsCertificates, aio::ConnectionManagerConfig};
 use tokio::time::{Instant, error::Elapsed, sleep, timeout};
 
 use super::{QueueError, address::Address, link::Link, script::Call};
@@ -30,8 +30,8 @@ pub(crate) fn manager_config() -> ConnectionManagerConfig {
 }
 
 impl Connection {
-    pub(crate) async fn open(url: &str) -> Result<Self, QueueError> {
-        let opening = Link::open(Address::parse(url)?);
+    pub(crate) async fn open(url: &str, certificates: &TlsCertificates) -> Result<Self, QueueError> {
+        let opening = Link::open(Address::parse(url, certificates)?);
         let link = timeout(CALL_LIMIT, opening).await.map_err(|_| QueueError::Timeout(CALL_LIMIT))??;
         Ok(Self { link })
     }

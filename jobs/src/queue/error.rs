@@ -1,6 +1,6 @@
 //! Why the queue could not do what was asked.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use apalis_redis::RedisError;
 
@@ -10,6 +10,9 @@ pub enum QueueError {
     /// The address, or the prefix, cannot be used.
     #[error("the Redis settings are not valid: {0}")]
     Settings(&'static str),
+    /// A file that the settings name cannot be read.
+    #[error(transparent)]
+    File(Unreadable),
     /// Redis is unreachable or refused the command.
     #[error("Redis did not accept the command")]
     Redis(#[from] RedisError),
@@ -22,4 +25,14 @@ pub enum QueueError {
     /// The operation is not offered here.
     #[error("{0}")]
     Refused(&'static str),
+}
+
+/// A file, and why it cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{} cannot be read: {error}", file.display())]
+pub struct Unreadable {
+    /// Its path.
+    pub file: PathBuf,
+    /// What the system says.
+    pub error: std::io::Error,
 }

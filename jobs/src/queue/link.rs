@@ -17,7 +17,7 @@ use super::{
 /// Cheap to clone; the clones share one multiplexed connection, or one for each node of a Cluster.
 #[derive(Clone)]
 pub(crate) enum Link {
-    Single(ConnectionManager, ConnectionInfo),
+    Single(ConnectionManager, Box<ConnectionInfo>),
     Cluster(ClusterConnection, Vec<ConnectionInfo>),
     Sentinel(Master),
 }
@@ -27,14 +27,17 @@ impl Link {
         match address {
             Address::Single(info) => {
                 let client = Client::open(info.clone())?;
-                Ok(Self::Single(ConnectionManager::new_with_config(client, manager_config()).await?, info))
+                Ok(Self::Single(ConnectionManager::new_with_config(client, manager_config()).await?, Box::new(info)))
             }
-            Address::Cluster(nodes) => {
-                let client = ClusterClientBuilder::new(nodes.clone())
+            Address::Cluster(nodes, certificates) => {
+                let mut builder = ClusterClientBuilder::new(nodes.clone())
                     .connection_timeout(CONNECT_TIMEOUT)
                     .response_timeout(RESPONSE_TIMEOUT)
-                    .tcp_settings(tcp_settings())
-                    .build()?;
+                    .tcp_settings(tcp_settings());
+                if let Some(certificates) = certificates {
+                    builder = builder.certs(certificates);
+                }
+                let client = builder.build()?;
                 Ok(Self::Cluster(client.get_async_connection().await?, nodes))
             }
             Address::Sentinel(sentinels) => Ok(Self::Sentinel(Master::find(sentinels).await?)),
@@ -44,7 +47,7 @@ impl Link {
     /// A connection of its own, for a subscription. In a Cluster any node will do: they tell each other.
     pub(crate) async fn pub_sub(&self) -> RedisResult<PubSub> {
         match self {
-            Self::Single(_, info) => Client::open(info.clone())?.get_async_pubsub().await,
+            Self::Single(_, info) => Client::open((**info).clone())?.get_async_pubsub().await,
             Self::Sentinel(master) => Client::open(master.info())?.get_async_pubsub().await,
             Self::Cluster(_, nodes) => {
                 let mut last = None;

@@ -11,6 +11,7 @@ mod breaker;
 mod buffer;
 mod connection;
 mod dead;
+mod encryption;
 mod engine;
 mod error;
 mod fetch;
@@ -49,6 +50,9 @@ use std::sync::Arc;
 use connection::Connection;
 use group::Groups;
 use keys::Keys;
+use posthouse_service::settings::RedisSettings;
+use redis::TlsCertificates;
+use secrecy::ExposeSecret as _;
 
 use crate::Job;
 
@@ -56,7 +60,7 @@ pub use backend::JobBackend;
 pub use board::QueueBoard;
 pub use breaker::{BreakerRule, OpenBreaker, OpenBreakers, Probe, Tally, Told};
 pub use dead::{DeadLetter, Redriven};
-pub use error::QueueError;
+pub use error::{QueueError, Unreadable};
 pub use inspect::{Counts, JobRecord, JobState, QueueView, WorkerRecord};
 pub use outcome::Reschedule;
 pub use places::{Places, Share};
@@ -82,18 +86,32 @@ impl std::fmt::Debug for Queues {
 }
 
 impl Queues {
-    /// Connects to the Redis at `url`; all keys begin with `{prefix:`. One server is `redis://[user:password@]host:port[/db]`,
-    /// a Cluster `redis+cluster://[user:password@]host:port,…`, and a master that Sentinels name
-    /// `redis+sentinel://[user:password@]host:port,…/master[/db]`.
+    /// Connects to the Redis of these settings; all keys begin with `{prefix:`. One server is
+    /// `redis://[user:password@]host:port[/db]`, a Cluster `redis+cluster://[user:password@]host:port,…`, and a master that
+    /// Sentinels name `redis+sentinel://[user:password@]host:port,…/master[/db]`; with `rediss` they speak TLS.
     ///
     /// # Errors
-    /// [`QueueError::Settings`] for an address or a prefix that cannot be used; [`QueueError::Redis`] or
-    /// [`QueueError::Timeout`] when Redis does not answer within 3 s.
+    /// [`QueueError::Settings`] and [`QueueError::File`] for an address, a prefix or files that cannot be used;
+    /// [`QueueError::Redis`] or [`QueueError::Timeout`] when Redis does not answer within 3 s.
+    pub async fn open(settings: &RedisSettings) -> Result<Self, QueueError> {
+        let certificates = encryption::certificates(settings).await?;
+        Self::with(settings.redis_url.expose_secret(), &settings.redis_prefix, &certificates).await
+    }
+
+    /// The same for an address that needs no files.
+    ///
+    /// # Errors
+    /// As [`Queues::open`].
     pub async fn connect(url: &str, prefix: &str) -> Result<Self, QueueError> {
+        Self::with(url, prefix, &TlsCertificates { client_tls: None, root_cert: None }).await
+    }
+
+    async fn with(url: &str, prefix: &str, certificates: &TlsCertificates) -> Result<Self, QueueError> {
         if prefix.is_empty() || prefix.contains(['{', '}', '*', '?', '[', ']', '\\']) {
             return Err(QueueError::Settings("the prefix is empty or has one of {}*?[]\\"));
         }
-        Ok(Self { connection: Connection::open(url).await?, prefix: prefix.into(), groups: Arc::default() })
+        let connection = Connection::open(url, certificates).await?;
+        Ok(Self { connection, prefix: prefix.into(), groups: Arc::default() })
     }
 
     /// Asks Redis for a sign of life, within 3 s.

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use apalis_redis::{Client, ConnectionManager};
-use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use redis::{ConnectionInfo, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use tokio::time::timeout;
 
 use super::{
@@ -78,7 +78,7 @@ async fn ask(sentinel: &ConnectionInfo, sentinels: &Sentinels) -> RedisResult<(C
     let Some((host, port)) = which.query_async::<Option<(String, u16)>>(&mut connection).await? else {
         return Err((ErrorKind::Client, "the Sentinels know no master of this name").into());
     };
-    let info = sentinels.server.clone().set_addr(ConnectionAddr::Tcp(host, port));
+    let info = sentinels.server_at(host, port);
     let mut manager = ConnectionManager::new_with_config(Client::open(info.clone())?, manager_config()).await?;
     // A Sentinel may be late; the server itself is asked too.
     let role: redis::Value = redis::cmd("ROLE").query_async(&mut manager).await?;

@@ -16,6 +16,8 @@ pub struct RedisServer {
     pub address: String,
     /// Whether it is on this machine: its address is the loopback, or a socket.
     pub is_local: bool,
+    /// Whether our connection to it is encrypted.
+    pub is_encrypted: bool,
     /// Such as `7.0.15`.
     pub version: String,
     /// Whether it writes an append-only file.
@@ -56,7 +58,7 @@ impl Queues {
 impl Link {
     fn nodes(&self) -> Vec<ConnectionInfo> {
         match self {
-            Self::Single(_, info) => vec![info.clone()],
+            Self::Single(_, info) => vec![(**info).clone()],
             Self::Cluster(_, nodes) => nodes.clone(),
             Self::Sentinel(master) => vec![master.info()],
         }
@@ -71,6 +73,7 @@ async fn ask(node: ConnectionInfo) -> Result<RedisServer, QueueError> {
         ConnectionAddr::Unix(_) => true,
         _ => false,
     };
+    let is_encrypted = matches!(node.addr(), ConnectionAddr::TcpTls { .. });
     let mut connection = Client::open(node)?.get_multiplexed_async_connection().await?;
     let info: String = redis::cmd("INFO").query_async(&mut connection).await?;
     let asked = Utc::now();
@@ -87,6 +90,7 @@ async fn ask(node: ConnectionInfo) -> Result<RedisServer, QueueError> {
     Ok(RedisServer {
         address,
         is_local,
+        is_encrypted,
         version: text("redis_version").into(),
         is_append_only: text("aof_enabled") == "1",
         eviction_policy: text("maxmemory_policy").into(),

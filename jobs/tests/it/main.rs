@@ -4,6 +4,7 @@
 mod breakers;
 mod crash;
 mod dead_letters;
+mod encryption;
 mod outage;
 mod pushing;
 mod rates;

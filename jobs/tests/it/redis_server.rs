@@ -2,7 +2,7 @@
 
 use std::{
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
@@ -44,13 +44,31 @@ impl RedisServer {
         Self { port, process: spawn(&all), folder, arguments: all }
     }
 
+    /// One that speaks TLS as well, on `tls_port`; others of its kind it speaks to by TLS alone.
+    pub fn encrypted(files: &Path, tls_port: u16, arguments: &[&str]) -> Self {
+        let tls = tls_settings(files, tls_port);
+        let mut all: Vec<&str> = tls.iter().flat_map(|(name, value)| [*name, value.as_str()]).collect();
+        all.extend(arguments);
+        Self::with(&all)
+    }
+
+    /// A Sentinel that speaks TLS as well, and alone watches the server whose TLS port is `master`.
+    pub fn encrypted_sentinel(files: &Path, tls_port: u16, master: u16) -> Self {
+        let settings = tls_settings(files, tls_port).map(|(name, value)| format!("{} {value}", name.replace("--", "")));
+        Self::sentinel_with(&format!("sentinel monitor orders 127.0.0.1 {master} 1\n{}", settings.join("\n")))
+    }
+
     /// A Sentinel that watches the server at `master` under the name `orders`; two of them decide.
     pub fn sentinel(master: u16) -> Self {
+        Self::sentinel_with(&format!("sentinel monitor orders 127.0.0.1 {master} 2"))
+    }
+
+    fn sentinel_with(watching: &str) -> Self {
         let (folder, port) = (new_folder(), free_port());
         let file = folder.join("sentinel.conf");
         let settings = [
             format!("port {port}\nbind 127.0.0.1\ndir {}", folder.display()),
-            format!("sentinel monitor orders 127.0.0.1 {master} 2"),
+            watching.to_owned(),
             "sentinel down-after-milliseconds orders 500\nsentinel failover-timeout orders 3000\n".into(),
         ];
         std::fs::write(&file, settings.join("\n")).unwrap();
@@ -85,6 +103,20 @@ impl RedisServer {
         let client = redis::Client::open(self.url())?;
         asked.query_async(&mut client.get_multiplexed_async_connection().await?).await
     }
+}
+
+/// For the certificates in this folder.
+fn tls_settings(files: &Path, tls_port: u16) -> [(&'static str, String); 7] {
+    let file = |name: &str| files.join(name).display().to_string();
+    [
+        ("--tls-port", tls_port.to_string()),
+        ("--tls-cert-file", file("server.pem")),
+        ("--tls-key-file", file("server.key")),
+        ("--tls-ca-cert-file", file("ca.pem")),
+        ("--tls-auth-clients", "optional".into()),
+        ("--tls-replication", "yes".into()),
+        ("--tls-cluster", "yes".into()),
+    ]
 }
 
 /// Queues on a Redis that is still starting.

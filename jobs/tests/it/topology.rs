@@ -13,30 +13,34 @@ use crate::{
 
 /// Three masters that share the slots.
 async fn cluster() -> ([RedisServer; 3], String) {
-    let buses = [free_port(), free_port(), free_port()];
-    let servers = buses.map(|bus| {
-        RedisServer::with(&[
-            "--cluster-enabled",
-            "yes",
-            "--cluster-port",
-            &bus.to_string(),
-            "--cluster-node-timeout",
-            "2000",
-        ])
+    let servers = [(); 3].map(|()| {
+        let bus = free_port();
+        let server = RedisServer::with(&cluster_settings(&bus.to_string()));
+        let port = server.port;
+        (server, port, bus)
     });
-    let [first, ..] = &servers;
-    for ((server, bus), slots) in servers.iter().zip(buses).zip(["0 5460", "5461 10922", "10923 16383"]) {
+    let nodes: Vec<String> = servers.iter().map(|(_, port, _)| format!("127.0.0.1:{port}")).collect();
+    (join(servers).await, format!("redis+cluster://{}", nodes.join(",")))
+}
+
+pub fn cluster_settings(bus: &str) -> [&str; 6] {
+    ["--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "2000"]
+}
+
+/// Makes a Cluster of three servers, each with its port for others and that of its bus.
+pub async fn join(servers: [(RedisServer, u16, u16); 3]) -> [RedisServer; 3] {
+    let [(first, ..), ..] = &servers;
+    for ((server, port, bus), slots) in servers.iter().zip(["0 5460", "5461 10922", "10923 16383"]) {
         until("a node", async || server.ask::<String>("PING").await.is_ok()).await;
         server.ask::<()>(&format!("CLUSTER ADDSLOTSRANGE {slots}")).await.unwrap();
-        first.ask::<()>(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", server.port)).await.unwrap();
+        first.ask::<()>(&format!("CLUSTER MEET 127.0.0.1 {port} {bus}")).await.unwrap();
     }
+    let servers = servers.map(|(server, ..)| server);
     for server in &servers {
         let knows_all = |info: String| info.contains("cluster_state:ok") && info.contains("cluster_size:3");
         until("a cluster", async || knows_all(server.ask("CLUSTER INFO").await.unwrap())).await;
     }
-    let nodes: Vec<String> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
-    let url = format!("redis+cluster://{}", nodes.join(","));
-    (servers, url)
+    servers
 }
 
 #[tokio::test]

@@ -44,7 +44,8 @@ pub enum LogFormat {
 /// Settings of a process that uses the database.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DatabaseSettings {
-    /// PostgreSQL, as postgres://user:password@host:port/database. DATABASE_URL serves where this is not set.
+    /// PostgreSQL, as postgres://user:password@host:port/database; TLS by sslmode, sslrootcert, sslcert and sslkey, as in
+    /// psql. DATABASE_URL serves where this is not set.
     #[arg(long, env = "POSTHOUSE_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: SecretString,
     /// Most connections that this process opens.
@@ -56,12 +57,21 @@ pub struct DatabaseSettings {
 #[derive(Debug, Clone, clap::Args)]
 pub struct RedisSettings {
     /// Redis, as redis://user:password@host:port/db, redis+cluster://host:port,host:port or
-    /// redis+sentinel://host:port,host:port/master. REDIS_URL serves where this is not set.
+    /// redis+sentinel://host:port,host:port/master; with TLS rediss:// and so on. REDIS_URL serves where this is not set.
     #[arg(long, env = "POSTHOUSE_REDIS_URL", hide_env_values = true, value_name = "URL")]
     pub redis_url: SecretString,
     /// What all keys begin with: two deployments may share a Redis under two prefixes.
     #[arg(long, env = "POSTHOUSE_REDIS_PREFIX", default_value = "posthouse")]
     pub redis_prefix: String,
+    /// Certificates (PEM) of the authorities whose word is taken for Redis, instead of the system's.
+    #[arg(long, env = "POSTHOUSE_REDIS_CA_FILE", value_name = "FILE")]
+    pub redis_ca_file: Option<PathBuf>,
+    /// Certificate (PEM) that is shown to Redis.
+    #[arg(long, env = "POSTHOUSE_REDIS_TLS_CERT", value_name = "FILE")]
+    pub redis_tls_cert: Option<PathBuf>,
+    /// Its key (PEM).
+    #[arg(long, env = "POSTHOUSE_REDIS_TLS_KEY", value_name = "FILE")]
+    pub redis_tls_key: Option<PathBuf>,
 }
 
 /// Why the settings cannot be used.
