@@ -24,7 +24,7 @@ run ROLE *ARGS:
     @shift; exec cargo run --quiet --bin "posthouse-{{ROLE}}" -- "$@"
 
 # Everything that must pass, on services of its own
-test: fmt deps build services python-tools node-tools browser-tools kafka lint deny deploy-check
+test: fmt deps build services python-tools node-tools browser-tools kafka s3 lint deny deploy-check
     @exec "{{built}}/debug/posthouse-demo" stage -- cargo test --workspace --no-fail-fast
 
 # The checks that need no services
@@ -40,6 +40,9 @@ services:
 
 # The SDK and the fuzzer that the end-to-end tests run, into .tools/python
 python-tools: (_python "python" "e2e/python/requirements.txt")
+
+# The S3-compatible store that the tests of archives speak to, into .tools/s3
+s3: (_python "s3" "archive/tests/s3/requirements.txt")
 
 # Python packages into a folder of .tools, once for each change of their list
 _python HOME WANTED:
@@ -155,15 +158,16 @@ deps:
     only posthouse-schema
     only posthouse-jobs posthouse-schema posthouse-service
     only posthouse-egress posthouse-service
+    only posthouse-archive posthouse-schema
     only posthouse-oauth2
     only posthouse-signature
     only posthouse-filter
     only posthouse-pages
     only posthouse-transform
     only posthouse-ingest posthouse-jobs posthouse-schema posthouse-service posthouse-transform
-    only posthouse-worker posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-signature posthouse-filter posthouse-transform posthouse-service
+    only posthouse-worker posthouse-archive posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-signature posthouse-filter posthouse-transform posthouse-service
     only posthouse-api posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-pages posthouse-signature posthouse-filter posthouse-transform posthouse-service salvo
-    only posthouse posthouse-jobs posthouse-schema posthouse-signature posthouse-service
+    only posthouse posthouse-archive posthouse-jobs posthouse-schema posthouse-signature posthouse-service
     echo "The crate graph is as designed."
 
 # Licences, banned crates and sources; known vulnerabilities when their database can be reached

@@ -8,7 +8,9 @@ mod completions;
 mod doctor;
 mod endpoint;
 mod exit;
+mod export;
 mod feed;
+mod import;
 mod keys;
 mod listen;
 mod login;
@@ -69,6 +71,8 @@ enum Command {
     /// Sums up the ledger, and exits with 1 when it does not add up.
     #[command(after_help = "Examples:\n  posthouse audit\n  posthouse audit --json")]
     Audit,
+    Export(export::Export),
+    Import(import::Import),
     Doctor(Box<doctor::Doctor>),
     Login(login::Login),
     Logout(login::Logout),
@@ -109,6 +113,8 @@ async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Keys(command) => command.run(&services.database()?, is_json).await,
         Command::Users(command) => command.run(&services.database()?, is_json).await,
         Command::Audit => audit::run(&services.database()?, is_json).await,
+        Command::Export(command) => command.run(&services.database()?, is_json).await,
+        Command::Import(command) => command.run(&services.database()?, is_json).await,
         Command::Doctor(command) => command.run(services, is_json).await,
         Command::Login(command) => command.run(is_json).await,
         Command::Logout(command) => command.run(is_json),

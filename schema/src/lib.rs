@@ -7,6 +7,7 @@ pub mod account_purge;
 pub mod account_token;
 pub mod activity;
 pub mod api_key;
+pub mod archive;
 pub mod attempt_counter;
 pub mod audit;
 pub mod batch_report;

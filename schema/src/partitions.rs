@@ -73,10 +73,23 @@ pub async fn make_ahead(
     first: NaiveDate,
     today: NaiveDate,
 ) -> QueryResult<Vec<Partition>> {
+    make_between(conn, first, today + Days::new(DAYS_AHEAD)).await
+}
+
+/// Makes the partitions from `first` to `last` that are missing, and returns them.
+///
+/// # Errors
+/// The database fails, a lock could not be had within a second, or the default partition has rows of such a day; what was
+/// made stays.
+pub async fn make_between(
+    conn: &mut AsyncPgConnection,
+    first: NaiveDate,
+    last: NaiveDate,
+) -> QueryResult<Vec<Partition>> {
     let mut made = Vec::new();
     for table in PartitionedTable::ALL {
         let present = list(conn, table).await?;
-        for day in first.iter_days().take_while(|day| *day <= today + Days::new(DAYS_AHEAD)) {
+        for day in first.iter_days().take_while(|day| *day <= last) {
             if !present.iter().any(|partition| partition.day == day) {
                 let partition = Partition { table, day };
                 make(conn, partition).await?;

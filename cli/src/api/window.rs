@@ -10,7 +10,7 @@ use super::client::Query;
 /// As the API reads dates, in UTC.
 const DATE: &str = "%Y-%m-%dT%H:%M:%S";
 
-/// When what is meant was accepted; the last seven days where nothing is given.
+/// When what is meant was accepted.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Window {
     /// Accepted since so long ago, such as 90m or 7d.
@@ -29,6 +29,13 @@ impl Window {
     #[must_use]
     pub const fn is_given(&self) -> bool {
         self.since.is_some() || self.from.is_some() || self.to.is_some()
+    }
+
+    /// From when to when; `None` where nothing was given.
+    #[must_use]
+    pub fn bounds(&self, now: DateTime<Utc>) -> Option<posthouse_archive::Window> {
+        let from = self.from.or_else(|| self.since.map(|ago| before(now, ago))).unwrap_or(DateTime::UNIX_EPOCH);
+        self.is_given().then(|| posthouse_archive::Window { from, to: self.to.unwrap_or(now) })
     }
 
     /// The same for the API.

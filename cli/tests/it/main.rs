@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
 
 mod api;
+mod archives;
 mod desk;
 mod doctor;
 mod encryption;
