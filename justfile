@@ -24,7 +24,7 @@ run ROLE *ARGS:
     @shift; exec cargo run --quiet --bin "posthouse-{{ROLE}}" -- "$@"
 
 # Everything that must pass, on services of its own
-test: fmt deps build services python-tools node-tools browser-tools kafka s3 lint deny deploy-check
+test: fmt deps build services python-tools node-tools browser-tools kafka s3 lint deny deploy-check fuzz
     @exec "{{built}}/debug/posthouse-demo" stage -- cargo test --workspace --no-fail-fast
 
 # The checks that need no services
@@ -34,7 +34,7 @@ check: fmt lint deps deny
 build:
     cargo build --workspace --bins
 
-# Install PostgreSQL, Redis, Mosquitto, RabbitMQ and the NATS server where they are missing
+# Install PostgreSQL, Redis, Mosquitto, RabbitMQ, the NATS server and HAProxy where they are missing
 services:
     @"{{built}}/debug/posthouse-demo" services
 
@@ -159,6 +159,7 @@ deps:
     only posthouse-jobs posthouse-schema posthouse-service
     only posthouse-egress posthouse-service
     only posthouse-archive posthouse-schema
+    only posthouse-egress-fuzz posthouse-egress posthouse-service
     only posthouse-oauth2
     only posthouse-signature
     only posthouse-filter
@@ -233,6 +234,24 @@ egress-cases FILE="../shared/security/egress-cases.json":
     everywhere='ip link set lo up && ip route add local 0.0.0.0/0 dev lo && ip -6 route add local ::/0 dev lo && exec "$@"'
     POSTHOUSE_EGRESS_CASES="$file" exec $space sh -c "$everywhere" sh \
         cargo test --offline --quiet -p posthouse-egress --test it -- --nocapture --exact cases::cases_get_the_decision_that_they_expect
+
+# Let a fuzzer look for targets and heads that mislead the egress proxy, for so many seconds each
+fuzz SECONDS="10":
+    #!/bin/sh
+    set -eu
+    parts="{{justfile_directory()}}/egress/fuzz" found="{{justfile_directory()}}/.posthouse/fuzz"
+    RUSTC_WORKSPACE_WRAPPER="$parts/instrumented" \
+        cargo build --quiet -p posthouse-egress-fuzz --features libfuzzer --bins
+    for target in authority head; do
+        mkdir -p "$found/$target"
+        if ! "{{built}}/debug/fuzz-$target" -max_total_time="$1" -timeout=60 -dict="$parts/dictionary" \
+            -artifact_prefix="$found/" "$found/$target" "$parts/seeds/$target" >"$found/$target.log" 2>&1; then
+            tail -n 40 "$found/$target.log" >&2
+            echo "fuzz-$target found something: see above, and $found." >&2
+            exit 1
+        fi
+        echo "fuzz-$target: $(grep '^Done ' "$found/$target.log")."
+    done
 
 # Measure a system of its own and print the table: [--quick] [--case NAME] [--markdown] [--strict]
 bench *ARGS:

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use posthouse_egress::Rules;
 use posthouse_jobs::Queues;
 use posthouse_schema::{
     ids::{EndpointId, EventId, ProjectId},
@@ -45,6 +46,8 @@ pub struct ApiSettings {
     pub cors_origins: Vec<String>,
     /// How many requests are taken.
     pub limits: LimitSettings,
+    /// What endpoints' URLs are judged by when they are saved; `None` leaves that to each delivery.
+    pub endpoint_rules: Option<Arc<Rules>>,
     /// Those of accounts.
     pub accounts: AccountSettings,
 }

@@ -1,8 +1,9 @@
 //! Settings of the API, read once at start.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use clap::Parser;
+use posthouse_egress::{Rules, client::ClientSettings};
 use posthouse_service::settings::{DatabaseSettings, ProcessSettings, RedisSettings};
 use salvo::http::HeaderName;
 use secrecy::SecretString;
@@ -37,14 +38,17 @@ pub struct Config {
     /// Address of the job board. Its users sign in with an instance administrator's personal key as password.
     #[arg(long, env = "POSTHOUSE_BOARD_LISTEN", default_value = "127.0.0.1:5010")]
     pub board_listen: SocketAddr,
-    /// Egress proxy through which the API makes its own few requests, such as http://127.0.0.1:4750. Without it the API
-    /// connects directly, under the same rules.
-    #[arg(long, env = "POSTHOUSE_EGRESS_URL")]
-    pub egress_url: Option<Url>,
-    /// CIDR, or CIDR:PORT, to which an API without egress may connect although it is refused by default. Repeatable, or
-    /// separated by commas.
-    #[arg(long, env = "POSTHOUSE_API_ALLOW", value_delimiter = ',', conflicts_with = "egress_url")]
+    /// Egress, for the few requests that the API makes itself.
+    #[command(flatten)]
+    pub egress: ClientSettings,
+    /// CIDR, or CIDR:PORT, to which an API without egress may connect, and which endpoints may name with --judge-endpoints,
+    /// although it is refused by default. Repeatable, or separated by commas.
+    #[arg(long, env = "POSTHOUSE_API_ALLOW", value_delimiter = ',')]
     pub allow: Vec<posthouse_egress::AddressRule>,
+    /// Refuses endpoints whose URL names an address or a host of an internal network, when they are saved. Without it that is
+    /// seen at their first delivery, which egress refuses.
+    #[arg(long, env = "POSTHOUSE_API_JUDGE_ENDPOINTS", default_value = "false", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub judge_endpoints: bool,
     /// Most bytes of a request's body.
     #[arg(long, env = "POSTHOUSE_API_BODY_BYTES_MAX", default_value_t = 1_048_576, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1_024..=104_857_600))]
     pub body_bytes_max: usize,
@@ -85,6 +89,7 @@ impl Config {
             public_url: self.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_string()),
             cors_origins: self.cors_origins.clone(),
             limits: self.limits,
+            endpoint_rules: self.judge_endpoints.then(|| Arc::new(Rules::with_allowed(self.allow.clone()))),
             accounts: AccountSettings {
                 is_sign_up_open: self.sign_up,
                 public_url: self.public_url.clone().unwrap_or(accounts.public_url),

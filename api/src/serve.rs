@@ -23,9 +23,10 @@ pub async fn serve(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let backing = Backing::connect(&config.database, &config.redis, Purpose::General).await?;
     let checks = Arc::new(backing.checks());
     let settings = config.settings();
-    let way = match config.egress_url {
-        Some(url) => Way::Egress(url),
-        None => Way::Direct(Arc::new(posthouse_egress::Rules::with_allowed(config.allow))),
+    let way = if config.egress.egress_url.is_empty() {
+        Way::Direct(Arc::new(posthouse_egress::Rules::with_allowed(config.allow)))
+    } else {
+        Way::Egress(Box::new(config.egress))
     };
     let app = App::new(backing.pool, backing.queues, checks, settings, Outbound::new(way)?);
     let acceptor = TcpListener::new(config.listen)

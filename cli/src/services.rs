@@ -1,6 +1,6 @@
 //! Where the deployment's own services are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use posthouse_service::settings::{DatabaseSettings, RedisSettings};
 use secrecy::SecretString;
@@ -49,16 +49,59 @@ pub struct Services {
     /// Its key (PEM).
     #[arg(long, help_heading = "Services", env = "POSTHOUSE_REDIS_TLS_KEY", value_name = "FILE", hide = true)]
     redis_tls_key: Option<PathBuf>,
-    /// The proxy through which webhooks leave, as http://host:port.
+    /// The proxies through which webhooks leave, as http://host:port or https://host:port, separated by commas.
     #[arg(
         long,
         help_heading = "Services",
         env = "POSTHOUSE_EGRESS_URL",
+        value_delimiter = ',',
+        hide_env_values = true,
         value_name = "URL",
         global = true,
         hide_short_help = true
     )]
-    egress_url: Option<Url>,
+    egress_url: Vec<Url>,
+    /// Authorities, PEM, one of which may have signed the proxies' certificates, besides the system's.
+    #[arg(
+        long,
+        help_heading = "Services",
+        env = "POSTHOUSE_EGRESS_CA_FILE",
+        value_name = "FILE",
+        global = true,
+        hide_short_help = true
+    )]
+    egress_ca_file: Option<PathBuf>,
+    /// Certificate chain, PEM, that proves a role to the proxies.
+    #[arg(
+        long,
+        help_heading = "Services",
+        env = "POSTHOUSE_EGRESS_CLIENT_CERT",
+        value_name = "FILE",
+        global = true,
+        hide_short_help = true
+    )]
+    egress_client_cert: Option<PathBuf>,
+    /// The key of that certificate, PEM.
+    #[arg(
+        long,
+        help_heading = "Services",
+        env = "POSTHOUSE_EGRESS_CLIENT_KEY",
+        value_name = "FILE",
+        global = true,
+        hide_short_help = true
+    )]
+    egress_client_key: Option<PathBuf>,
+}
+
+/// The egress proxies, and whom they believe.
+#[derive(Debug)]
+pub struct EgressAddresses<'a> {
+    /// Their URLs.
+    pub urls: &'a [Url],
+    /// Authorities, PEM.
+    pub ca_file: Option<&'a Path>,
+    /// A certificate chain and its key, PEM.
+    pub identity: Option<(&'a Path, &'a Path)>,
 }
 
 impl Services {
@@ -90,9 +133,13 @@ impl Services {
         })
     }
 
-    /// The egress proxy, if it is named.
+    /// The egress proxies, as far as they are named.
     #[must_use]
-    pub const fn egress_url(&self) -> Option<&Url> {
-        self.egress_url.as_ref()
+    pub fn egress(&self) -> EgressAddresses<'_> {
+        EgressAddresses {
+            urls: &self.egress_url,
+            ca_file: self.egress_ca_file.as_deref(),
+            identity: self.egress_client_cert.as_deref().zip(self.egress_client_key.as_deref()),
+        }
     }
 }

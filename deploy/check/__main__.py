@@ -8,6 +8,7 @@ import time
 import traceback
 
 import alerts
+import balancer
 import chart
 import image
 import running
@@ -25,7 +26,7 @@ def main() -> int:
     failed = 0
     with tempfile.TemporaryDirectory(prefix="posthouse-deploy-") as scratch:
         sources = Sources(args.built.resolve(), args.debian.resolve(), pathlib.Path(scratch))
-        for part in (image, chart, units, alerts, settings, running):
+        for part in (image, chart, units, balancer, alerts, settings, running):
             try:
                 for line in part.check(sources):
                     print(f"{part.__name__}: {line}", flush=True)

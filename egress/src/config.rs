@@ -13,8 +13,9 @@ use posthouse_service::settings::{ProcessSettings, duration};
 use url::Url;
 
 use crate::{
+    client::TlsIdentity,
     policy::{Base, PolicyError, PolicyStore},
-    proxy::{ClientTls, NameServers, Resolver, Settings, Sources, Upstream},
+    proxy::{ClientTls, NameServers, Resolver, Settings, Sources, TlsFiles, Upstream},
     rules::{AddressRule, HostRule, Ports},
 };
 
@@ -23,6 +24,7 @@ const EXAMPLES: &str = "Examples:
   posthouse-egress --deny 198.51.100.0/24 --allow 10.20.0.0/16:8443 --bind-source 192.0.2.10
   posthouse-egress --rules-file rules.toml --dns 10.0.0.2
   posthouse-egress check https://hooks.example.com/orders --allow 127.0.0.1/32:9900
+  posthouse-egress check https://hooks.example.com/orders --proxy https://worker:token@10.0.0.5:4750 --ca-file ca.pem
   posthouse-egress audit --proxy http://10.0.0.5:4750";
 const DNS_PORT: u16 = 53;
 
@@ -68,28 +70,71 @@ pub struct Config {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Says what would happen to a request for this URL, and why; exits 1 when it would be refused.
-    Check {
-        /// The URL.
-        url: Url,
-        /// A role of the file of rules; without one, the rules that all share.
-        #[arg(long)]
-        role: Option<String>,
-        /// Rules.
-        #[command(flatten)]
-        rules: RuleSettings,
-        /// Names.
-        #[command(flatten)]
-        names: NameSettings,
-    },
+    Check(Box<CheckSettings>),
     /// Asks a running proxy for what it must refuse; exits 1 when it lets anything through.
     Audit {
         /// The proxy, with the user and password of a role where it asks for them.
         #[arg(long, default_value = "http://127.0.0.1:4750", value_name = "URL")]
         proxy: Url,
+        /// TLS towards that proxy.
+        #[command(flatten)]
+        identity: IdentitySettings,
+        /// For which project to ask.
+        #[arg(long, value_name = "ID")]
+        project: Option<String>,
         /// CIDR or CIDR:PORT that the proxy allows on purpose: not asked for. Repeatable, or separated by commas.
         #[arg(long, value_delimiter = ',')]
         allow: Vec<AddressRule>,
     },
+}
+
+/// What is to be checked.
+#[derive(Debug, Args)]
+pub struct CheckSettings {
+    /// The URL.
+    pub url: Url,
+    /// Asks this running proxy for a connection instead of applying the rules here, with the user and password of a role
+    /// where it wants them. The connection is closed at once.
+    #[arg(long, value_name = "URL", conflicts_with = "role")]
+    pub proxy: Option<Url>,
+    /// TLS towards that proxy.
+    #[command(flatten)]
+    pub identity: IdentitySettings,
+    /// A role of the file of rules; without one, the rules that all share.
+    #[arg(long)]
+    pub role: Option<String>,
+    /// A project of the file of rules, for which the role asks.
+    #[arg(long, value_name = "ID")]
+    pub project: Option<String>,
+    /// Rules.
+    #[command(flatten)]
+    pub rules: RuleSettings,
+    /// Names.
+    #[command(flatten)]
+    pub names: NameSettings,
+}
+
+/// TLS towards a proxy that is asked.
+#[derive(Debug, Clone, Args)]
+pub struct IdentitySettings {
+    /// Authorities, PEM, one of which may have signed the proxy's certificate, besides the system's.
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Certificate chain, PEM, that proves a role.
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub client_cert: Option<PathBuf>,
+    /// The key of that certificate, PEM.
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    pub client_key: Option<PathBuf>,
+}
+
+impl IdentitySettings {
+    /// What they name.
+    #[must_use]
+    pub fn identity(&self) -> TlsIdentity {
+        let certificate = self.client_cert.clone().zip(self.client_key.clone());
+        TlsIdentity { authorities: self.ca_file.clone(), certificate }
+    }
 }
 
 /// Where connections may go.
@@ -174,6 +219,9 @@ pub struct TlsSettings {
     /// Authorities, PEM, one of which has to have signed a client's certificate.
     #[arg(long, env = "POSTHOUSE_EGRESS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
     pub client_ca: Option<PathBuf>,
+    /// Lists of certificates that those authorities have revoked, PEM: a client needs one that is not on its issuer's list.
+    #[arg(long, env = "POSTHOUSE_EGRESS_CLIENT_CRL", value_name = "FILE", requires = "client_ca")]
+    pub client_crl: Option<PathBuf>,
 }
 
 fn name_server(text: &str) -> Result<SocketAddr, String> {
@@ -194,6 +242,7 @@ impl RuleSettings {
             deny_hosts: self.deny_host.clone(),
             ports: self.ports.clone(),
             is_report_only: self.report_only,
+            sources: None,
         };
         PolicyStore::read(base, self.rules_file.clone())
     }
@@ -215,7 +264,13 @@ impl NameSettings {
 impl TlsSettings {
     fn tls(&self) -> Result<Option<ClientTls>, String> {
         let (Some(chain), Some(key)) = (&self.tls_cert, &self.tls_key) else { return Ok(None) };
-        ClientTls::read(chain, key, self.client_ca.as_deref()).map(Some)
+        ClientTls::read(TlsFiles {
+            chain: chain.clone(),
+            key: key.clone(),
+            authorities: self.client_ca.clone(),
+            revoked: self.client_crl.clone(),
+        })
+        .map(Some)
     }
 }
 
@@ -226,6 +281,7 @@ impl Config {
     /// What is named does not exist here or cannot be read.
     pub fn settings(&self) -> anyhow::Result<Settings> {
         let policy = Arc::new(self.rules.policy()?);
+        policy.check_sources()?;
         let sources = Sources::new(&self.bind_source);
         let tls = self.tls.tls().and_then(|tls| sources.check().map(|()| tls));
         let tls = match tls {

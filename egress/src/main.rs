@@ -7,7 +7,7 @@ use std::{process::ExitCode, sync::Arc};
 use anyhow::Context as _;
 use posthouse_egress::{
     audit,
-    config::{Command, Config},
+    config::{CheckSettings, Command, Config},
     proxy,
 };
 use posthouse_service::{
@@ -44,13 +44,20 @@ async fn main() -> ExitCode {
 
 async fn answer(command: &Command) -> anyhow::Result<ExitCode> {
     let (is_good, text) = match command {
-        Command::Check { url, role, rules, names } => {
-            let policy = rules.policy()?.current();
-            let role = policy.role_named(role.as_deref()).context("the file of rules has no such role")?;
-            check::check(url, &role, &names.resolver()?).await
+        Command::Check(wanted) => {
+            let CheckSettings { url, proxy, identity, role, project, rules, names } = &**wanted;
+            if let Some(proxy) = proxy {
+                check::ask(url, proxy, &identity.identity(), project.as_deref()).await?
+            } else {
+                let policy = rules.policy()?.current();
+                let role = policy.role_named(role.as_deref(), project.as_deref()).map_err(anyhow::Error::msg)?;
+                check::check(url, &role, &names.resolver()?).await
+            }
         }
-        Command::Audit { proxy, allow } => {
-            let report = audit::run(proxy, allow).await?;
+        Command::Audit { proxy, identity, project, allow } => {
+            let identity = identity.identity();
+            let asked = audit::Asked { proxy, identity: &identity, project: project.as_deref() };
+            let report = audit::run(asked, allow).await?;
             (report.is_clean(), report.to_string())
         }
     };
@@ -70,9 +77,9 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     open_handles(config.limits.max_tunnels);
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("{} cannot be bound", config.listen))?;
-    let (_, probes) =
+    let (probe_listen, probes) =
         probes::serve(config.probe_listen, Arc::new(Checks::new()), metrics.clone(), shutdown.clone()).await?;
-    tracing::info!(listen = %listener.local_addr()?, rules = ?config.rules, sources = ?config.bind_source, dns = ?config.names.dns, "The proxy takes connections.");
+    tracing::info!(listen = %listener.local_addr()?, %probe_listen, rules = ?config.rules, sources = ?config.bind_source, dns = ?config.names.dns, "The proxy takes connections.");
     proxy::serve(listener, settings, &metrics, shutdown).await?;
     probes.await?;
     tracing::info!("The proxy has stopped; no tunnel is open.");

@@ -1,5 +1,6 @@
 //! From what a caller wrote to what is stored: every field is checked, and the message names it.
 
+use posthouse_egress::{Code, Rules};
 use posthouse_schema::{
     endpoint::{Endpoint, EndpointValues, random_secret},
     ordering::Ordering,
@@ -95,6 +96,19 @@ pub fn url(text: &str, project: &Project) -> Result<String, ApiError> {
         return Err(ApiError::invalid("only https endpoints allowed"));
     }
     Ok(text.to_string())
+}
+
+/// Whether the rules let webhooks to this URL out, as far as that can be told without resolving its name. Where there are no
+/// rules, that is left to each delivery. Ports are: egress may have others.
+///
+/// # Errors
+/// 400 saying why.
+pub fn permitted(url: &str, rules: Option<&Rules>) -> Result<(), ApiError> {
+    let (Some(rules), Ok(url)) = (rules, Url::parse(url)) else { return Ok(()) };
+    match rules.judge_url(&url) {
+        Err(denial) if denial.code != Code::PortNotAllowed => Err(ApiError::invalid(format!("url: {denial}"))),
+        _ => Ok(()),
+    }
 }
 
 /// Clients make endpoints with -1, which means no limit as 0 does; a change to it was always refused.

@@ -58,6 +58,7 @@ pub async fn create_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<
     body.owner_id = access.new_owner(body.owner_id)?;
     let secret = input::secret(body.secret.take(), body.secret_type.as_deref())?;
     let values = input::values(body, &project, version, None)?;
+    input::permitted(&values.url, app.settings.endpoint_rules.as_deref())?;
     let row = Endpoint::insert(&mut *app.conn().await?, project.id, &values, &secret).await?;
     let made = written(&app, row).await?;
     announce(&app, &project, MetaEventKind::EndpointCreated, || made.clone().without_secrets()).await;
@@ -119,6 +120,7 @@ pub async fn update_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<
     access.admit(id)?;
     let old = Endpoint::find(&mut *app.conn().await?, project.id, id).await?.ok_or_else(unknown)?;
     let values = input::values(body, &project, version, Some(&old))?;
+    input::permitted(&values.url, app.settings.endpoint_rules.as_deref())?;
     let row = Endpoint::update(&mut *app.conn().await?, project.id, id, &values).await?.ok_or_else(unknown)?;
     let changed = written(&app, row).await?;
     announce(&app, &project, MetaEventKind::EndpointUpdated, || changed.clone().without_secrets()).await;

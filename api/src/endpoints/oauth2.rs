@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use posthouse_oauth2::{Settings, Token};
+use posthouse_schema::ids::ProjectId;
 use salvo::{oapi::ToSchema, prelude::*};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -58,11 +59,11 @@ pub struct OAuth2TestWire {
 /// 200 also when no token was given; then `success` is false and `error` says why.
 #[endpoint(tags("Endpoints"), operation_id = "TestOAuth2Connection", request_body = OAuth2TestBody)]
 pub async fn test_oauth2(req: &mut Request, depot: &mut Depot) -> ApiResult<OAuth2TestWire> {
-    let (app, _) = authorized(req, depot, Need::Manage).await?;
+    let (app, project) = authorized(req, depot, Need::Manage).await?;
     let body: OAuth2TestBody = read_json(req, &app).await?;
     let given = body.oauth2.filter(|value| !value.is_null()).ok_or_else(|| ApiError::invalid("oauth2: is required"))?;
     let settings = Settings::read(&given).map_err(|error| ApiError::invalid(format!("oauth2.{error}")))?;
-    match exchange(&app, &settings).await? {
+    match exchange(&app, project.id, &settings).await? {
         Ok(token) => {
             let wire = OAuth2TestWire {
                 success: true,
@@ -85,12 +86,12 @@ pub async fn test_oauth2(req: &mut Request, depot: &mut Depot) -> ApiResult<OAut
 }
 
 /// The token, or in words why there is none.
-async fn exchange(app: &App, settings: &Settings) -> Result<Result<Token, String>, ApiError> {
+async fn exchange(app: &App, project: ProjectId, settings: &Settings) -> Result<Result<Token, String>, ApiError> {
     let request = match settings.request(Utc::now()) {
         Ok(request) => request,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    match app.outbound.post_form(&request.url, request.form, EXCHANGE_LIMIT).await {
+    match app.outbound.post_form(project, &request.url, request.form, EXCHANGE_LIMIT).await {
         Ok(answer) => Ok(settings.answer(answer.status, &answer.body, Utc::now()).map_err(|error| error.to_string())),
         Err(error @ OutboundError::Busy) => {
             Err(ApiError::Unavailable { what: "the connection test", cause: error.into() })

@@ -86,6 +86,7 @@ pub(super) async fn resolve(app: &App, project: &Project, dynamic: Dynamic) -> R
         ..EndpointBody::default()
     };
     let endpoint = endpoints::input::values(body, project, Version::NEWEST, None)?;
+    endpoints::input::permitted(&url, app.settings.endpoint_rules.as_deref())?;
     let new = NewDynamicEndpoint { endpoint: &endpoint, secret: &secret, event_types: &event_types };
     let subscription_id = dynamic_endpoint::resolve(&mut *app.conn().await?, project.id, &new).await?;
     Ok(EventTarget::Dynamic { url, subscription_id })

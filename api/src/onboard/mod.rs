@@ -50,7 +50,7 @@ pub async fn onboard(req: &mut Request, depot: &mut Depot) -> ApiResult<OnboardW
         return Err(ApiError::invalid(format!("items: at most {ITEMS_MAX} are accepted")));
     }
     let total_rows = items.len();
-    let (rows, errors) = rows::check(items, &project);
+    let (rows, errors) = rows::check(items, &project, app.settings.endpoint_rules.as_deref());
     let checked = |errors| OnboardWire::Checked(OnboardChecked { total_rows, valid_count: rows.len(), errors });
     if query::one(req, "dry_run").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
         return Ok(Reply::ok("Dry run validation complete", checked(errors)));

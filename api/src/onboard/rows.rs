@@ -1,5 +1,6 @@
 //! What is wrong with the rows of a request, each fault with its row and its field.
 
+use posthouse_egress::Rules;
 use posthouse_jobs::OnboardRow;
 use posthouse_schema::project::Project;
 
@@ -9,11 +10,11 @@ use crate::{body::bounded, endpoints::input, error::ApiError};
 const BOTH: &str = "auth_username/auth_password";
 
 /// The rows without a fault, and the faults of the others.
-pub fn check(items: Vec<OnboardItem>, project: &Project) -> (Vec<OnboardRow>, Vec<RowError>) {
+pub fn check(items: Vec<OnboardItem>, project: &Project, rules: Option<&Rules>) -> (Vec<OnboardRow>, Vec<RowError>) {
     let (mut rows, mut errors) = (Vec::new(), Vec::new());
     for (index, item) in items.into_iter().enumerate() {
         let mut faults = Faults { row: index + 1, found: Vec::new() };
-        let row = row(item, project, &mut faults);
+        let row = row(item, (project, rules), &mut faults);
         if faults.found.is_empty() {
             rows.push(row);
         }
@@ -41,7 +42,7 @@ impl Faults {
     }
 }
 
-fn row(item: OnboardItem, project: &Project, faults: &mut Faults) -> OnboardRow {
+fn row(item: OnboardItem, (project, rules): (&Project, Option<&Rules>), faults: &mut Faults) -> OnboardRow {
     let text = |given: Option<String>| given.map(|text| text.trim().to_string()).unwrap_or_default();
     let name = text(item.name);
     let url = text(item.url);
@@ -55,7 +56,8 @@ fn row(item: OnboardItem, project: &Project, faults: &mut Faults) -> OnboardRow 
     if url.is_empty() {
         faults.add("url", "url is required");
     } else {
-        faults.check("url", bounded("url", &url).and_then(|()| input::url(&url, project).map(drop)));
+        let judged = bounded("url", &url).and_then(|()| input::url(&url, project));
+        faults.check("url", judged.and_then(|url| input::permitted(&url, rules)));
     }
     faults.check("event_type", bounded("event_type", &event_type));
     if auth_username.is_empty() != auth_password.is_empty() {

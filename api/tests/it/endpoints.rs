@@ -8,7 +8,46 @@ use tokio::{
     net::TcpListener,
 };
 
+use posthouse_api::app::ApiSettings;
+use posthouse_egress::Rules;
+
 use crate::harness::Api;
+
+#[tokio::test]
+async fn what_the_rules_refuse_is_not_saved_where_that_is_wanted() {
+    let rules = Rules::with_allowed(vec!["10.20.0.0/16".parse().unwrap()]);
+    let api = Api::start_with(ApiSettings { endpoint_rules: Some(Arc::new(rules)), ..ApiSettings::default() }).await;
+    let body = |url: &str| json!({"name": "e", "url": url});
+    // The port is for egress to say.
+    let saved = api.post("endpoints", body("http://10.20.0.1:25/")).await;
+    assert_eq!(saved.status, 201, "{}", saved.body);
+    let path = format!("endpoints/{}", saved.uid());
+    for (url, why) in [
+        ("http://127.0.0.1/", "url: the destination is a loopback address"),
+        ("https://10.0.0.1/", "url: the destination is a private address"),
+        ("http://169.254.169.254/latest", "url: the destination is a metadata service"),
+        ("http://[::ffff:127.0.0.1]/", "url: the destination is a loopback address"),
+        ("http://0x7f.1/", "url: the destination is a loopback address"),
+        ("https://db.internal/", "url: the host name is one of an internal network, or not one that may be reached"),
+    ] {
+        let refused = [api.post("endpoints", body(url)).await, api.put(&path, body(url)).await];
+        for refused in refused {
+            assert_eq!((refused.status, refused.message()), (400, why), "{url}");
+        }
+        let rows = json!({"items": [{"name": "e", "url": url}]});
+        let onboarded = api.post("onboard", rows).await;
+        assert_eq!(onboarded.status, 400, "{}", onboarded.body);
+        assert!(onboarded.body.to_string().contains(why.trim_start_matches("url: ")), "{}", onboarded.body);
+        let event = json!({"url": url, "event_type": "a.b", "data": {}});
+        let dynamic = api.post("events/dynamic", event).await;
+        assert_eq!((dynamic.status, dynamic.message()), (400, why), "{url}");
+    }
+    assert_eq!(api.post("endpoints", body("https://hooks.example.com/")).await.status, 201);
+    api.close().await;
+    let usual = Api::start().await;
+    assert_eq!(usual.post("endpoints", body("http://127.0.0.1:9900/")).await.status, 201, "as clients expect");
+    usual.close().await;
+}
 
 #[tokio::test]
 async fn authentication_is_read_back_without_what_signs_in_elsewhere() {

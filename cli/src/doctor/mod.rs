@@ -41,10 +41,11 @@ impl Doctor {
     pub async fn run(&self, services: &Services, is_json: bool) -> anyhow::Result<ExitCode> {
         let database = services.known_database();
         let redis = services.known_redis();
+        let proxies = services.egress();
         let (postgres, redis, egress, api, deliveries) = tokio::join!(
             Box::pin(postgres::checks(database.as_ref())),
             Box::pin(redis::checks(redis.as_ref())),
-            Box::pin(egress::checks(services.egress_url())),
+            Box::pin(egress::checks(&proxies)),
             Box::pin(api::checks(&self.access)),
             Box::pin(signature::of_delivery(&self.access)),
         );

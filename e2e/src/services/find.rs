@@ -33,8 +33,11 @@ impl Program {
         Self { title: "RabbitMQ", file: "rabbitmq-server", package: "rabbitmq-server", major_min: 3 };
     /// The JetStream server of ingest's tests.
     pub const NATS: Self = Self { title: "NATS server", file: "nats-server", package: "nats-server", major_min: 2 };
+    /// The balancer of egress' tests.
+    pub const HAPROXY: Self = Self { title: "HAProxy", file: "haproxy", package: "haproxy", major_min: 2 };
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::POSTGRES, Self::REDIS, Self::MOSQUITTO, Self::RABBITMQ, Self::NATS];
+    pub const ALL: [Self; 6] =
+        [Self::POSTGRES, Self::REDIS, Self::MOSQUITTO, Self::RABBITMQ, Self::NATS, Self::HAPROXY];
 }
 
 /// A program that is there and new enough.
@@ -98,7 +101,11 @@ fn version_of(program: &Path) -> Option<String> {
     if program.ends_with("rabbitmq-server") {
         return rabbitmq_version(); // It has no flag for it, and would start.
     }
-    let flag = if program.ends_with("mosquitto") { "-h" } else { "--version" };
+    let flag = match program.file_name().and_then(|name| name.to_str()) {
+        Some("mosquitto") => "-h",
+        Some("haproxy") => "-v",
+        _ => "--version",
+    };
     let output = Command::new(program).arg(flag).output().ok()?;
     version_in(&String::from_utf8_lossy(&output.stdout))
 }
@@ -131,6 +138,7 @@ mod tests {
             ("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64", "7.0.15", 7),
             ("mosquitto version 2.0.11\n\nmosquitto is an MQTT", "2.0.11", 2),
             ("nats-server: v2.9.10", "2.9.10", 2),
+            ("HAProxy version 2.6.12-1+deb12u4 2026/05/20 - https://haproxy.org/", "2.6.12-1+deb12u4", 2),
             ("postgres (PostgreSQL) 18beta1", "18beta1", 18),
         ] {
             assert_eq!(version_in(text).as_deref(), Some(version));

@@ -1,4 +1,4 @@
-//! The programs that Posthouse and its tests need and do not build: PostgreSQL, Redis, and message brokers. Each is
+//! The programs that Posthouse and its tests need and do not build: PostgreSQL, Redis, message brokers and a balancer. Each is
 //! looked for and installed only when it is missing; what is started here is a private instance on loopback alone.
 
 mod account;

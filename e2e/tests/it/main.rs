@@ -4,6 +4,7 @@
 mod browser;
 mod chaos;
 mod demo;
+mod exits;
 mod node;
 mod outages;
 mod python;

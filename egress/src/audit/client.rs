@@ -1,15 +1,18 @@
 //! One question to a proxy over a connection of its own, and what its answer means.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context as _, bail, ensure};
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use anyhow::{Context as _, bail};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpStream, lookup_host},
     time::timeout,
 };
-use url::Url;
+
+use super::Asked;
+use crate::{
+    authorization::basic,
+    client::{Exit, Exits, PROJECT},
+};
 
 /// Longer than a proxy's own limits for names and connections.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,36 +29,30 @@ pub(super) enum Verdict {
 }
 
 pub(super) struct Client {
-    address: SocketAddr,
-    /// A header line, or nothing.
-    authorization: String,
+    exit: Arc<Exit>,
+    /// Header lines, or nothing.
+    credentials: String,
 }
 
 impl Client {
-    pub(super) async fn new(proxy: &Url) -> anyhow::Result<Self> {
-        ensure!(proxy.scheme() == "http", "a proxy is asked by http://, not by {}://", proxy.scheme());
-        let host = proxy.host_str().context("the proxy's URL has no host")?.trim_matches(['[', ']']);
-        let address = lookup_host((host, proxy.port().unwrap_or(80))).await.context("resolve the proxy")?.next();
-        let has_user = !proxy.username().is_empty() || proxy.password().is_some();
-        let authorization = if has_user {
-            let pair = format!("{}:{}", proxy.username(), proxy.password().unwrap_or_default());
-            format!("Proxy-Authorization: Basic {}\r\n", BASE64_STANDARD.encode(pair))
-        } else {
-            String::new()
-        };
-        Ok(Self { address: address.context("the proxy has no address")?, authorization })
+    pub(super) fn new(asked: &Asked<'_>) -> anyhow::Result<Self> {
+        let authorization = basic(asked.proxy).map(|value| format!("Proxy-Authorization: {value}\r\n"));
+        let project = asked.project.map(|project| format!("{PROJECT}: {project}\r\n"));
+        let credentials = [authorization, project].into_iter().flatten().collect();
+        Ok(Self { exit: Exits::one(asked.proxy, asked.identity)?, credentials })
     }
 
     /// Sends the request with our credentials behind its first line.
     pub(super) async fn ask(&self, request: &str) -> anyhow::Result<Verdict> {
         let request = match request.split_once("\r\n") {
-            Some((first, rest)) => format!("{first}\r\n{}{rest}", self.authorization),
+            Some((first, rest)) => format!("{first}\r\n{}{rest}", self.credentials),
             None => request.to_string(),
         };
         let mut answer = Vec::new();
         let exchange = async {
-            let mut stream = TcpStream::connect(self.address).await.context("connect to the proxy")?;
+            let mut stream = self.exit.connect().await.context("connect to the proxy")?;
             stream.write_all(request.as_bytes()).await.context("write to the proxy")?;
+            stream.flush().await.context("write to the proxy")?;
             // A reset, or an end without an answer, is one of the ways to refuse.
             let mut bytes = [0; 1_024];
             while !answer.ends_with(b"\r\n\r\n") && (answer.len() as u64) < ANSWER_BYTES_MAX {

@@ -11,7 +11,7 @@ use futures::{StreamExt as _, stream};
 use url::Url;
 
 use self::{cases::Case, client::Verdict};
-use crate::rules::AddressRule;
+use crate::{client::TlsIdentity, rules::AddressRule};
 
 /// Cases that are asked at once.
 const CONCURRENCY: usize = 16;
@@ -49,12 +49,23 @@ impl fmt::Display for Report {
     }
 }
 
-/// Asks the proxy at this URL for every case that no permission of `allow` speaks of.
+/// Whom an audit asks, and as whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The proxy, with the user and password of a role where it asks for them.
+    pub proxy: &'a Url,
+    /// Whom it believes and proves itself with, of a proxy in TLS.
+    pub identity: &'a TlsIdentity,
+    /// For which project it asks.
+    pub project: Option<&'a str>,
+}
+
+/// Asks the proxy for every case that no permission of `allow` speaks of.
 ///
 /// # Errors
-/// The proxy cannot be reached, asks for credentials, is full, or is not asked by plain HTTP.
-pub async fn run(proxy: &Url, allow: &[AddressRule]) -> anyhow::Result<Report> {
-    let client = client::Client::new(proxy).await?;
+/// The proxy cannot be reached, asks for credentials, or is full.
+pub async fn run(asked: Asked<'_>, allow: &[AddressRule]) -> anyhow::Result<Report> {
+    let client = client::Client::new(&asked)?;
     let is_meant =
         |address: SocketAddr| allow.iter().any(|rule| rule.matches(address.ip().to_canonical(), address.port()));
     let (skipped, asked): (Vec<Case>, Vec<Case>) =

@@ -1,10 +1,11 @@
-//! Who may go where: rules that all clients share, and roles with rules of their own. A client has the role that its token
-//! or its certificate names; where there are roles, a client without one may go nowhere.
+//! Who may go where: rules that all clients share, and roles and projects with rules of their own. A client has the role that
+//! its token or its certificate names; where there are roles, a client without one may go nowhere. For which project it asks
+//! is believed of a role that may say so.
 
 mod file;
 mod store;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest as _, Sha256};
@@ -13,7 +14,13 @@ pub use self::{
     file::PolicyError,
     store::{Base, PolicyStore},
 };
-use crate::rules::{Denial, Rules, Target};
+use crate::{
+    rules::{Denial, Rules, Target},
+    sources::Sources,
+};
+
+/// Longest name of a project.
+const PROJECT_BYTES_MAX: usize = 64;
 
 /// What rules of the configuration do where they refuse. What is built in is enforced in either mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,6 +39,8 @@ pub struct Role {
     rules: Rules,
     /// What is enforced where the rules only report.
     enforced: Option<Rules>,
+    /// Where connections leave from, instead of from where all do.
+    sources: Option<Arc<Sources>>,
 }
 
 impl Role {
@@ -39,7 +48,19 @@ impl Role {
     #[must_use]
     pub fn new(name: impl Into<String>, rules: Rules, mode: Mode) -> Self {
         let enforced = (mode == Mode::Report).then(|| rules.without_own_denials());
-        Self { name: name.into(), rules, enforced }
+        Self { name: name.into(), rules, enforced, sources: None }
+    }
+
+    /// The same role, whose connections leave from these addresses.
+    #[must_use]
+    pub fn leaving_from(self, sources: Option<Arc<Sources>>) -> Self {
+        Self { sources, ..self }
+    }
+
+    /// The addresses that its connections leave from, where they are its own.
+    #[must_use]
+    pub const fn sources(&self) -> Option<&Arc<Sources>> {
+        self.sources.as_ref()
     }
 
     /// The name, for logs.
@@ -82,10 +103,20 @@ impl Role {
 #[derive(Debug)]
 struct Member {
     role: Arc<Role>,
+    /// The role with the rules of each project; `None` where it may not say for which it asks.
+    projects: Option<HashMap<String, Arc<Role>>>,
     /// SHA-256 of each token.
     tokens: Vec<[u8; 32]>,
     /// DNS names of certificates.
     certificates: Vec<String>,
+}
+
+impl Member {
+    /// A project that the file does not have is under the role's own rules.
+    fn of_project(&self, project: Option<&str>) -> Option<&Arc<Role>> {
+        let Some(project) = project else { return Some(&self.role) };
+        self.projects.as_ref().map(|projects| projects.get(project).unwrap_or(&self.role))
+    }
 }
 
 /// Everybody's rules and the roles.
@@ -102,10 +133,16 @@ impl Policy {
         Self { common: Arc::new(Role::new("default", rules, mode)), members: Vec::new() }
     }
 
-    /// The role of a client that sends this `Proxy-Authorization` and whose certificate has these names; `None` if it may
-    /// go nowhere. A token that is sent counts alone, and has to be right.
+    /// The role of a client that sends this `Proxy-Authorization`, whose certificate has these names, and that asks for this
+    /// project; `None` if it may go nowhere. A token that is sent counts alone, and has to be right. Where there are no roles,
+    /// the project changes nothing; where there are, it has to be a role's that may name it.
     #[must_use]
-    pub fn role_of(&self, authorization: Option<&[u8]>, certificates: &[String]) -> Option<Arc<Role>> {
+    pub fn role_of(
+        &self,
+        authorization: Option<&[u8]>,
+        certificates: &[String],
+        project: Option<&str>,
+    ) -> Option<Arc<Role>> {
         if self.members.is_empty() {
             return Some(Arc::clone(&self.common));
         }
@@ -121,15 +158,38 @@ impl Policy {
                 self.members.iter().find(|member| certificates.iter().any(|name| member.certificates.contains(name)))
             }
         };
-        found.map(|member| Arc::clone(&member.role))
+        found?.of_project(project).map(Arc::clone)
     }
 
-    /// The role of this name, or everybody's rules.
-    #[must_use]
-    pub fn role_named(&self, name: Option<&str>) -> Option<Arc<Role>> {
-        let Some(name) = name else { return Some(Arc::clone(&self.common)) };
-        self.members.iter().find(|member| member.role.name == name).map(|member| Arc::clone(&member.role))
+    /// The role of this name that asks for this project, or everybody's rules.
+    ///
+    /// # Errors
+    /// There is no such role, or it may not name projects; for people.
+    pub fn role_named(&self, name: Option<&str>, project: Option<&str>) -> Result<Arc<Role>, &'static str> {
+        let member = match name {
+            Some(name) => self.members.iter().find(|member| member.role.name == name),
+            None if project.is_some() => return Err("a project is named by a role that may do so"),
+            None => return Ok(Arc::clone(&self.common)),
+        };
+        let member = member.ok_or("the file of rules has no such role")?;
+        member.of_project(project).map(Arc::clone).ok_or("the role may not name projects")
     }
+
+    fn check_sources(&self) -> Result<(), PolicyError> {
+        let roles = self.members.iter().flat_map(|member| {
+            let of_projects = member.projects.iter().flat_map(HashMap::values);
+            [&member.role].into_iter().chain(of_projects)
+        });
+        let mut sources = roles.filter_map(|role| role.sources());
+        sources.try_for_each(|sources| sources.check()).map_err(PolicyError::Source)
+    }
+}
+
+/// Whether this can be the name of a project: what stands in logs is short and plain.
+#[must_use]
+pub fn is_project(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=PROJECT_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_plain)
 }
 
 /// A token as a client sends it: digests are compared, so that the time which that takes tells nothing of the token.

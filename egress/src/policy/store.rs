@@ -4,16 +4,14 @@
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, RwLock},
-    time::Duration,
 };
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
 use super::{Mode, Policy, PolicyError, file};
-use crate::rules::{AddressRule, HostRule, Ports, Rules};
-
-/// How often the file is looked at.
-const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+use crate::{
+    follow::follow,
+    rules::{AddressRule, HostRule, Ports, Rules},
+    sources::Sources,
+};
 
 /// The rules of the flags, to which those of the file are added.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +28,8 @@ pub struct Base {
     pub ports: Ports,
     /// Whether these rules only report.
     pub is_report_only: bool,
+    /// Addresses that connections leave from, where they are not those of all.
+    pub sources: Option<Arc<Sources>>,
 }
 
 /// The policy in force, and where it comes from.
@@ -67,26 +67,17 @@ impl PolicyStore {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether the addresses that roles and projects have of their own are this machine's.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn check_sources(&self) -> Result<(), PolicyError> {
+        self.current().check_sources()
+    }
+
     /// Reads the file again, for ever, when it changes and on SIGHUP. `tell` hears whether it could be used.
     pub async fn follow(&self, tell: impl Fn(bool)) {
-        let mut hangup = signal(SignalKind::hangup()).ok();
-        loop {
-            let is_asked = tokio::select! {
-                () = next(hangup.as_mut()) => true,
-                () = tokio::time::sleep(LOOK_INTERVAL) => false,
-            };
-            match self.reload(is_asked).await {
-                Ok(false) => {}
-                Ok(true) => {
-                    tracing::info!("The rules were read again and are in force; open tunnels go on.");
-                    tell(true);
-                }
-                Err(error) => {
-                    tracing::error!(error = %error, "The rules cannot be used; those before stay in force.");
-                    tell(false);
-                }
-            }
-        }
+        follow("rules", |is_asked| self.reload(is_asked), tell).await;
     }
 
     /// Reads the file if it has changed, or if somebody asks; whether there is a new policy.
@@ -103,16 +94,8 @@ impl PolicyStore {
             *seen = now;
         }
         let policy = file::read(&self.base, &text?)?;
+        policy.check_sources()?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
         Ok(true)
-    }
-}
-
-async fn next(signal: Option<&mut Signal>) {
-    match signal {
-        Some(signal) => {
-            signal.recv().await;
-        }
-        None => std::future::pending().await,
     }
 }

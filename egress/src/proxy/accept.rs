@@ -4,8 +4,8 @@
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::{
-    Method, Request, Response, body::Incoming, header::PROXY_AUTHORIZATION, http::uri::Scheme, server::conn::http1,
-    service::service_fn,
+    Method, Request, Response, Uri, body::Incoming, header::PROXY_AUTHORIZATION, http::uri::Scheme,
+    server::conn::http1, service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -19,13 +19,15 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Body, Shared,
     admit::{Visit, admit},
-    answer::{refuse, refuse_method},
+    answer::{is_well, refuse, refuse_method},
     forward::forward,
+    headers::project,
     limits::Held,
     meter::{Metered, Totals},
-    tls, tunnel,
+    tls::{self, Proof},
+    tunnel,
 };
-use crate::rules::Code;
+use crate::{client::READY_PATH, policy::Role, rules::Code};
 
 /// A request's head may be no larger.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -42,6 +44,8 @@ pub(super) struct Client {
     pub(super) address: SocketAddr,
     /// DNS names that its certificate proves.
     certificates: Arc<[String]>,
+    /// What it proved itself with.
+    proof: Option<Arc<Proof>>,
     /// It has more connections than it may.
     is_over: bool,
     /// Counts the connection, also as a tunnel.
@@ -89,14 +93,17 @@ async fn connection(
     let mut client = Client {
         address,
         certificates: Arc::default(),
+        proof: None,
         is_over: held.is_some() && shared.clients.is_over(&owner),
         _place: held.map(Arc::new),
     };
     match &shared.settings.tls {
         None => Box::pin(serve(stream, client, &shared, shutdown)).await,
         Some(tls) => match timeout(shared.settings.head_timeout, tls.accept(stream)).await {
-            Ok(Ok(stream)) => {
-                client.certificates = tls::names(stream.get_ref().1).into();
+            Ok(Ok((stream, generation))) => {
+                let connection = stream.get_ref().1;
+                client.certificates = tls::names(connection).into();
+                client.proof = Proof::of(connection, generation).map(Arc::new);
                 Box::pin(serve(stream, client, &shared, shutdown)).await;
             }
             Ok(Err(error)) => tracing::info!(client = %address, error = %error, "A client's TLS handshake failed."),
@@ -157,12 +164,12 @@ async fn answer<S>(request: Request<Incoming>, client: Client, shared: &Arc<Shar
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let authorization = request.headers().get(PROXY_AUTHORIZATION).map(|value| value.as_bytes());
-    let role = match shared.settings.policy.current().role_of(authorization, &client.certificates) {
-        _ if client.is_over => Err(Code::RateLimit),
-        role => role.ok_or(Code::Unauthenticated),
-    };
-    let visit = Visit { client, role };
+    if request.method() == Method::GET && is_ready_question(request.uri()) {
+        return is_well();
+    }
+    let project = project(request.headers());
+    let role = role(&request, &client, &project, shared);
+    let visit = Visit { client, role, project: project.ok().flatten() };
     if request.method() == Method::CONNECT {
         return tunnel::open::<S>(request, visit, shared).await;
     }
@@ -172,4 +179,30 @@ where
     // Origin-form would have to trust the Host header, and https cannot be forwarded in the clear.
     let code = admit(None, &visit, shared).await.err().unwrap_or(Code::BadTarget);
     if request.uri().scheme().is_none() && code == Code::BadTarget { refuse_method() } else { refuse(code) }
+}
+
+/// Asked of the proxy itself, by those who spread their connections over several.
+fn is_ready_question(uri: &Uri) -> bool {
+    uri.authority().is_none() && uri.path() == READY_PATH
+}
+
+fn role(
+    request: &Request<Incoming>,
+    client: &Client,
+    project: &Result<Option<String>, Code>,
+    shared: &Shared,
+) -> Result<Arc<Role>, Code> {
+    if client.is_over {
+        return Err(Code::RateLimit);
+    }
+    let project = project.as_ref().map_err(|code| *code)?;
+    // The certificate may have been revoked since it was proved.
+    let is_proved = match (&shared.settings.tls, &client.proof) {
+        (Some(tls), Some(proof)) => tls.still_proves(proof),
+        _ => true,
+    };
+    let authorization = request.headers().get(PROXY_AUTHORIZATION).map(|value| value.as_bytes());
+    let policy = shared.settings.policy.current();
+    let role = policy.role_of(authorization, &client.certificates, project.as_deref());
+    role.filter(|_| is_proved).ok_or(Code::Unauthenticated)
 }

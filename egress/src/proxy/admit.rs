@@ -14,6 +14,7 @@ use super::{Shared, accept::Client, decision::Decision, dial::dial, idle::Open, 
 use crate::{
     policy::Role,
     rules::{Code, Host, Target},
+    sources::Sources,
 };
 
 /// A client with its request.
@@ -21,6 +22,8 @@ pub(super) struct Visit {
     pub(super) client: Client,
     /// The role of the client, or why it has none.
     pub(super) role: Result<Arc<Role>, Code>,
+    /// For which project it asks.
+    pub(super) project: Option<String>,
 }
 
 /// One of the proxy's places, and one of its destination's.
@@ -33,6 +36,8 @@ pub(super) struct Place {
 pub(super) struct Admitted<C = Metered<TcpStream>> {
     pub(super) origin: C,
     pub(super) place: Place,
+    /// Where its connections leave from.
+    pub(super) sources: Arc<Sources>,
     /// What its client hears of the connection.
     pub(super) told: Option<HeaderValue>,
 }
@@ -46,6 +51,7 @@ pub(super) enum Connected {
 /// Addresses that may be dialled until `end`.
 struct Judged {
     addresses: Vec<SocketAddr>,
+    sources: Arc<Sources>,
     place: Place,
     end: Instant,
 }
@@ -55,8 +61,9 @@ pub(super) async fn admit(target: Option<&Target>, visit: &Visit, shared: &Share
     let mut decision = Decision::new(visit, target);
     let attempt = async {
         let judged = judge(target, visit, shared, &mut decision).await?;
-        let (origin, _) = connect(&judged.addresses, judged.end, shared, &mut decision).await?;
-        Ok(Admitted { origin, place: judged.place, told: decision.told() })
+        let (origin, _) = connect(&judged, shared, &mut decision).await?;
+        let Judged { place, sources, .. } = judged;
+        Ok(Admitted { origin, place, sources, told: decision.told() })
     };
     let result = attempt.await;
     conclude(&decision, result, shared)
@@ -71,12 +78,16 @@ pub(super) async fn admit_shared(
     let mut decision = Decision::new(visit, target);
     let attempt = async {
         let judged = judge(target, visit, shared, &mut decision).await?;
-        if let Some(open) = target.and_then(|target| shared.idle.take(target, &judged.addresses)) {
+        let idle = target.and_then(|target| shared.idle.take(target, &judged.addresses, &judged.sources));
+        let origin = if let Some(open) = idle {
             decision.addresses = vec![open.address];
-            return Ok(Admitted { origin: Connected::Idle(open), place: judged.place, told: decision.told() });
-        }
-        let (origin, address) = connect(&judged.addresses, judged.end, shared, &mut decision).await?;
-        Ok(Admitted { origin: Connected::New(origin, address), place: judged.place, told: decision.told() })
+            Connected::Idle(open)
+        } else {
+            let (origin, address) = connect(&judged, shared, &mut decision).await?;
+            Connected::New(origin, address)
+        };
+        let Judged { place, sources, .. } = judged;
+        Ok(Admitted { origin, place, sources, told: decision.told() })
     };
     let result = attempt.await;
     conclude(&decision, result, shared)
@@ -125,7 +136,8 @@ async fn judge(
         }
     }
     decision.rule = addresses.first().map(|address| role.permission(target, *address));
-    Ok(Judged { addresses, place, end })
+    let sources = Arc::clone(role.sources().unwrap_or(&settings.sources));
+    Ok(Judged { addresses, sources, place, end })
 }
 
 fn enter(target: &Target, shared: &Shared) -> Result<Place, Code> {
@@ -135,15 +147,17 @@ fn enter(target: &Target, shared: &Shared) -> Result<Place, Code> {
 }
 
 async fn connect(
-    judged: &[SocketAddr],
-    end: Instant,
+    judged: &Judged,
     shared: &Shared,
     decision: &mut Decision<'_>,
 ) -> Result<(Metered<TcpStream>, SocketAddr), Code> {
     let began = Instant::now();
-    let connected = reach(judged, end, shared).await;
+    let connected = reach(&judged.addresses, judged.end, &judged.sources, shared).await;
     decision.connect = Some(began.elapsed());
     let (origin, address) = connected?;
+    if !judged.sources.is_any() {
+        decision.source = origin.get_ref().local_addr().ok().map(|source| source.ip());
+    }
     decision.addresses = vec![address];
     Ok((origin, address))
 }
@@ -152,12 +166,12 @@ async fn connect(
 pub(super) async fn reach(
     judged: &[SocketAddr],
     end: Instant,
+    sources: &Sources,
     shared: &Shared,
 ) -> Result<(Metered<TcpStream>, SocketAddr), Code> {
-    let settings = &shared.settings;
-    let (origin, address) = match &settings.upstream {
-        None => dial(judged, end, &settings.sources).await?,
-        Some(upstream) => upstream.connect(judged, end, &settings.sources).await?,
+    let (origin, address) = match &shared.settings.upstream {
+        None => dial(judged, end, sources).await?,
+        Some(upstream) => upstream.connect(judged, end, sources).await?,
     };
     Ok((Metered::new(origin, shared.metrics.bytes.clone()), address))
 }

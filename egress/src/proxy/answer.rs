@@ -56,15 +56,25 @@ pub(super) fn refuse_method() -> Response<Body> {
     response
 }
 
-fn answer(status: StatusCode, code: Code, text: &str) -> Response<Body> {
-    let body = Full::new(Bytes::from(format!("{code}: {text}\n"))).map_err(|never| match never {}).boxed();
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
+/// The answer to who asks whether the proxy takes requests.
+pub(super) fn is_well() -> Response<Body> {
+    text(StatusCode::OK, "ok\n".into())
+}
+
+fn answer(status: StatusCode, code: Code, why: &str) -> Response<Body> {
+    let mut response = text(status, format!("{code}: {why}\n"));
     let headers = response.headers_mut();
     headers.insert(EGRESS_ERROR, HeaderValue::from_static(code.as_str()));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     // What follows a refused request is not read: it may have been meant for the tunnel.
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn text(status: StatusCode, text: String) -> Response<Body> {
+    let body = Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
 

@@ -1,7 +1,10 @@
 //! What is told of a decision. Rules, and addresses that were refused or did not answer, stand in its log line alone: answers
 //! carry the code. Paths and query strings never get here.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use hyper::header::HeaderValue;
 
@@ -18,6 +21,8 @@ pub(super) struct Decision<'a> {
     pub(super) rule: Option<String>,
     /// What would have refused, if it did not only report.
     pub(super) reported: Option<Denial>,
+    /// The address that the connection leaves from, where it is one of ours to choose.
+    pub(super) source: Option<IpAddr>,
     /// How long the name server took.
     pub(super) dns: Option<Duration>,
     /// How long dialling took.
@@ -26,7 +31,16 @@ pub(super) struct Decision<'a> {
 
 impl<'a> Decision<'a> {
     pub(super) const fn new(visit: &'a Visit, target: Option<&'a Target>) -> Self {
-        Self { visit, target, addresses: Vec::new(), rule: None, reported: None, dns: None, connect: None }
+        Self {
+            visit,
+            target,
+            addresses: Vec::new(),
+            rule: None,
+            reported: None,
+            source: None,
+            dns: None,
+            connect: None,
+        }
     }
 
     /// Notes the rule that refuses.
@@ -60,6 +74,8 @@ impl<'a> Decision<'a> {
             reason = code.or(reported.map(|denial| denial.code)).map(Code::explanation),
             rule = reported.and_then(Denial::rule).or(self.rule.as_deref()),
             role = self.visit.role.as_ref().ok().map(|role| role.name()),
+            project = self.visit.project.as_deref(),
+            source = self.source.map(|source| source.to_string()),
             host = self.target.map(|target| target.host.to_string()),
             port = self.target.map(|target| target.port),
             addresses = (!addresses.is_empty()).then(|| addresses.join(" ")),

@@ -10,8 +10,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::sources::Sources;
-use crate::rules::Code;
+use crate::{rules::Code, sources::Sources};
 
 /// How long an attempt is alone.
 const HEAD_START: Duration = Duration::from_millis(250);

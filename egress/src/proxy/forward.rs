@@ -22,7 +22,10 @@ use super::{
     idle::Open,
     meter::Metered,
 };
-use crate::rules::{Code, Target};
+use crate::{
+    rules::{Code, Target},
+    sources::Sources,
+};
 
 /// Sends the request to its origin and streams the answer back.
 pub(super) async fn forward(request: Request<Incoming>, visit: &Visit, shared: &Arc<Shared>) -> Response<Body> {
@@ -49,17 +52,17 @@ async fn exchange(
     admitted: Admitted<Connected>,
     shared: &Arc<Shared>,
 ) -> Result<Response<Body>, Code> {
-    let Admitted { origin, place, .. } = admitted;
+    let Admitted { origin, place, sources, .. } = admitted;
     let (open, request) = match origin {
-        Connected::New(origin, address) => (shake_hands(origin, address, shared).await?, request),
+        Connected::New(origin, address) => (shake_hands(origin, address, sources, shared).await?, request),
         Connected::Idle(mut open) => match open.sender.try_send_request(request).await {
             Ok(response) => return answered(target, open, response, place, shared),
             // It was closed under the request, which has not left: a new connection takes it, to the judged address.
             Err(mut error) => {
                 let request = error.take_message().ok_or(Code::ConnectFailure)?;
                 let end = Instant::now() + shared.settings.connect_timeout;
-                let (stream, address) = reach(&[open.address], end, shared).await?;
-                (shake_hands(stream, address, shared).await?, request)
+                let (stream, address) = reach(&[open.address], end, &sources, shared).await?;
+                (shake_hands(stream, address, sources, shared).await?, request)
             }
         },
     };
@@ -72,7 +75,12 @@ async fn exchange(
 }
 
 /// Makes an HTTP connection, which lives until nothing has moved on it for the idle timeout.
-async fn shake_hands(origin: Metered<TcpStream>, address: SocketAddr, shared: &Arc<Shared>) -> Result<Open, Code> {
+async fn shake_hands(
+    origin: Metered<TcpStream>,
+    address: SocketAddr,
+    sources: Arc<Sources>,
+    shared: &Arc<Shared>,
+) -> Result<Open, Code> {
     let (meter, idle_timeout, cut) = (origin.meter(), shared.settings.idle_timeout, shared.cut.clone());
     let handshake = http1::Builder::new().preserve_header_case(true).handshake(TokioIo::new(origin));
     let (sender, connection) = handshake.await.map_err(|_| Code::ConnectFailure)?;
@@ -86,7 +94,7 @@ async fn shake_hands(origin: Metered<TcpStream>, address: SocketAddr, shared: &A
             () = cut.cancelled() => {}
         }
     });
-    Ok(Open { sender, address, meter })
+    Ok(Open { sender, address, meter, sources })
 }
 
 /// Streams the answer; when it is complete, the connection is kept for the next request.

@@ -1,10 +1,11 @@
 //! Connections to origins between two forwarded requests. Each request is judged as if there were none: a connection is
-//! taken only for the name it was made for, and only if its address is among those that were judged for this request.
+//! taken only for the name it was made for, if its address is among those that were judged for this request, and if it leaves
+//! from where this request is to leave from.
 
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -12,7 +13,10 @@ use hyper::{body::Incoming, client::conn::http1::SendRequest};
 use tokio::time::Instant;
 
 use super::meter::Meter;
-use crate::rules::{Host, Target};
+use crate::{
+    rules::{Host, Target},
+    sources::Sources,
+};
 
 /// Shorter than servers keep theirs, so that a request rarely meets a connection that is just being closed.
 const AGE_MAX: Duration = Duration::from_secs(8);
@@ -25,6 +29,8 @@ pub(super) struct Open {
     pub(super) sender: SendRequest<Incoming>,
     pub(super) address: SocketAddr,
     pub(super) meter: Meter,
+    /// It leaves from one of these.
+    pub(super) sources: Arc<Sources>,
 }
 
 type Origin = (Host, u16);
@@ -40,13 +46,15 @@ struct Kept {
 
 impl IdleConnections {
     /// A connection to one of the judged addresses of `target`, the one used last.
-    pub(super) fn take(&self, target: &Target, judged: &[SocketAddr]) -> Option<Open> {
+    pub(super) fn take(&self, target: &Target, judged: &[SocketAddr], sources: &Arc<Sources>) -> Option<Open> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let origin = (target.host.clone(), target.port);
         let connections = kept.by_origin.get_mut(&origin)?;
         let before = connections.len();
         connections.retain(|(open, since)| is_fresh(open, *since));
-        let at = connections.iter().rposition(|(open, _)| judged.contains(&open.address));
+        // The same object, not the same addresses: a file of rules that was read again makes new ones.
+        let is_meant = |open: &Open| judged.contains(&open.address) && Arc::ptr_eq(&open.sources, sources);
+        let at = connections.iter().rposition(|(open, _)| is_meant(open));
         let taken = at.map(|at| connections.remove(at).0);
         let (after, is_empty) = (connections.len(), connections.is_empty());
         if is_empty {
@@ -106,24 +114,27 @@ mod tests {
     use crate::proxy::meter::Totals;
 
     /// A connection, and its end at the origin.
-    async fn open() -> (Open, tokio::io::DuplexStream) {
+    async fn open(sources: &Arc<Sources>) -> (Open, tokio::io::DuplexStream) {
         let (own, origin) = tokio::io::duplex(64);
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(own)).await.unwrap();
         tokio::spawn(connection);
         sender.ready().await.unwrap();
-        (Open { sender, address: ([127, 0, 0, 1], 80).into(), meter: Meter::new(Totals::default()) }, origin)
+        let (address, meter) = (([127, 0, 0, 1], 80).into(), Meter::new(Totals::default()));
+        (Open { sender, address, meter, sources: Arc::clone(sources) }, origin)
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_nobody_takes_is_closed() {
         let idle = IdleConnections::default();
         let target = Target::from_http_authority("origin.example").unwrap();
-        let (kept, mut origin) = open().await;
+        let sources = Arc::<Sources>::default();
+        let (kept, mut origin) = open(&sources).await;
         idle.keep(&target, kept);
         let used = async {
             tokio::time::sleep(AGE_MAX / 2 + Duration::from_secs(1)).await;
             let judged = [([127, 0, 0, 1], 80).into()];
-            idle.take(&target, &judged)
+            assert!(idle.take(&target, &judged, &Arc::default()).is_none(), "it leaves from elsewhere");
+            idle.take(&target, &judged, &sources)
         };
         let open = tokio::select! {
             () = idle.close_unused() => panic!("it never ends"),

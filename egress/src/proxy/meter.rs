@@ -100,6 +100,10 @@ impl<S> Metered<S> {
         self.meter.clone()
     }
 
+    pub(super) const fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
     pub(super) fn into_inner(self) -> S {
         self.stream
     }

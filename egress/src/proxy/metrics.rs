@@ -26,11 +26,18 @@ struct Reload {
     result: &'static str,
 }
 
+impl Reload {
+    const fn of(is_good: bool) -> Self {
+        Self { result: if is_good { "ok" } else { "failed" } }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct ProxyMetrics {
     decisions: Family<Decision, Counter>,
     reported: Family<Decision, Counter>,
-    reloads: Family<Reload, Counter>,
+    rules_reloads: Family<Reload, Counter>,
+    tls_reloads: Family<Reload, Counter>,
     tunnels: Gauge,
     /// Bytes to and from origins, tunnels and forwarded requests alike.
     pub(super) bytes: Totals,
@@ -61,12 +68,15 @@ impl ProxyMetrics {
             "Requests that were let through and would have been refused, by code",
             Family::default(),
         );
-        let reloads =
+        let rules_reloads =
             metrics.register("egress_rules_reloads", "Times that the rules were read again", Family::default());
+        let tls_reloads =
+            metrics.register("egress_tls_reloads", "Times that the files of TLS were read again", Family::default());
         Self {
             decisions,
             reported,
-            reloads,
+            rules_reloads,
+            tls_reloads,
             tunnels: metrics.register("egress_tunnels", "Open tunnels", Gauge::default()),
             bytes: Totals { read: bytes("in"), written: bytes("out") },
         }
@@ -80,8 +90,12 @@ impl ProxyMetrics {
         self.reported.get_or_create(&Decision { code: code.as_str() }).inc();
     }
 
-    pub(super) fn count_reload(&self, is_good: bool) {
-        self.reloads.get_or_create(&Reload { result: if is_good { "ok" } else { "failed" } }).inc();
+    pub(super) fn count_rules_reload(&self, is_good: bool) {
+        self.rules_reloads.get_or_create(&Reload::of(is_good)).inc();
+    }
+
+    pub(super) fn count_tls_reload(&self, is_good: bool) {
+        self.tls_reloads.get_or_create(&Reload::of(is_good)).inc();
     }
 
     pub(super) fn open_tunnel(&self) -> OpenTunnel {

@@ -14,7 +14,6 @@ mod meter;
 mod metrics;
 mod relay;
 mod resolve;
-mod sources;
 mod tls;
 mod tunnel;
 mod upstream;
@@ -30,10 +29,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::{limits::Counts, metrics::ProxyMetrics};
 pub use self::{
     resolve::{FixedNames, NameServers, Resolver},
-    sources::Sources,
-    tls::ClientTls,
+    tls::{ClientTls, TlsFiles},
     upstream::Upstream,
 };
+pub use crate::sources::Sources;
 use crate::{
     policy::PolicyStore,
     rules::{Rules, Target},
@@ -144,7 +143,8 @@ pub async fn serve(
     tokio::select! {
         () = accept::accept(&listener, &shared, &shutdown) => {}
         () = shared.idle.close_unused() => {}
-        () = shared.settings.policy.follow(|is_good| shared.metrics.count_reload(is_good)) => {}
+        () = shared.settings.policy.follow(|is_good| shared.metrics.count_rules_reload(is_good)) => {}
+        () = tls::follow(shared.settings.tls.as_ref(), |is_good| shared.metrics.count_tls_reload(is_good)) => {}
     }
     drop(listener);
     shared.tasks.close();

@@ -88,6 +88,7 @@ where
         host = target.as_ref().map(|target| target.host.to_string()),
         port = target.as_ref().map(|target| target.port),
         role = visit.role.as_ref().ok().map(|role| role.name()),
+        project = visit.project.as_deref(),
         client = %visit.client.address,
         bytes_out = meter.written(),
         bytes_in = meter.read(),

@@ -3,7 +3,6 @@
 
 use std::net::SocketAddr;
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpStream, lookup_host},
@@ -11,8 +10,8 @@ use tokio::{
 };
 use url::Url;
 
-use super::{dial::dial, sources::Sources};
-use crate::rules::Code;
+use super::dial::dial;
+use crate::{authorization::basic, rules::Code, sources::Sources};
 
 /// An answer's head may be no larger.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
@@ -38,20 +37,9 @@ impl std::str::FromStr for Upstream {
         let form = || "a proxy is written http://host:port or http://user:password@host:port".to_string();
         let url: Url = text.parse().map_err(|_| form())?;
         let host = url.host_str().filter(|_| url.scheme() == "http").ok_or_else(form)?;
-        let authorization = (!url.username().is_empty() || url.password().is_some()).then(|| {
-            let decoded = |text: &str| percent_decoded(text);
-            let pair = format!("{}:{}", decoded(url.username()), decoded(url.password().unwrap_or_default()));
-            format!("Basic {}", BASE64_STANDARD.encode(pair))
-        });
+        let authorization = basic(&url);
         Ok(Self { host: host.into(), port: url.port().unwrap_or(80), authorization })
     }
-}
-
-/// What a URL's user or password stands for.
-fn percent_decoded(text: &str) -> String {
-    let bytes =
-        url::form_urlencoded::parse(text.replace('+', "%2B").as_bytes()).next().map(|(name, _)| name.into_owned());
-    bytes.unwrap_or_default()
 }
 
 impl Upstream {
@@ -123,6 +111,8 @@ fn status(head: &[u8]) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+
     use super::*;
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::ports;
+use super::{ports, scope::Scope};
 
 const MAPPED: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96);
 
@@ -17,9 +17,16 @@ const MAPPED: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff,
 pub struct AddressRule {
     network: IpNet,
     port: Option<u16>,
+    scope: Scope,
 }
 
 impl AddressRule {
+    /// The same rule as one of `scope`.
+    #[must_use]
+    pub const fn of(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
+
     /// Whether the rule speaks of this canonical address and port.
     #[must_use]
     pub fn matches(&self, address: IpAddr, port: u16) -> bool {
@@ -45,7 +52,8 @@ impl fmt::Display for AddressRule {
             (network, None) => write!(f, "{network}"),
             (IpNet::V4(network), Some(port)) => write!(f, "{network}:{port}"),
             (IpNet::V6(network), Some(port)) => write!(f, "[{network}]:{port}"),
-        }
+        }?;
+        self.scope.fmt(f)
     }
 }
 
@@ -65,7 +73,7 @@ impl FromStr for AddressRule {
             // Copied from the lists of proxies that judge the written form. Here it would speak of every IPv4 address.
             return Err(format!("{text:?} is not needed: mapped addresses are judged as the IPv4 addresses they hold"));
         }
-        Ok(Self { network: canonical(network), port })
+        Ok(Self { network: canonical(network), port, scope: Scope::default() })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::ports;
+use super::{ports, scope::Scope};
 
 /// `example.com`, or `*.example.com` for every name below it but not itself; either with `:PORT`. Names are compared in
 /// punycode, without case and without a trailing dot.
@@ -11,9 +11,21 @@ pub struct HostRule {
     name: String,
     is_below: bool,
     port: Option<u16>,
+    scope: Scope,
 }
 
 impl HostRule {
+    /// The same rule as one of `scope`.
+    #[must_use]
+    pub fn of(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
+
+    /// Whose it is.
+    pub(super) const fn scope(&self) -> Scope {
+        self.scope
+    }
+
     /// Whether the rule speaks of this canonical name and port.
     #[must_use]
     pub fn matches(&self, name: &str, port: u16) -> bool {
@@ -29,7 +41,8 @@ impl HostRule {
 impl fmt::Display for HostRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", if self.is_below { "*." } else { "" }, self.name)?;
-        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))?;
+        self.scope.fmt(f)
     }
 }
 
@@ -46,7 +59,7 @@ impl FromStr for HostRule {
         match url::Host::parse(name) {
             Ok(url::Host::Domain(name)) if !name.contains('*') => {
                 let name = name.strip_suffix('.').unwrap_or(&name).to_string();
-                if name.is_empty() { Err(form()) } else { Ok(Self { name, is_below, port }) }
+                if name.is_empty() { Err(form()) } else { Ok(Self { name, is_below, port, scope: Scope::default() }) }
             }
             _ => Err(form()),
         }

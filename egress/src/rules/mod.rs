@@ -7,6 +7,7 @@ mod code;
 mod host_rule;
 mod name;
 mod ports;
+mod scope;
 mod target;
 
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +17,7 @@ pub use self::{
     code::{Code, Denial},
     host_rule::HostRule,
     ports::Ports,
+    scope::Scope,
     target::{BadTarget, Host, Target},
 };
 
@@ -71,7 +73,7 @@ impl Rules {
                 let address = SocketAddr::new(*address, target.port);
                 self.judge_address(address)?;
                 let is_named = self.allow_hosts.is_empty() || self.permission_of(address).is_some();
-                if is_named { Ok(()) } else { Err(Denial::by(Code::DeniedHost, "allow-host: not one of them")) }
+                if is_named { Ok(()) } else { Err(self.not_listed()) }
             }
         }
     }
@@ -86,11 +88,12 @@ impl Rules {
         if let Some(internal) = name::denied_by(name) {
             return Err(Denial::by(Code::DeniedHost, format_args!("built-in {internal}")));
         }
-        if self.allow_hosts.is_empty() {
-            Ok(())
-        } else {
-            Err(Denial::by(Code::DeniedHost, "allow-host: not one of them"))
-        }
+        if self.allow_hosts.is_empty() { Ok(()) } else { Err(self.not_listed()) }
+    }
+
+    fn not_listed(&self) -> Denial {
+        let scope = self.allow_hosts.first().map(HostRule::scope).unwrap_or_default();
+        Denial::by(Code::DeniedHost, format_args!("allow-host{scope}: not one of them"))
     }
 
     /// Judges all addresses of a name: any that is refused refuses the name, so that their order decides nothing.

@@ -3,13 +3,18 @@
 
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
+use super::scope::Scope;
+
 /// A set of ports, written as `80,443,1024-65535`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ports(Vec<RangeInclusive<u16>>);
+pub struct Ports {
+    ranges: Vec<RangeInclusive<u16>>,
+    scope: Scope,
+}
 
 impl Default for Ports {
     fn default() -> Self {
-        Self(vec![80..=80, 443..=443, 1024..=u16::MAX])
+        Self { ranges: vec![80..=80, 443..=443, 1024..=u16::MAX], scope: Scope::default() }
     }
 }
 
@@ -17,26 +22,32 @@ impl Ports {
     /// Every port.
     #[must_use]
     pub fn all() -> Self {
-        Self(vec![1..=u16::MAX])
+        Self { ranges: vec![1..=u16::MAX], scope: Scope::default() }
+    }
+
+    /// The same ports as those of `scope`.
+    #[must_use]
+    pub fn of(self, scope: Scope) -> Self {
+        Self { scope, ..self }
     }
 
     /// Whether the port is one of them.
     #[must_use]
     pub fn contains(&self, port: u16) -> bool {
-        self.0.iter().any(|range| range.contains(&port))
+        self.ranges.iter().any(|range| range.contains(&port))
     }
 }
 
 impl fmt::Display for Ports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, range) in self.0.iter().enumerate() {
+        for (at, range) in self.ranges.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
             match (range.start(), range.end()) {
                 (first, last) if first == last => write!(f, "{comma}{first}")?,
                 (first, last) => write!(f, "{comma}{first}-{last}")?,
             }
         }
-        Ok(())
+        self.scope.fmt(f)
     }
 }
 
@@ -50,7 +61,9 @@ impl FromStr for Ports {
             (first <= last).then_some(first..=last)
         };
         let ranges: Option<Vec<_>> = text.split(',').map(range).collect();
-        ranges.map(Self).ok_or_else(|| format!("{text:?} is not a list of ports such as 80,443,8000-8999"))
+        ranges
+            .map(|ranges| Self { ranges, scope: Scope::default() })
+            .ok_or_else(|| format!("{text:?} is not a list of ports such as 80,443,8000-8999"))
     }
 }
 

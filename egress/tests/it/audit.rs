@@ -1,8 +1,9 @@
 //! The audit: clean where the rules hold, and it finds the hole where they do not.
 
 use posthouse_egress::{
-    Rules,
-    audit::run,
+    AddressRule, Rules,
+    audit::{self, Asked, Report},
+    client::TlsIdentity,
     proxy::{FixedNames, Resolver, Settings},
 };
 use url::Url;
@@ -11,6 +12,10 @@ use crate::world::{Proxy, policy, settings};
 
 fn url(proxy: &Proxy) -> Url {
     format!("http://{}", proxy.address).parse().unwrap()
+}
+
+async fn run(proxy: &Url, allow: &[AddressRule]) -> anyhow::Result<Report> {
+    audit::run(Asked { proxy, identity: &TlsIdentity::default(), project: None }, allow).await
 }
 
 #[tokio::test]

@@ -19,6 +19,8 @@ fn command() -> Command {
 pub struct Running {
     child: Child,
     pub address: SocketAddr,
+    /// Where it answers `/readyz` and `/metrics`.
+    pub probes: SocketAddr,
 }
 
 impl Running {
@@ -31,15 +33,17 @@ impl Running {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let listen = lines.by_ref().map(Result::unwrap).find_map(|line| {
+        let started = lines.by_ref().map(Result::unwrap).find_map(|line| {
             let line: serde_json::Value = serde_json::from_str(&line).unwrap();
             assert_ne!(line["level"], "ERROR", "{line}");
             let is_started = line["message"] == "The proxy takes connections.";
-            is_started.then(|| line["listen"].as_str().unwrap().parse().unwrap())
+            let address = |name: &str| line[name].as_str().unwrap().parse().unwrap();
+            is_started.then(|| (address("listen"), address("probe_listen")))
         });
         // What it goes on to say must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address: listen.expect("it says where it listens") }
+        let (address, probes) = started.expect("it says where it listens");
+        Self { child, address, probes }
     }
 
     pub async fn exchange(&self, request: &str) -> String {

@@ -1,29 +1,15 @@
 //! Who may use the proxy, with which rules, and what happens when these change.
 
-use std::{io::Write as _, path::Path, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use posthouse_egress::{
-    policy::{Base, PolicyStore},
-    proxy::{ClientTls, Settings},
+    audit::{self, Asked},
+    client::TlsIdentity,
+    proxy::Settings,
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::world::{Origin, PATIENCE, Proxy, header, read_head, settings, status, until};
-
-fn write(path: &Path, text: &str) {
-    // As editors and configuration tools do: the new file takes the old one's place.
-    let next = path.with_extension("next");
-    std::fs::File::create(&next).unwrap().write_all(text.as_bytes()).unwrap();
-    std::fs::rename(next, path).unwrap();
-}
-
-fn with_file(path: &Path, text: &str) -> Settings {
-    write(path, text);
-    let policy = Arc::new(PolicyStore::read(Base::default(), Some(path.into())).unwrap());
-    Settings { policy, ..settings(&[]) }
-}
+use crate::world::{Origin, Proxy, header, read_head, status, until, with_file, write};
 
 fn connect_as(target: &str, credentials: &str) -> String {
     format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nProxy-Authorization: {credentials}\r\n\r\n")
@@ -70,10 +56,12 @@ async fn a_client_needs_a_role_and_gets_its_rules() {
         let answer = proxy.exchange(&request).await;
         assert_eq!(header(&answer, "x-egress-error").as_deref(), Some("unauthenticated"), "{request}: {answer}");
     }
-    let url = format!("http://{}", proxy.address).parse().unwrap();
-    assert!(posthouse_egress::audit::run(&url, &[]).await.is_err(), "an audit needs credentials");
-    let url = format!("http://mine:secret@{}", proxy.address).parse().unwrap();
-    assert!(posthouse_egress::audit::run(&url, &[]).await.unwrap().is_clean());
+    let url = |user: &str| format!("http://{user}{}", proxy.address).parse().unwrap();
+    let identity = TlsIdentity::default();
+    let asked = |proxy| Asked { proxy, identity: &identity, project: None };
+    let (unknown, known) = (url(""), url("mine:secret@"));
+    assert!(audit::run(asked(&unknown), &[]).await.is_err(), "an audit needs credentials");
+    assert!(audit::run(asked(&known), &[]).await.unwrap().is_clean());
     proxy.stop().await;
 }
 
@@ -139,133 +127,4 @@ async fn what_is_only_reported_is_let_through_and_counted() {
         proxy.metrics.encode()
     );
     proxy.stop().await;
-}
-
-/// An authority with a certificate for a server and one for a client, as files.
-struct Certificates {
-    folder: tempfile::TempDir,
-    authority: CertificateDer<'static>,
-}
-
-impl Certificates {
-    fn make(client: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        for (file, name) in [("server", "localhost"), ("client", client)] {
-            let key = KeyPair::generate().unwrap();
-            let certificate =
-                CertificateParams::new(vec![name.to_string()]).unwrap().signed_by(&key, &authority).unwrap();
-            std::fs::write(folder.path().join(format!("{file}.pem")), certificate.pem()).unwrap();
-            std::fs::write(folder.path().join(format!("{file}.key")), key.serialize_pem()).unwrap();
-        }
-        std::fs::write(folder.path().join("authority.pem"), authority.pem()).unwrap();
-        Self { authority: authority.der().clone(), folder }
-    }
-
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn connector(&self, with_certificate: bool) -> tokio_rustls::TlsConnector {
-        use rustls::pki_types::pem::PemObject as _;
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(self.authority.clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots);
-        let config = if with_certificate {
-            let chain = vec![CertificateDer::from_pem_file(self.path("client.pem")).unwrap()];
-            builder
-                .with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(self.path("client.key")).unwrap())
-                .unwrap()
-        } else {
-            builder.with_no_client_auth()
-        };
-        tokio_rustls::TlsConnector::from(Arc::new(config))
-    }
-}
-
-#[tokio::test]
-async fn a_certificate_proves_a_role_and_the_tunnel_runs_inside_tls() {
-    let origin = Origin::echo().await;
-    let certificates = Certificates::make("worker.example");
-    let rules = format!(
-        "[roles.worker]\ncertificates = [\"worker.example\"]\nallow = [\"127.0.0.1:{}\"]\n",
-        origin.address.port()
-    );
-    let tls = ClientTls::read(
-        &certificates.path("server.pem"),
-        &certificates.path("server.key"),
-        Some(&certificates.path("authority.pem")),
-    );
-    let settings = with_file(&certificates.path("rules.toml"), &rules);
-    let proxy = Proxy::start(Settings { tls: Some(tls.unwrap()), ..settings }).await;
-    let name = ServerName::try_from("localhost").unwrap();
-    let mut stream = certificates.connector(true).connect(name.clone(), proxy.connect().await).await.unwrap();
-    stream.write_all(crate::world::connect_to(&origin.address.to_string()).as_bytes()).await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(tokio::time::timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap());
-    }
-    assert!(head.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&head));
-    let sent: Vec<u8> = (0..=250_u8).cycle().take(300_000).collect();
-    let (mut from, mut to) = tokio::io::split(stream);
-    let (_, received) = tokio::join!(
-        async {
-            to.write_all(&sent).await.unwrap();
-            to.flush().await.unwrap();
-        },
-        async {
-            let mut received = vec![0; sent.len()];
-            tokio::time::timeout(PATIENCE, from.read_exact(&mut received)).await.unwrap().unwrap();
-            received
-        }
-    );
-    assert!(received == sent);
-    // Without a certificate there is no connection, or at least no answer on it.
-    let plain = certificates.connector(false).connect(name, proxy.connect().await).await;
-    if let Ok(mut stream) = plain {
-        let _sent = stream.write_all(crate::world::connect_to(&origin.address.to_string()).as_bytes()).await;
-        let mut answer = Vec::new();
-        let _end = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
-        assert_eq!(String::from_utf8_lossy(&answer), "");
-    }
-    drop((from, to));
-    proxy.stop().await;
-}
-
-#[tokio::test]
-async fn a_certificate_of_another_name_has_no_role() {
-    let certificates = Certificates::make("stranger.example");
-    let tls = ClientTls::read(
-        &certificates.path("server.pem"),
-        &certificates.path("server.key"),
-        Some(&certificates.path("authority.pem")),
-    );
-    let rules = "[roles.worker]\ncertificates = [\"worker.example\"]\n";
-    let settings = with_file(&certificates.path("rules.toml"), rules);
-    let proxy = Proxy::start(Settings { tls: Some(tls.unwrap()), ..settings }).await;
-    let name = ServerName::try_from("localhost").unwrap();
-    let mut stream = certificates.connector(true).connect(name, proxy.connect().await).await.unwrap();
-    stream.write_all(crate::world::connect_to("example.com:443").as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    let _end = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
-    let answer = String::from_utf8_lossy(&answer);
-    assert_eq!(header(&answer, "x-egress-error").as_deref(), Some("unauthenticated"), "{answer}");
-    proxy.stop().await;
-}
-
-#[test]
-fn files_that_hold_something_else_are_named() {
-    let certificates = Certificates::make("worker.example");
-    let (chain, key) = (certificates.path("server.pem"), certificates.path("server.key"));
-    let fault = ClientTls::read(&chain, &chain, None).unwrap_err();
-    assert!(fault.contains("server.pem cannot be used"), "{fault}");
-    let fault = ClientTls::read(&chain, &key, Some(&certificates.path("nothing.pem"))).unwrap_err();
-    assert!(fault.contains("nothing.pem cannot be used"), "{fault}");
-    assert!(ClientTls::read(&chain, &certificates.path("client.key"), None).is_err(), "the key of another certificate");
 }

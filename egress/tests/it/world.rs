@@ -1,19 +1,21 @@
 //! A proxy of its own for each test, an origin behind it, and a client that writes bytes.
 
 use std::{
+    io::Write as _,
     net::SocketAddr,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use posthouse_egress::{
-    policy::PolicyStore,
+    policy::{Base, PolicyStore},
     proxy::{FixedNames, Resolver, Settings, serve},
     rules::{AddressRule, Rules},
 };
 use posthouse_service::metrics::Metrics;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
     time::timeout,
@@ -56,6 +58,20 @@ pub fn permissions(allow: &[SocketAddr]) -> Vec<AddressRule> {
 /// One set of rules for every client.
 pub fn policy(rules: Rules) -> Arc<PolicyStore> {
     Arc::new(PolicyStore::fixed(rules))
+}
+
+/// As editors and configuration tools do: the new file takes the old one's place.
+pub fn write(path: &Path, text: &str) {
+    let next = path.with_extension("next");
+    std::fs::File::create(&next).unwrap().write_all(text.as_bytes()).unwrap();
+    std::fs::rename(next, path).unwrap();
+}
+
+/// Settings with the rules of a file that holds this.
+pub fn with_file(path: &Path, text: &str) -> Settings {
+    write(path, text);
+    let policy = Arc::new(PolicyStore::read(Base::default(), Some(path.into())).unwrap());
+    Settings { policy, ..settings(&[]) }
 }
 
 impl Proxy {
@@ -139,7 +155,7 @@ pub async fn read_all(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-pub async fn read_head(stream: &mut TcpStream) -> String {
+pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") {
         bytes.push(timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap());

@@ -3,12 +3,13 @@
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::Parser;
+use posthouse_egress::client::ClientSettings;
 use posthouse_service::settings::{DatabaseSettings, ProcessSettings, RedisSettings};
 use secrecy::SecretString;
-use url::Url;
 
 const EXAMPLES: &str = "Examples:
   posthouse-worker --egress-url http://127.0.0.1:4750
+  posthouse-worker --egress-url https://egress-1:4750,https://egress-2:4750 --egress-ca-file ca.pem
   posthouse-worker --allow 127.0.0.1/32:9900      # direct, one loopback receiver allowed
   posthouse-worker --jobs-max 400 --queue-weights deliver_event=8,create_event=4
   POSTHOUSE_SMTP_URL=smtps://user:password@mail.example.com posthouse-worker --config worker.toml";
@@ -29,10 +30,9 @@ pub struct Config {
     /// Address of /healthz, /readyz and /metrics.
     #[arg(long, env = "POSTHOUSE_WORKER_LISTEN", default_value = "127.0.0.1:5006")]
     pub listen: SocketAddr,
-    /// Egress proxy through which every delivery leaves, such as http://127.0.0.1:4750. Without it the worker connects
-    /// directly, under the same rules.
-    #[arg(long, env = "POSTHOUSE_EGRESS_URL")]
-    pub egress_url: Option<Url>,
+    /// Egress.
+    #[command(flatten)]
+    pub egress: ClientSettings,
     /// CIDR, or CIDR:PORT, to which a worker without egress may connect although it is refused by default. Repeatable, or
     /// separated by commas.
     #[arg(long, env = "POSTHOUSE_WORKER_ALLOW", value_delimiter = ',', conflicts_with = "egress_url")]

@@ -46,6 +46,7 @@ pub async fn worker(config: Config, shutdown: CancellationToken) -> anyhow::Resu
     let backing = Backing::connect(&config.database, &config.redis, Purpose::Lookups).await?;
     let metrics = Metrics::new("worker");
     let sender = Sender::new(way(&config), &authorities(config.ca_file.as_deref())?)?;
+    sender.register(&metrics);
     let gates = Gates::new(config.endpoint_requests_max);
     let mailer = config.smtp_url.as_ref().map(|url| Mailer::new(url.expose_secret(), &config.smtp_from)).transpose()?;
     let context = Context::new(backing.pool.clone(), backing.queues.clone(), (sender, gates), mailer, &metrics);
@@ -59,7 +60,7 @@ pub async fn worker(config: Config, shutdown: CancellationToken) -> anyhow::Resu
     }
     tracing::info!(
         deliveries_max = config.deliveries_max,
-        egress = config.egress_url.is_some(),
+        egress = config.egress.egress_url.len(),
         "The worker takes jobs."
     );
     workers.join_all().await;
@@ -75,10 +76,10 @@ fn authorities(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
 }
 
 fn way(config: &Config) -> Way {
-    match &config.egress_url {
-        Some(url) => Way::Egress(url.clone()),
-        None => Way::Direct(Arc::new(posthouse_egress::Rules::with_allowed(config.allow.clone()))),
+    if config.egress.egress_url.is_empty() {
+        return Way::Direct(Arc::new(posthouse_egress::Rules::with_allowed(config.allow.clone())));
     }
+    Way::Egress(Box::new(config.egress.clone()))
 }
 
 /// The queues' parts in the places that they share, where they share any.

@@ -1,5 +1,6 @@
-//! HTTP clients for endpoints that ask for a certificate (mutual TLS): one for each certificate, because the connections of
-//! a client prove themselves alike. They are kept while they are used, so that connections are pooled here too.
+//! HTTP clients for endpoints that ask for a certificate (mutual TLS), and for projects that proxies are told: one for each
+//! certificate and project, because the connections of a client prove themselves alike and leave alike. They are kept while
+//! they are used, so that connections are pooled here too.
 
 use std::{
     collections::HashMap,
@@ -7,6 +8,7 @@ use std::{
     time::Instant,
 };
 
+use posthouse_schema::ids::ProjectId;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
@@ -14,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use super::{connector::tls::Identity, send::Client};
 
 /// Clients that are kept; beyond them, the one that was used least lately is dropped.
-const KEPT_MAX: usize = 200;
+const KEPT_MAX: usize = 1_000;
 
 /// A certificate chain with its key.
 #[derive(Debug, Clone)]
@@ -47,29 +49,38 @@ impl ClientIdentity {
 /// A client, and when it was last used.
 type Kept = (Client, Instant);
 
-/// Clients by certificate. Cheap to clone.
+/// What connections are alike in: the digest of their certificate, and the project that proxies are told.
+type Key = (Option<[u8; 32]>, Option<ProjectId>);
+
+/// Clients by certificate and project. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Clients {
-    kept: Arc<Mutex<HashMap<[u8; 32], Kept>>>,
+    kept: Arc<Mutex<HashMap<Key, Kept>>>,
 }
 
 impl Clients {
-    /// The client of this certificate, which `make` makes where there is none.
+    /// The client of this certificate and project, which `make` makes where there is none.
     ///
     /// # Errors
     /// Those of `make`.
-    pub fn of<E>(&self, identity: &ClientIdentity, make: impl FnOnce() -> Result<Client, E>) -> Result<Client, E> {
+    pub fn of<E>(
+        &self,
+        identity: Option<&ClientIdentity>,
+        project: Option<ProjectId>,
+        make: impl FnOnce() -> Result<Client, E>,
+    ) -> Result<Client, E> {
+        let key = (identity.map(|identity| identity.digest), project);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((client, used_at)) = kept.get_mut(&identity.digest) {
+        if let Some((client, used_at)) = kept.get_mut(&key) {
             *used_at = Instant::now();
             return Ok(client.clone());
         }
         let client = make()?;
         if kept.len() >= KEPT_MAX {
-            let oldest = kept.iter().min_by_key(|(_, (_, used_at))| *used_at).map(|(digest, _)| *digest);
-            oldest.and_then(|digest| kept.remove(&digest));
+            let oldest = kept.iter().min_by_key(|(_, (_, used_at))| *used_at).map(|(key, _)| *key);
+            oldest.and_then(|key| kept.remove(&key));
         }
-        kept.insert(identity.digest, (client.clone(), Instant::now()));
+        kept.insert(key, (client.clone(), Instant::now()));
         Ok(client)
     }
 }

@@ -10,6 +10,7 @@ use posthouse_jobs::TraceContext;
 use posthouse_schema::{
     delivery_target::DeliveryTarget,
     event_delivery::OutgoingDelivery,
+    ids::ProjectId,
     json::Headers,
     project_config::{ProjectConfig, SignatureConfig},
     words::StandardWebhooks,
@@ -74,6 +75,8 @@ pub struct DeliveryRequest {
     pub identity: Option<ClientIdentity>,
     /// What becomes of an answer that leads elsewhere.
     pub redirects: Redirects,
+    /// For whom it is sent.
+    pub project: ProjectId,
 }
 
 /// Why no request can be made of a delivery, whoever tries.
@@ -138,7 +141,7 @@ pub fn build(
         None => None,
     };
     let (url, body, timeout) = (request_url(delivery, target)?, body.into(), timeout(target));
-    Ok(DeliveryRequest { url, headers, body, timeout, identity, redirects })
+    Ok(DeliveryRequest { url, headers, body, timeout, identity, redirects, project: delivery.project_id })
 }
 
 /// Signs as the project asks for, with every live secret of the endpoint. A private key is no shared one: it signs what its

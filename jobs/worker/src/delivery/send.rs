@@ -15,14 +15,18 @@ use hyper_util::{
     client::legacy,
     rt::{TokioExecutor, TokioTimer},
 };
-use posthouse_schema::json::{Headers, Redirect};
+use posthouse_egress::client::{ClientError, ClientSettings, Exits, PROJECT};
+use posthouse_schema::{
+    ids::ProjectId,
+    json::{Headers, Redirect},
+};
+use posthouse_service::metrics::Metrics;
 use url::Url;
 
 use super::{
     clients::{ClientIdentity, Clients},
     connector::{
-        ConnectError, Connector, Route,
-        egress::{self, Egress},
+        ConnectError, Connector, Route, egress,
         tls::{TlsError, Trust},
     },
     course::{Course, Watch},
@@ -76,8 +80,8 @@ pub enum Sent {
 /// How requests leave.
 #[derive(Debug, Clone)]
 pub enum Way {
-    /// Through an egress proxy at this URL.
-    Egress(Url),
+    /// Through egress proxies.
+    Egress(Box<ClientSettings>),
     /// Directly, judged by these rules at connect time.
     Direct(Arc<posthouse_egress::Rules>),
 }
@@ -88,17 +92,22 @@ pub enum SenderError {
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The proxy's URL is not `http`.
-    #[error("the egress proxy's URL must be http")]
-    Egress,
+    /// The proxies cannot be used as they are set.
+    #[error(transparent)]
+    Egress(#[from] ClientError),
+    /// There is no proxy.
+    #[error("there is no egress proxy to send through")]
+    NoEgress,
 }
 
 /// Sends requests over pooled connections. One for a process: making it costs milliseconds.
 #[derive(Debug, Clone)]
 pub struct Sender {
     client: Client,
-    /// For endpoints that ask for a certificate.
+    /// For endpoints that ask for a certificate, and for projects that proxies are told.
     clients: Clients,
+    /// For requests in the clear, one for each proxy: so it is known whose answer is one.
+    forwarders: Arc<[Client]>,
     route: Route,
     trust: Trust,
 }
@@ -109,6 +118,7 @@ struct Step<'r> {
     headers: &'r HeaderMap,
     body: &'r Bytes,
     identity: Option<&'r ClientIdentity>,
+    project: ProjectId,
 }
 
 /// Where a request was led.
@@ -127,22 +137,41 @@ impl Sender {
     pub fn new(way: Way, authorities: &[u8]) -> Result<Self, SenderError> {
         let trust = Trust::new(authorities)?;
         let route = match way {
-            Way::Egress(url) => Route::Egress(Arc::new(Egress::at(&url).ok_or(SenderError::Egress)?)),
+            Way::Egress(settings) => Route::Egress(Exits::new(&settings)?.ok_or(SenderError::NoEgress)?),
             Way::Direct(rules) => Route::Direct(rules),
         };
         let settings = trust.settings(None).map_err(TlsError::Setup)?;
-        let client = client(Connector::new(route.clone(), settings));
-        Ok(Self { client, clients: Clients::default(), route, trust })
+        let to = |route: Route| client(Connector::new(route, Arc::clone(&settings)));
+        let forwarders = match &route {
+            Route::Egress(exits) => exits.all().iter().map(|exit| to(Route::Forwarder(Arc::clone(exit)))).collect(),
+            _ => Arc::default(),
+        };
+        Ok(Self { client: to(route.clone()), clients: Clients::default(), forwarders, route, trust })
     }
 
-    /// The client that proves itself as the request wants to.
-    fn client_of(&self, identity: Option<&ClientIdentity>) -> Result<Client, rustls::Error> {
-        let Some(identity) = identity else { return Ok(self.client.clone()) };
-        let make = || {
-            let settings = self.trust.settings(Some(identity.read()?))?;
-            Ok(client(Connector::new(self.route.clone(), settings)))
+    /// Registers what is counted of each proxy.
+    pub fn register(&self, metrics: &Metrics) {
+        if let Route::Egress(exits) = &self.route {
+            exits.register(metrics);
+        }
+    }
+
+    /// The client that proves itself as the request wants to, and leaves as its project's do.
+    fn client_of(&self, step: &Step<'_>) -> Result<Client, rustls::Error> {
+        let project = match &self.route {
+            Route::Egress(exits) => exits.project(step.project),
+            _ => None,
         };
-        self.clients.of(identity, make)
+        if step.identity.is_none() && project.is_none() {
+            return Ok(self.client.clone());
+        }
+        let told = project.is_some().then_some(step.project);
+        let make = || {
+            let identity = step.identity.map(ClientIdentity::read).transpose()?;
+            let connector = Connector::new(self.route.clone(), self.trust.settings(identity)?);
+            Ok(client(connector.for_project(project.map(|(_, value)| value))))
+        };
+        self.clients.of(step.identity, told, make)
     }
 
     /// Sends the request once, and says what came of it alone.
@@ -172,6 +201,7 @@ impl Sender {
                     headers: &led.headers,
                     body: &request.body,
                     identity: request.identity.as_ref().filter(|_| !led.is_elsewhere),
+                    project: request.project,
                 },
             };
             let response = match self.ask(&step, watch).await {
@@ -199,36 +229,60 @@ impl Sender {
         if let Route::Direct(rules) = &self.route {
             rules.judge_url(step.url).map_err(|denial| Sent::Refused { code: denial.code.to_string() })?;
         }
-        let client = self.client_of(step.identity).map_err(|error| Sent::Failed {
+        if let (Route::Egress(exits), "http") = (&self.route, step.url.scheme()) {
+            return self.forward(exits, step, watch).await;
+        }
+        let client = self.client_of(step).map_err(|error| Sent::Failed {
             class: "tls",
             message: format!("the client certificate cannot be used: {error}"),
         })?;
-        let forwards = match &self.route {
-            Route::Egress(egress) if step.url.scheme() == "http" => Some(egress),
-            _ => None,
-        };
-        let mut request = step.request().ok_or_else(|| failed("protocol", "the URL cannot be requested"))?;
-        if let Some(authorization) = forwards.and_then(|egress| egress.authorization.as_ref()) {
-            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
-        }
+        let mut request = step.request()?;
         let (notes, began) = watch.begin(&mut request);
-        let mut response = notes.scope(client.request(request)).await.map_err(|error| failure(&error))?;
-        if forwards.is_none() {
-            watch.answered(began, None);
-            return Ok(response);
-        }
-        if let Some(refusal) = egress::refusal(response.status(), response.headers()) {
-            return Err(refusal.into());
-        }
-        watch.answered(began, Some(egress::facts(response.headers()).unwrap_or_default()));
-        egress::strip(response.headers_mut());
+        let response = notes.scope(client.request(request)).await.map_err(|error| failure(&error))?;
+        watch.answered(began, None);
         Ok(response)
+    }
+
+    /// Asks the first proxy that carries the request out. One that is away or full has not: the next one is asked.
+    async fn forward(&self, exits: &Exits, step: &Step<'_>, watch: &mut Watch) -> Result<Response<Incoming>, Sent> {
+        let mut last = Sent::EgressUnavailable("there is none".into());
+        for at in exits.in_turn() {
+            let (Some(exit), Some(client)) = (exits.all().get(at), self.forwarders.get(at)) else { continue };
+            let mut request = step.request()?;
+            let headers = request.headers_mut();
+            headers.extend(exit.authorization().map(|value| (PROXY_AUTHORIZATION, value.clone())));
+            // Only we say for whom we ask, whatever an event's headers are.
+            headers.remove(PROJECT);
+            headers.extend(exits.project(step.project));
+            let (notes, began) = watch.begin(&mut request);
+            let answered = notes.scope(client.request(request)).await.map_err(|error| failure(&error));
+            let answered = answered.and_then(|response| match egress::refusal(response.status(), response.headers()) {
+                Some(refusal) => Err(refusal.into()),
+                None => Ok(response),
+            });
+            match answered {
+                Err(own @ Sent::EgressUnavailable(_)) => last = own,
+                Err(sent) => return Err(sent),
+                Ok(mut response) => {
+                    watch.answered(began, Some(egress::facts(response.headers()).unwrap_or_default()));
+                    egress::strip(response.headers_mut());
+                    return Ok(response);
+                }
+            }
+        }
+        Err(last)
     }
 }
 
 impl<'r> Step<'r> {
     fn first(request: &'r DeliveryRequest) -> Self {
-        Self { url: &request.url, headers: &request.headers, body: &request.body, identity: request.identity.as_ref() }
+        Self {
+            url: &request.url,
+            headers: &request.headers,
+            body: &request.body,
+            identity: request.identity.as_ref(),
+            project: request.project,
+        }
     }
 
     /// The next step: the same request, without credentials once it has left their origin.
@@ -241,7 +295,11 @@ impl<'r> Step<'r> {
         Led { url, headers, is_elsewhere }
     }
 
-    fn request(&self) -> Option<Request<Full<Bytes>>> {
+    fn request(&self) -> Result<Request<Full<Bytes>>, Sent> {
+        self.build().ok_or_else(|| failed("protocol", "the URL cannot be requested"))
+    }
+
+    fn build(&self) -> Option<Request<Full<Bytes>>> {
         let userinfo = credentials(self.url);
         let uri: Uri = match &userinfo {
             None => self.url.as_str().parse().ok()?,

@@ -64,7 +64,7 @@ impl Tokens {
         let token = match kept.as_ref().filter(|kept| kept.settings == *settings && is_fresh(&kept.token, now)) {
             Some(kept) => kept.token.clone(),
             None => {
-                let token = exchange(sender, settings).await?;
+                let token = exchange(sender, settings, target.project_id).await?;
                 *kept = Some(Kept { settings: settings.clone(), token: token.clone() });
                 token
             }
@@ -103,7 +103,7 @@ fn is_fresh(token: &Token, now: DateTime<Utc>) -> bool {
     token.expires_at > now + MARGIN
 }
 
-async fn exchange(sender: &Sender, settings: &Value) -> Result<Token, Sent> {
+async fn exchange(sender: &Sender, settings: &Value, project: ProjectId) -> Result<Token, Sent> {
     let settings = Settings::read(settings).map_err(|error| failed(&error.to_string()))?;
     let asked = settings.request(Utc::now()).map_err(|error| failed(&error.to_string()))?;
     let mut headers = HeaderMap::new();
@@ -116,6 +116,7 @@ async fn exchange(sender: &Sender, settings: &Value) -> Result<Token, Sent> {
         timeout: EXCHANGE_LIMIT,
         identity: None,
         redirects: Redirects::Kept,
+        project,
     };
     match sender.send(&request).await {
         Sent::Answered(answer) => {

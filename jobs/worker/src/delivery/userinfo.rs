@@ -9,7 +9,7 @@ pub(super) fn credentials(url: &Url) -> Option<(String, String)> {
     is_named.then(|| (decoded(url.username()), decoded(url.password().unwrap_or_default())))
 }
 
-/// User and password as the value of `Authorization` or `Proxy-Authorization`.
+/// User and password as the value of `Authorization`.
 pub(super) fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }

@@ -43,7 +43,8 @@ pub fn build(event: &MetaEvent, config: &MetaEventConfig) -> Option<DeliveryRequ
         headers.insert(HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?);
     }
     let (body, redirects) = (event.payload.clone().into(), Redirects::Kept);
-    Some(DeliveryRequest { url, headers, body, timeout: TIMEOUT, identity: None, redirects })
+    let project = event.project_id;
+    Some(DeliveryRequest { url, headers, body, timeout: TIMEOUT, identity: None, redirects, project })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod configuring;
 mod delivering;
+mod exits;
 mod failing;
 mod filtering;
 mod holding;

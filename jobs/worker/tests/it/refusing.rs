@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     receiver::Receiver,
-    world::{World, config, until},
+    world::{World, config, through, until},
 };
 
 /// Delivers to `url`, which is refused, and returns what is recorded.
@@ -69,7 +69,7 @@ async fn through_egress_a_refusal_is_recorded_and_an_allowed_receiver_is_reached
     let stop = CancellationToken::new();
     let (settings, shutdown) = (settings(receiver.address), stop.clone());
     let proxy = tokio::spawn(async move { serve(listener, settings, &Metrics::new("egress"), shutdown).await });
-    let world = World::start(config(), Way::Egress(url), None).await;
+    let world = World::start(config(), through(vec![url]), None).await;
     // The proxy says why, of a tunnel as well.
     assert!(refused(&world, "http://169.254.169.254/latest", 1).await.contains("metadata"));
     assert!(refused(&world, "http://inside.example/", 2).await.contains("private_address"));
@@ -86,7 +86,7 @@ async fn through_egress_a_refusal_is_recorded_and_an_allowed_receiver_is_reached
 async fn an_egress_that_is_away_is_waited_for_and_costs_no_attempt() {
     let receiver = Receiver::start().await;
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let world = World::start(config(), Way::Egress(format!("http://{address}").parse().unwrap()), None).await;
+    let world = World::start(config(), through(vec![format!("http://{address}").parse().unwrap()]), None).await;
     let endpoint = world.endpoint(&receiver.url(), |_, _| {}).await;
     world.queues.push(&world.event(endpoint, "invoice.paid")).await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;

@@ -5,14 +5,13 @@ use std::time::Duration;
 use posthouse_egress::proxy::{FixedNames, Resolver, Settings, serve};
 use posthouse_schema::{delivery_attempt::DeliveryAttempt, ids::EndpointId, words::DeliveryStatus};
 use posthouse_service::metrics::Metrics;
-use posthouse_worker::delivery::send::Way;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     mutual_tls::Authority,
     receiver::Receiver,
-    world::{World, config, direct},
+    world::{World, config, direct, through},
 };
 
 /// Which of an attempt's times are known: name, connection, TLS, first byte.
@@ -75,7 +74,7 @@ async fn egress_tells_where_it_went() {
     let stop = CancellationToken::new();
     let shutdown = stop.clone();
     let proxy = tokio::spawn(async move { serve(listener, settings, &Metrics::new("egress"), shutdown).await });
-    let world = World::start_trusting(config(), Way::Egress(url), authority.pem().as_bytes()).await;
+    let world = World::start_trusting(config(), through(vec![url]), authority.pem().as_bytes()).await;
     let named = world.endpoint(&format!("http://shop.example:{}/", receiver.address.port()), |_, _| {}).await;
     let secure = world.endpoint(&format!("https://{secure}/"), |_, _| {}).await;
     // In the clear egress resolves and judges each request, whether it has a connection or not.

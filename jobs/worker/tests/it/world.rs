@@ -8,7 +8,7 @@ use std::{
 
 use chrono::Utc;
 use diesel_async::RunQueryDsl as _;
-use posthouse_egress::{AddressRule, Rules};
+use posthouse_egress::{AddressRule, Rules, client::ClientSettings};
 use posthouse_jobs::{
     BackendSettings, CreateEvent, DeliverEvent, DeliverMetaEvent, EventTarget, Job, ReplayEvent, RunBatch, SendEmail,
     queue::{run_worker, testing::TestQueues},
@@ -62,6 +62,11 @@ pub struct World {
 /// A way out that allows this machine's addresses, and nothing else that is refused by default.
 pub fn direct() -> Way {
     Way::Direct(Arc::new(Rules::with_allowed(vec!["127.0.0.1/32".parse::<AddressRule>().unwrap()])))
+}
+
+/// A way out through these proxies.
+pub fn through(urls: Vec<url::Url>) -> Way {
+    Way::Egress(Box::new(ClientSettings::at(urls)))
 }
 
 /// Attempts at once, and three at most.

@@ -40,7 +40,7 @@ impl Service<Name> for Judged {
 }
 
 /// What dialling has in common: small writes go out at once, and a peer that is gone is noticed.
-pub(super) fn prepared<R>(mut connector: HttpConnector<R>) -> HttpConnector<R> {
+fn prepared<R>(mut connector: HttpConnector<R>) -> HttpConnector<R> {
     connector.enforce_http(false);
     connector.set_nodelay(true);
     connector.set_keepalive(Some(KEEPALIVE));

@@ -1,5 +1,7 @@
 //! Why there is no connection.
 
+use posthouse_egress::client::ExitError;
+
 /// Why there is no connection; for people, without addresses that a tenant must not learn.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
@@ -23,11 +25,15 @@ pub enum ConnectError {
     Tls(String),
 }
 
-impl ConnectError {
-    /// What an answer of egress itself means: policy is 407, its own limits are 429 and 503, anything else is the
-    /// endpoint's failure.
-    pub fn of_egress(status: u16, code: Option<&str>) -> Self {
-        match (status, code) {
+impl From<ExitError> for ConnectError {
+    /// Policy is 407, a proxy's own limits are 429 and 503, anything else is the endpoint's failure.
+    fn from(error: ExitError) -> Self {
+        let (status, code) = match error {
+            ExitError::Away(why) => return Self::EgressUnavailable(why),
+            ExitError::NoTunnel => return Self::Connect,
+            ExitError::Answered { status, code } => (status, code),
+        };
+        match (status, code.as_deref()) {
             // Our own credentials at the proxy are wrong, which is no fault of the endpoint.
             (407, Some("unauthenticated")) => Self::EgressUnavailable("it does not know this worker".into()),
             (407 | 400, code) => Self::Refused(code.unwrap_or("refused_by_policy").into()),
@@ -57,7 +63,10 @@ mod tests {
             (504, Some("dns_timeout"), ConnectError::Timeout),
             (500, None, ConnectError::Connect),
         ] {
-            assert_eq!(ConnectError::of_egress(status, code), expected, "{status} {code:?}");
+            let error = ExitError::Answered { status, code: code.map(Into::into) };
+            let is_proxys_own = error.is_proxys_own();
+            assert_eq!(ConnectError::from(error), expected, "{status} {code:?}");
+            assert_eq!(matches!(expected, ConnectError::EgressUnavailable(_)), is_proxys_own, "{status} {code:?}");
         }
     }
 }

@@ -16,9 +16,12 @@ use std::{
 };
 
 pub use error::ConnectError;
-use hyper::{Uri, http::uri::Scheme};
+use hyper::{Uri, header::HeaderValue, http::uri::Scheme};
 pub use notes::{Facts, Notes};
-use posthouse_egress::Rules;
+use posthouse_egress::{
+    Rules,
+    client::{Exit, Exits, Hop},
+};
 use rustls::pki_types::ServerName;
 use stream::Stream;
 use tokio_rustls::TlsConnector;
@@ -30,8 +33,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How connections leave.
 #[derive(Debug, Clone)]
 pub enum Route {
-    /// Through this proxy.
-    Egress(Arc<egress::Egress>),
+    /// Through tunnels of whichever of these proxies works.
+    Egress(Exits),
+    /// To this proxy, which forwards requests in the clear.
+    Forwarder(Arc<Exit>),
     /// Directly, judged by these rules at connect time.
     Direct(Arc<Rules>),
 }
@@ -41,20 +46,27 @@ pub enum Route {
 pub struct Connector {
     route: Route,
     tls: TlsConnector,
+    /// The project that proxies are told.
+    project: Option<HeaderValue>,
 }
 
 impl Connector {
     /// A connector that proves and believes in TLS as these settings say.
     pub fn new(route: Route, tls: Arc<rustls::ClientConfig>) -> Self {
-        Self { route, tls: TlsConnector::from(tls) }
+        Self { route, tls: TlsConnector::from(tls), project: None }
+    }
+
+    /// The same for this project, which proxies are told.
+    pub fn for_project(self, project: Option<HeaderValue>) -> Self {
+        Self { project, ..self }
     }
 
     async fn connect(self, destination: Uri, notes: Notes) -> Result<Stream, ConnectError> {
         let is_tls = destination.scheme() == Some(&Scheme::HTTPS);
         let stream = match &self.route {
-            Route::Egress(egress) if is_tls => egress.tunnel(&destination, &notes).await?,
-            Route::Egress(egress) => return Ok(Stream::forwarded(egress.connect().await?, notes)),
-            Route::Direct(rules) => dial::dial(rules, &destination, &notes).await?,
+            Route::Egress(exits) => egress::tunnel(exits, &destination, self.project.as_ref(), &notes).await?,
+            Route::Forwarder(exit) => return Ok(Stream::forwarded(exit.connect().await?, notes)),
+            Route::Direct(rules) => Hop::Plain(dial::dial(rules, &destination, &notes).await?),
         };
         if !is_tls {
             return Ok(Stream::plain(stream, notes));

@@ -11,7 +11,7 @@ use hyper_util::{
     client::legacy::connect::{Connected, Connection},
     rt::TokioIo,
 };
-use tokio::net::TcpStream;
+use posthouse_egress::client::Hop;
 use tokio_rustls::client::TlsStream;
 
 use super::notes::Notes;
@@ -24,23 +24,23 @@ pub struct Stream {
 }
 
 enum Bytes {
-    Plain(TokioIo<TcpStream>),
-    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+    Plain(TokioIo<Hop>),
+    Tls(Box<TokioIo<TlsStream<Hop>>>),
 }
 
 impl Stream {
     /// To the endpoint.
-    pub fn plain(stream: TcpStream, notes: Notes) -> Self {
+    pub fn plain(stream: Hop, notes: Notes) -> Self {
         Self { bytes: Bytes::Plain(TokioIo::new(stream)), notes, is_proxied: false }
     }
 
     /// To egress, which forwards requests that name their destination.
-    pub fn forwarded(stream: TcpStream, notes: Notes) -> Self {
+    pub fn forwarded(stream: Hop, notes: Notes) -> Self {
         Self { is_proxied: true, ..Self::plain(stream, notes) }
     }
 
     /// To the endpoint, in TLS.
-    pub fn tls(stream: TlsStream<TcpStream>, notes: Notes) -> Self {
+    pub fn tls(stream: TlsStream<Hop>, notes: Notes) -> Self {
         Self { bytes: Bytes::Tls(Box::new(TokioIo::new(stream))), notes, is_proxied: false }
     }
 }

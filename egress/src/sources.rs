@@ -31,12 +31,17 @@ impl Sources {
         Self { v4: turns(v4), v6: turns(v6) }
     }
 
-    /// Whether connections to this address may be made.
-    pub(super) fn reach(&self, address: SocketAddr) -> bool {
-        (self.v4.addresses.is_empty() && self.v6.addresses.is_empty()) || !self.of(address).addresses.is_empty()
+    /// Whether the system chooses.
+    pub(crate) const fn is_any(&self) -> bool {
+        self.v4.addresses.is_empty() && self.v6.addresses.is_empty()
     }
 
-    pub(super) async fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
+    /// Whether connections to this address may be made.
+    pub(crate) fn reach(&self, address: SocketAddr) -> bool {
+        self.is_any() || !self.of(address).addresses.is_empty()
+    }
+
+    pub(crate) async fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         if let Some(source) = self.of(address).next() {
             // Ports of other connections from the same source may be used again for another destination.
