@@ -24,7 +24,7 @@ run ROLE *ARGS:
     @shift; exec cargo run --quiet --bin "posthouse-{{ROLE}}" -- "$@"
 
 # Everything that must pass, on services of its own
-test: fmt deps build services python-tools node-tools browser-tools kafka s3 lint deny deploy-check fuzz
+test: fmt deps build services python-tools node-tools browser-tools kafka sqs pubsub s3 lint deny deploy-check fuzz
     @exec "{{built}}/debug/posthouse-demo" stage -- cargo test --workspace --no-fail-fast
 
 # The checks that need no services
@@ -83,22 +83,47 @@ _debian-tools:
     apt-get download -qq -o APT::Sandbox::User="$(id -un)" prometheus systemd libsystemd-shared
     for package in *.deb; do dpkg-deb --extract "$package" "$home"; done
     rm -rf "$home/packages" "$home/usr/bin/prometheus"
+
 # The Kafka that ingest's tests run, into .tools/kafka
-kafka:
+kafka: (_maven "kafka")
+
+# The ElasticMQ that ingest's tests run as Amazon SQS, into .tools/sqs
+sqs: (_maven "sqs")
+
+# A program in Java from Maven's artifacts, once for each change of their list
+_maven NAME:
     #!/bin/sh
     set -eu
-    wanted="{{justfile_directory()}}/ingest/tests/kafka/pom.xml"
-    home="{{tools}}/kafka"
+    wanted="{{justfile_directory()}}/ingest/tests/{{NAME}}/pom.xml"
+    home="{{tools}}/{{NAME}}"
     if cmp -s "$wanted" "$home/pom.xml"; then exit 0; fi
     if ! command -v java >/dev/null || ! command -v mvn >/dev/null; then
         echo "Installing Java and Maven with apt-get, because they were not found."
         as=$([ "$(id -u)" = 0 ] || echo sudo)
         $as apt-get update -qq && $as apt-get install -y -qq --no-install-recommends default-jre-headless maven
     fi
-    echo "Fetching the Kafka of $wanted into $home."
+    echo "Fetching the program of $wanted into $home."
     rm -rf "$home"
     mvn --quiet --batch-mode --file "$wanted" dependency:copy-dependencies "-DoutputDirectory=$home/jars"
     cp "$wanted" "$home/pom.xml"
+
+# The fake of Google Pub/Sub that ingest's tests run, into .tools/pubsub
+pubsub:
+    #!/bin/sh
+    set -eu
+    source="{{justfile_directory()}}/ingest/tests/pubsub"
+    home="{{tools}}/pubsub"
+    if [ -x "$home/server" ] && cmp -s "$source/main.go" "$home/main.go" && cmp -s "$source/go.sum" "$home/go.sum"; then exit 0; fi
+    if ! command -v go >/dev/null; then
+        echo "Installing golang-go with apt-get, because it was not found."
+        as=$([ "$(id -u)" = 0 ] || echo sudo)
+        $as apt-get update -qq && $as apt-get install -y -qq --no-install-recommends golang-go
+    fi
+    echo "Building the server of $source into $home."
+    rm -rf "$home"
+    mkdir -p "$home"
+    (cd "$source" && CGO_ENABLED=0 go build -o "$home/server" .)
+    cp "$source/main.go" "$source/go.sum" "$home"
 
 # The library that verifies webhooks in JavaScript, for an end-to-end test, into .tools/node
 node-tools: (_node "node" "e2e/node")
@@ -164,10 +189,11 @@ deps:
     only posthouse-signature
     only posthouse-filter
     only posthouse-pages
+    only posthouse-broker-settings
     only posthouse-transform
-    only posthouse-ingest posthouse-jobs posthouse-schema posthouse-service posthouse-transform
+    only posthouse-ingest posthouse-broker-settings posthouse-jobs posthouse-schema posthouse-service posthouse-transform
     only posthouse-worker posthouse-archive posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-signature posthouse-filter posthouse-transform posthouse-service
-    only posthouse-api posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-pages posthouse-signature posthouse-filter posthouse-transform posthouse-service salvo
+    only posthouse-api posthouse-broker-settings posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-pages posthouse-signature posthouse-filter posthouse-transform posthouse-service salvo
     only posthouse posthouse-archive posthouse-jobs posthouse-schema posthouse-signature posthouse-service
     echo "The crate graph is as designed."
 

@@ -19,7 +19,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    broker::Settings,
+    broker::settings,
     fault::Fault,
     follow::Follower,
     status::End,
@@ -182,7 +182,7 @@ impl Feed {
 impl Followed {
     /// The filters that the kept session may hold besides the next one.
     fn stale_topics_for(&self, next: &FeedSource) -> Vec<String> {
-        let (Ok(current), Ok(next)) = (Settings::read(&self.source), Settings::read(next)) else {
+        let (Ok(current), Ok(next)) = (settings(&self.source), settings(next)) else {
             return self.stale_topics.clone();
         };
         if !current.shares_session(&next) {
@@ -200,7 +200,7 @@ impl Followed {
 
 /// A source that moves to another place at its broker, or to another broker, leaves nothing behind.
 fn farewell(current: &FeedSource, next: &FeedSource) -> Farewell {
-    match (Settings::read(current), Settings::read(next)) {
+    match (settings(current), settings(next)) {
         (Ok(current), Ok(next)) if !current.shares_session(&next) => Farewell::Forget,
         _ => Farewell::Keep,
     }

@@ -1,19 +1,22 @@
 //! One source, from its settings to its farewell. It runs in a task of its own, so nothing that happens here delays
 //! another source.
 
+use posthouse_broker_settings::Settings;
 use posthouse_schema::{pool::Pool, source_feed::FeedSource};
 use tokio::sync::watch;
 
 use crate::{
     amqp::AmqpBroker,
-    broker::{Broker, Consumer, Settings, Sharing, workers},
+    broker::{Broker, Consumer, Sharing, settings, workers},
     intake::Intake,
     kafka::KafkaBroker,
     lease::SourceLease,
     message::Origin,
     mqtt::MqttBroker,
     nats::NatsBroker,
+    pubsub::GoogleBroker,
     redis_streams::RedisBroker,
+    sqs::SqsBroker,
     status::End,
     stop::{Farewell, Stop},
 };
@@ -33,13 +36,15 @@ impl Follower {
     /// Consumes the source until `stop`, sharing it with other instances as its broker allows.
     pub async fn follow(&self, source: &FeedSource, stale_topics: Vec<String>, stop: &Stop) {
         let statuses = self.intake.metrics.statuses();
-        match Settings::read(source) {
+        match settings(source) {
             Ok(Settings::Mqtt(settings)) => {
                 self.consume(source, &MqttBroker { source_id: source.id, settings, stale_topics }, stop).await;
             }
             Ok(Settings::Amqp(settings)) => self.consume(source, &AmqpBroker { settings }, stop).await,
             Ok(Settings::Nats(settings)) => self.consume(source, &NatsBroker { settings }, stop).await,
             Ok(Settings::Kafka(settings)) => self.consume(source, &KafkaBroker { settings }, stop).await,
+            Ok(Settings::Sqs(settings)) => self.consume(source, &SqsBroker { settings }, stop).await,
+            Ok(Settings::Google(settings)) => self.consume(source, &GoogleBroker { settings }, stop).await,
             Ok(Settings::Redis(settings)) => {
                 let broker = RedisBroker::new(settings, &self.instance);
                 self.consume(source, &broker, stop).await;
@@ -57,13 +62,15 @@ impl Follower {
 
     /// Makes the broker of a source that is gone and was not being consumed forget it.
     pub async fn forget(&self, source: &FeedSource) {
-        match Settings::read(source) {
+        match settings(source) {
             Ok(Settings::Mqtt(settings)) => {
                 forget(source, &MqttBroker { source_id: source.id, settings, stale_topics: Vec::new() }).await;
             }
             Ok(Settings::Amqp(settings)) => forget(source, &AmqpBroker { settings }).await,
             Ok(Settings::Nats(settings)) => forget(source, &NatsBroker { settings }).await,
             Ok(Settings::Kafka(settings)) => forget(source, &KafkaBroker { settings }).await,
+            Ok(Settings::Sqs(settings)) => forget(source, &SqsBroker { settings }).await,
+            Ok(Settings::Google(settings)) => forget(source, &GoogleBroker { settings }).await,
             Ok(Settings::Redis(settings)) => forget(source, &RedisBroker::new(settings, &self.instance)).await,
             Err(_) => {}
         }

@@ -36,7 +36,11 @@ pub struct SourceBody {
     /// `{"servers", "stream", "subject", "durable", "start", "redeliver_after_seconds", "auth": {"username", "password",
     /// "token", "credentials"}, "tls", "ca_certificate"}`; servers and stream are required. `redis`: `{"host", "port",
     /// "database", "stream", "group", "body_field", "start", "redeliver_after_seconds", "auth": {"username", "password"},
-    /// "tls", "ca_certificate"}`; host and stream are required.
+    /// "tls", "ca_certificate"}`; host and stream are required. `sqs`: `{"access_key_id", "secret_key", "default_region",
+    /// "queue_name", "session_token", "endpoint", "redeliver_after_seconds", "ca_certificate"}`; the first four are required.
+    /// `google`: `{"project_id", "subscription_id", "service_account", "endpoint", "redeliver_after_seconds",
+    /// "ca_certificate"}`; the first three are required, and `service_account` is the account's JSON key, as it is or in
+    /// base64.
     pub pub_sub: Option<Value>,
     /// Where an idempotency key is made from: `request.header.<name>`, `request.query.<name>` or `request.body.<path>`, any
     /// number of them together.
@@ -188,8 +192,8 @@ fn pub_sub(kind: SourceKind, stored: Option<Value>) -> Value {
 
 /// What hides a stored secret in an answer; sent back in a change, it keeps the stored one.
 pub const REDACTED: &str = "[REDACTED]";
-const SECRET_FIELDS: [&str; 7] =
-    ["password", "secret", "header_value", "secret_key", "service_account", "token", "credentials"];
+const SECRET_FIELDS: [&str; 8] =
+    ["password", "secret", "header_value", "secret_key", "session_token", "service_account", "token", "credentials"];
 
 fn redact(mut value: Value) -> Value {
     if let Value::Object(fields) = &mut value {

@@ -16,7 +16,7 @@ async fn stored(api: &Api) -> Value {
 }
 
 /// Settings with every secret, where the secrets are, and a field to change.
-fn kinds() -> [(&'static str, Value, Vec<&'static str>, &'static str); 4] {
+fn kinds() -> [(&'static str, Value, Vec<&'static str>, &'static str); 6] {
     [
         (
             "amqp",
@@ -49,6 +49,24 @@ fn kinds() -> [(&'static str, Value, Vec<&'static str>, &'static str); 4] {
                 "auth": {"type": "scram", "hash": "SHA512", "username": "u", "password": "hunter2", "tls": true}}),
             vec!["/auth/password"],
             "topic_name",
+        ),
+        (
+            "sqs",
+            json!({"access_key_id": "AKID", "secret_key": "hunter2", "default_region": "eu-central-1", "queue_name": "q.fifo",
+                "session_token": "hunter2", "endpoint": "https://sqs.internal:8443", "redeliver_after_seconds": 60,
+                "ca_certificate": "pem"}),
+            vec!["/secret_key", "/session_token"],
+            "queue_name",
+        ),
+        (
+            "google",
+            json!({"project_id": "p-1", "subscription_id": "s", "endpoint": "http://localhost:8085",
+                "redeliver_after_seconds": 60, "ca_certificate": "pem",
+                "service_account": json!({"type": "service_account", "client_email": "s@p.iam.gserviceaccount.com",
+                    "private_key_id": "k", "private_key": "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n"})
+                .to_string()}),
+            vec!["/service_account"],
+            "subscription_id",
         ),
     ]
 }
@@ -99,7 +117,7 @@ async fn an_amqp_binding_is_shown_as_the_contract_has_it() {
 #[tokio::test]
 async fn what_is_wrong_with_a_broker_is_named() {
     let api = Api::start().await;
-    let [(_, amqp, ..), (_, nats, ..), (_, redis, ..), (_, kafka, ..)] = kinds();
+    let [(_, amqp, ..), (_, nats, ..), (_, redis, ..), (_, kafka, ..), (_, sqs, ..), (_, google, ..)] = kinds();
     let long = "n".repeat(256);
     for (kind, settings, path, value, expected) in [
         ("amqp", &amqp, "/host", json!(null), "host: the broker's name or address is required"),
@@ -131,6 +149,33 @@ async fn what_is_wrong_with_a_broker_is_named() {
         ("kafka", &kafka, "/auth/hash", json!("MD5"), "auth.hash: SHA256 or SHA512 is expected"),
         ("kafka", &kafka, "/auth/username", json!(""), "auth.username: the user's name is required"),
         ("kafka", &kafka, "/auth/tls", json!("yes"), "auth.tls: true or false is expected"),
+        ("sqs", &sqs, "/access_key_id", json!(""), "access_key_id: the access key's id is required"),
+        ("sqs", &sqs, "/secret_key", json!(null), "secret_key: the secret access key is required"),
+        (
+            "sqs",
+            &sqs,
+            "/default_region",
+            json!("Frankfurt"),
+            "default_region: a region such as eu-central-1 is expected",
+        ),
+        ("sqs", &sqs, "/queue_name", json!("a b"), "queue_name: a queue's name, or its URL"),
+        ("sqs", &sqs, "/endpoint", json!("sqs.internal"), "endpoint: a URL such as https://host:443 is expected"),
+        ("google", &google, "/project_id", json!(null), "project_id: the project's id is required"),
+        (
+            "google",
+            &google,
+            "/subscription_id",
+            json!("a/b"),
+            "subscription_id: the subscription's id, without its project,",
+        ),
+        ("google", &google, "/service_account", json!("{}"), "service_account: the JSON key of a service account"),
+        (
+            "google",
+            &google,
+            "/redeliver_after_seconds",
+            json!(5),
+            "redeliver_after_seconds: a number between 10 and 600",
+        ),
         ("redis", &redis, "/ca_certificate", json!(1), "ca_certificate: a text of at most 65536 bytes is expected"),
     ] {
         let mut settings = settings.clone();
@@ -143,8 +188,7 @@ async fn what_is_wrong_with_a_broker_is_named() {
     for (source, expected) in [
         (body("amqp", &Value::Null), "pub_sub.amqp: the broker's settings are required"),
         (body("nats", &json!([])), "pub_sub.nats: the broker's settings are expected"),
-        (body("sqs", &json!({})), "pub_sub.type: this version reads mqtt, amqp, kafka, nats, redis, and not sqs"),
-        (body("smoke", &json!({})), "pub_sub.type: one of mqtt, amqp, kafka, nats, redis is expected"),
+        (body("smoke", &json!({})), "pub_sub.type: one of mqtt, amqp, kafka, nats, redis, sqs, google is expected"),
     ] {
         let answer = api.post("sources", source).await;
         assert_eq!((answer.status, answer.message()), (400, expected));

@@ -13,10 +13,11 @@ use lapin::{
     types::{AMQPValue, FieldTable},
     uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo},
 };
+use posthouse_broker_settings::AmqpSettings;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{AmqpSettings, headers, transport};
+use super::{headers, transport};
 use crate::broker::{self, Answer, BATCH_MAX, Link, Message};
 
 /// Seconds between two signs of life on a silent connection.

@@ -3,11 +3,11 @@
 
 mod connection;
 mod headers;
-mod settings;
 mod transport;
 
+use posthouse_broker_settings::AmqpSettings;
+
 use self::connection::Connection;
-pub use self::settings::{AmqpSettings, Binding};
 use crate::broker::{Broker, Sharing};
 
 /// The AMQP broker of one source.

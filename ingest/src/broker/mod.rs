@@ -3,7 +3,6 @@
 
 mod batch;
 mod consumer;
-mod fields;
 mod settings;
 mod tls;
 mod wire;
@@ -14,16 +13,11 @@ use bytes::Bytes;
 use posthouse_schema::event::BROKER_MESSAGE_HEADER;
 use tokio_util::sync::CancellationToken;
 
-pub use self::{
-    consumer::Consumer,
-    fields::{SettingsError, Start},
-    settings::Settings,
-};
+pub use self::{consumer::Consumer, settings::settings};
 pub(crate) use self::{
-    fields::Fields,
     settings::workers,
     tls::client_config,
-    wire::{Wire, connect},
+    wire::{Wire, connect, innermost},
 };
 use crate::message::{Refused, Rejection};
 

@@ -8,11 +8,11 @@ use krafka::{
     auth::{AuthConfig, TlsConfig},
     consumer::{AutoOffsetReset, Consumer, OffsetAndMetadata, TopicPartition},
 };
+use posthouse_broker_settings::{KafkaSettings, Mechanism, Start};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{KafkaSettings, Mechanism};
-use crate::broker::{Answer, Link, Message, Start, client_config};
+use crate::broker::{Answer, Link, Message, client_config};
 
 /// Longest wait for the cluster to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(10);

@@ -2,10 +2,10 @@
 //! Offsets are committed here and not by the client library: none passes a message whose job Redis does not hold.
 
 mod connection;
-mod settings;
+
+use posthouse_broker_settings::KafkaSettings;
 
 use self::connection::Connection;
-pub use self::settings::{Credentials, KafkaSettings, Mechanism};
 use crate::broker::{Broker, Sharing};
 
 /// The topic of one source.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use posthouse_broker_settings::Qos;
 use rumqttc::{AsyncClient, Incoming, MqttState, Publish, QoS};
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
@@ -59,7 +60,7 @@ impl Connection {
     pub(super) async fn open(broker: &MqttBroker) -> Result<Self, String> {
         let options = options(&broker.settings, Session::Kept)?;
         let (client, mut events) = AsyncClient::new(options, REQUESTS_MAX);
-        if broker.settings.qos == QoS::ExactlyOnce {
+        if broker.settings.qos == Qos::ExactlyOnce {
             expect_any_release(&mut events.state);
         }
         let (inbox, arrivals) = mpsc::channel(IN_FLIGHT_MAX);

@@ -6,12 +6,11 @@ mod connection;
 mod options;
 mod reader;
 mod session;
-mod settings;
 mod topic;
 
+use posthouse_broker_settings::MqttSettings;
 use posthouse_schema::ids::SourceId;
 
-pub use self::settings::MqttSettings;
 use self::{connection::Connection, session::forget};
 use crate::broker::{Broker, Sharing};
 

@@ -3,9 +3,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rumqttc::{MqttOptions, TlsConfiguration, Transport};
+use posthouse_broker_settings::{MqttSettings, Qos};
+use rumqttc::{MqttOptions, QoS, TlsConfiguration, Transport};
 
-use super::settings::MqttSettings;
 use crate::broker::client_config;
 
 /// How often a silent connection is probed; the broker gives up after one and a half times this.
@@ -44,6 +44,15 @@ pub(super) fn options(settings: &MqttSettings, session: Session) -> Result<MqttO
     Ok(options)
 }
 
+/// The quality of service in the library's words.
+pub(super) const fn qos(qos: Qos) -> QoS {
+    match qos {
+        Qos::AtMostOnce => QoS::AtMostOnce,
+        Qos::AtLeastOnce => QoS::AtLeastOnce,
+        Qos::ExactlyOnce => QoS::ExactlyOnce,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -51,7 +60,7 @@ mod tests {
     use super::*;
 
     fn settings(mqtt: &serde_json::Value) -> MqttSettings {
-        MqttSettings::read(&json!({"mqtt": mqtt}), posthouse_schema::ids::SourceId::generate()).unwrap()
+        MqttSettings::read(&json!({"mqtt": mqtt}), "own").unwrap()
     }
 
     #[test]

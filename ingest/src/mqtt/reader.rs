@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use posthouse_broker_settings::MqttSettings;
 use posthouse_schema::ids::SourceId;
 use rumqttc::{AsyncClient, Event, EventLoop, Incoming, Outgoing, Publish, SubscribeReasonCode};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::{arrival::Arrival, connection::End, session, settings::MqttSettings, topic};
+use super::{arrival::Arrival, connection::End, options, session, topic};
 
 /// Foreign topics that one connection unsubscribes from.
 const FOREIGN_TOPICS_MAX: usize = 16;
@@ -57,7 +58,7 @@ impl Reader {
         for stale in &self.stale_topics {
             self.client.try_unsubscribe(stale).map_err(|error| error.to_string())?;
         }
-        self.client.try_subscribe(&settings.topic, settings.qos).map_err(|error| error.to_string())
+        self.client.try_subscribe(&settings.topic, options::qos(settings.qos)).map_err(|error| error.to_string())
     }
 
     fn subscribed(&mut self, answers: &[SubscribeReasonCode]) -> Result<(), String> {

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
+use posthouse_broker_settings::MqttSettings;
 use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, Incoming, Outgoing};
 
-use super::{
-    MqttSettings,
-    options::{Session, options},
-};
+use super::options::{Session, options};
 
 /// Longest wait for the broker to close the connection after DISCONNECT.
 const CLOSE_MAX: Duration = Duration::from_secs(1);

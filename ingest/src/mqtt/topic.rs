@@ -1,22 +1,10 @@
-//! Topic filters. The client library's own matching panics on a topic that begins with a multi-byte character.
+//! Whether a topic comes by a filter. The client library's own matching panics on a topic that begins with a multi-byte character.
 
-/// Whether this is a topic filter of MQTT 3.1.1, section 4.7, or a shared subscription to one.
-pub(super) fn is_filter(filter: &str) -> bool {
-    let Some(filter) = shared(filter) else {
-        return false;
-    };
-    let levels = filter.split('/').count();
-    !filter.is_empty()
-        && filter.split('/').enumerate().all(|(at, level)| match level {
-            "#" => at + 1 == levels,
-            "+" => true,
-            level => !level.contains(['#', '+', '\0']),
-        })
-}
+use posthouse_broker_settings::filter_of_shared;
 
 /// Whether a message of this topic comes by this filter.
 pub(super) fn matches(filter: &str, topic: &str) -> bool {
-    let Some(filter) = shared(filter) else {
+    let Some(filter) = filter_of_shared(filter) else {
         return false;
     };
     // Topics that begin with `$` are the broker's own and no leading wildcard reaches them.
@@ -36,28 +24,9 @@ pub(super) fn matches(filter: &str, topic: &str) -> bool {
     topic.next().is_none()
 }
 
-/// The filter itself without `$share/<group>/`; `None`: a shared subscription without group or filter.
-fn shared(filter: &str) -> Option<&str> {
-    let Some(rest) = filter.strip_prefix("$share/") else {
-        return Some(filter);
-    };
-    let (group, filter) = rest.split_once('/')?;
-    (!group.is_empty() && !group.contains(['#', '+'])).then_some(filter)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn filters_are_checked() {
-        for filter in ["a", "a/b", "/", "#", "a/#", "+", "+/a/+", "ä/ö", "$share/g/a/#", "$SYS/#"] {
-            assert!(is_filter(filter), "{filter}");
-        }
-        for filter in ["", "a#", "#/a", "a/#/b", "a+", "a/+b", "$share/g", "$share//a", "$share/g/", "$share/+/a"] {
-            assert!(!is_filter(filter), "{filter}");
-        }
-    }
 
     #[test]
     fn topics_match_their_filters() {

@@ -14,10 +14,10 @@ use async_nats::{
     },
 };
 use futures::{FutureExt as _, StreamExt as _};
+use posthouse_broker_settings::{NatsCredentials, NatsSettings, Start};
 use tokio_util::sync::CancellationToken;
 
-use super::{Credentials, NatsSettings};
-use crate::broker::{Answer, BATCH_MAX, Link, Message, Start, client_config};
+use crate::broker::{Answer, BATCH_MAX, Link, Message, client_config};
 
 /// Longest wait for the server to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -138,12 +138,12 @@ async fn connect(settings: &NatsSettings, lost: CancellationToken) -> Result<Cli
         });
     options = match &settings.credentials {
         None => options,
-        Some(Credentials::Password(username, password)) => {
+        Some(NatsCredentials::Password(username, password)) => {
             options.user_and_password(username.clone(), password.clone())
         }
-        Some(Credentials::Token(token)) => options.token(token.clone()),
+        Some(NatsCredentials::Token(token)) => options.token(token.clone()),
         // The library's own words might quote the file.
-        Some(Credentials::File(file)) => {
+        Some(NatsCredentials::File(file)) => {
             options.credentials(file).map_err(|_| "pub_sub.nats.auth.credentials is no credentials file".to_owned())?
         }
     };

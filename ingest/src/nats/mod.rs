@@ -2,10 +2,10 @@
 //! all that pull from it, so every instance does. Core NATS, which forgets what nobody hears, is deliberately absent.
 
 mod connection;
-mod settings;
+
+use posthouse_broker_settings::NatsSettings;
 
 use self::connection::Connection;
-pub use self::settings::{Credentials, NatsSettings};
 use crate::broker::{Broker, Sharing};
 
 /// The JetStream of one source.

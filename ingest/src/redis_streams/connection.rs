@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use posthouse_broker_settings::{RedisSettings, Start};
 use redis::{
     AsyncConnectionConfig, Cmd, ProtocolVersion, RedisConnectionInfo, RedisError, Value,
     aio::{ConnectionLike as _, MultiplexedConnection},
@@ -11,12 +12,9 @@ use redis::{
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    RedisSettings,
-    reply::{self, Entry},
-};
+use super::reply::{self, Entry};
 use crate::{
-    broker::{self, Answer, Link, Message, Start},
+    broker::{self, Answer, Link, Message},
     message::Rejection,
 };
 

@@ -3,12 +3,12 @@
 
 mod connection;
 mod reply;
-mod settings;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use posthouse_broker_settings::RedisSettings;
+
 use self::connection::Connection;
-pub use self::settings::RedisSettings;
 use crate::broker::{Broker, Sharing};
 
 /// The stream of one source.

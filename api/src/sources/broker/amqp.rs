@@ -3,40 +3,6 @@
 
 use serde_json::{Value, json};
 
-use super::fields::Fields;
-use crate::error::ApiError;
-
-/// Bytes of the name of a queue, an exchange and the like, as the protocol has it.
-const NAME_BYTES_MAX: usize = 255;
-
-/// As ingest reads them.
-pub(super) fn check(settings: &Value) -> Result<(), ApiError> {
-    let fields = Fields::of(settings, "pub_sub.amqp")?;
-    fields.word("schema", ["amqp", "amqps"])?;
-    fields.place()?;
-    fields.required("queue", "the queue's name")?;
-    for field in ["queue", "vhost", "deadLetterExchange"] {
-        name(&fields, field)?;
-    }
-    if let Some(auth) = fields.object("auth", "user and password are expected")? {
-        auth.texts(["user", "password"])?;
-    }
-    if let Some(binding) = fields.object("bindExchange", "exchange and routingKey are expected")? {
-        name(&binding, "exchange")?;
-        name(&binding, "routingKey")?;
-    }
-    fields.number("prefetch", 1..=5_000)?;
-    fields.file("ca_certificate").map(drop)
-}
-
-fn name(fields: &Fields<'_>, field: &str) -> Result<(), ApiError> {
-    if fields.text(field)?.len() <= NAME_BYTES_MAX {
-        Ok(())
-    } else {
-        Err(fields.wrong(field, "at most 255 bytes are expected"))
-    }
-}
-
 /// Settings that come back as they were shown, as they are stored.
 pub(super) fn as_stored(settings: &mut Value) {
     let Some(fields) = settings.as_object_mut() else { return };

@@ -1,30 +1,16 @@
-//! The settings of message brokers, checked as ingest reads them: what passes here starts there.
+//! The settings of message brokers: read as ingest reads them, and stored as they were given.
 
 mod amqp;
-mod fields;
-mod kafka;
-mod mqtt;
-mod nats;
-mod redis;
 
 pub use amqp::shown as shown_amqp;
+use posthouse_broker_settings::{Settings, SettingsError};
 use serde_json::Value;
 
 use super::wire::REDACTED;
 use crate::error::ApiError;
 
-const WORKERS_MAX: i64 = 16;
-/// The kinds of broker that ingest reads.
-const KINDS: [(&str, Check); 5] = [
-    ("mqtt", mqtt::check),
-    ("amqp", amqp::check),
-    ("kafka", kafka::check),
-    ("nats", nats::check),
-    ("redis", redis::check),
-];
-
-/// Checks the settings of one kind of broker.
-type Check = fn(&Value) -> Result<(), ApiError>;
+/// Stands for what ingest names after the source.
+const OWN_NAME: &str = "posthouse";
 
 /// The settings to store: those given, with the secrets of `stored` where they come back hidden, or else the stored ones.
 ///
@@ -56,22 +42,14 @@ fn keep_secrets(new: &mut Value, stored: &Value) {
 
 fn pub_sub(given: Option<Value>) -> Result<Value, ApiError> {
     let value = given.ok_or_else(|| ApiError::invalid("pub_sub: a source of type pub_sub needs its broker"))?;
-    let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
-    let Some((kind, check)) = KINDS.into_iter().find(|(name, _)| *name == kind) else {
-        let kinds = KINDS.map(|(name, _)| name).join(", ");
-        return Err(ApiError::invalid(match kind {
-            "sqs" | "google" => format!("pub_sub.type: this version reads {kinds}, and not {kind}"),
-            _ => format!("pub_sub.type: one of {kinds} is expected"),
-        }));
-    };
-    let workers = value.get("workers").and_then(Value::as_i64).unwrap_or(1);
-    if !(1..=WORKERS_MAX).contains(&workers) {
-        return Err(ApiError::invalid(format!("pub_sub.workers: a number between 1 and {WORKERS_MAX} is expected")));
-    }
-    let missing = || ApiError::invalid(format!("pub_sub.{kind}: the broker's settings are required"));
-    check(value.get(kind).filter(|settings| !settings.is_null()).ok_or_else(missing)?)?;
+    posthouse_broker_settings::workers(&value).map_err(refused)?;
+    Settings::read(&value, OWN_NAME).map_err(refused)?;
     if value.to_string().contains("\\u0000") {
         return Err(ApiError::invalid("pub_sub: the NUL character is not accepted"));
     }
     Ok(value)
+}
+
+fn refused(error: SettingsError) -> ApiError {
+    ApiError::invalid(error.to_string())
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::broker::{Fields, SettingsError};
+use crate::fields::{Fields, SettingsError};
 
 /// Longest name of a queue, exchange, routing key or virtual host: the protocol's short string.
 const NAME_BYTES_MAX: usize = 255;
@@ -54,32 +54,28 @@ impl AmqpSettings {
     /// A setting is missing or out of its range.
     pub fn read(pub_sub: &Value) -> Result<Self, SettingsError> {
         let fields = Fields::of(pub_sub, "amqp")?;
-        let is_tls = match fields.text("schema")?.as_deref() {
-            None | Some("amqp") => false,
-            Some("amqps") => true,
-            Some(_) => return Err(fields.wrong("schema", "must be amqp or amqps")),
-        };
-        let credentials = match fields.object("auth")? {
+        let is_tls = fields.word("schema", ["amqp", "amqps"])?.as_deref() == Some("amqps");
+        let credentials = match fields.object("auth", "user and password are expected")? {
             None => None,
-            Some(auth) => auth.text("user")?.map(|user| Ok((user, auth.text("password")?.unwrap_or_default()))),
+            Some(auth) => {
+                let password = auth.text("password")?.unwrap_or_default();
+                auth.text("user")?.map(|user| (user, password))
+            }
         };
-        let binding = match fields.object("bindExchange")? {
+        let binding = match fields.object("bindExchange", "exchange and routingKey are expected")? {
             None => None,
-            Some(bind) => match name(&bind, "exchange")? {
-                None => None,
-                Some(exchange) => {
-                    let routing_key = name(&bind, "routingKey")?.unwrap_or_default();
-                    Some(Binding { exchange, routing_key })
-                }
-            },
+            Some(bind) => {
+                let routing_key = name(&bind, "routingKey")?.unwrap_or_default();
+                name(&bind, "exchange")?.map(|exchange| Binding { exchange, routing_key })
+            }
         };
         Ok(Self {
             is_tls,
-            host: fields.host("host")?,
+            host: fields.host()?,
             port: fields.port(if is_tls { PORT_TLS } else { PORT })?,
             vhost: name(&fields, "vhost")?.unwrap_or_else(|| "/".into()),
-            credentials: credentials.transpose()?.unwrap_or_else(|| ("guest".into(), "guest".into())),
-            queue: name(&fields, "queue")?.ok_or_else(|| fields.wrong("queue", "is missing"))?,
+            credentials: credentials.unwrap_or_else(|| ("guest".into(), "guest".into())),
+            queue: name(&fields, "queue")?.ok_or_else(|| fields.wrong("queue", "the queue's name is required"))?,
             binding,
             dead_letter_exchange: name(&fields, "deadLetterExchange")?,
             prefetch: fields.number("prefetch", 1..=PREFETCH_MAX, PREFETCH)?,
@@ -91,7 +87,7 @@ impl AmqpSettings {
 /// A name that fits the protocol; the client library panics over a longer one.
 fn name(fields: &Fields<'_>, field: &str) -> Result<Option<String>, SettingsError> {
     match fields.text(field)? {
-        Some(name) if name.len() > NAME_BYTES_MAX => Err(fields.wrong(field, "is longer than 255 bytes")),
+        Some(name) if name.len() > NAME_BYTES_MAX => Err(fields.wrong(field, "at most 255 bytes are expected")),
         name => Ok(name),
     }
 }
@@ -147,10 +143,10 @@ mod tests {
     fn what_is_wrong_is_named_without_its_value() {
         let long = "n".repeat(256);
         for (settings, field) in [
-            (json!({"queue": "q"}), "host is missing"),
-            (json!({"host": "amqp://h", "queue": "q"}), "host must be"),
-            (json!({"host": "h"}), "queue is missing"),
-            (json!({"host": "h", "queue": long}), "queue is longer"),
+            (json!({"queue": "q"}), "host: the broker's name or address is required"),
+            (json!({"host": "amqp://h", "queue": "q"}), "host: a name"),
+            (json!({"host": "h"}), "queue: the queue's name"),
+            (json!({"host": "h", "queue": long}), "queue: at most 255"),
             (json!({"host": "h", "queue": "q", "schema": "http"}), "schema"),
             (json!({"host": "h", "queue": "q", "port": "no"}), "port"),
             (json!({"host": "h", "queue": "q", "prefetch": 0}), "prefetch"),

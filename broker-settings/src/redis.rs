@@ -2,10 +2,9 @@
 
 use std::{fmt, time::Duration};
 
-use posthouse_schema::ids::SourceId;
 use serde_json::Value;
 
-use crate::broker::{Fields, SettingsError, Start};
+use crate::fields::{Fields, SettingsError, Start};
 
 const PORT: u16 = 6379;
 
@@ -24,7 +23,7 @@ pub struct RedisSettings {
     pub password: Option<String>,
     /// The stream's key.
     pub stream: String,
-    /// The consumer group; derived from the source unless given.
+    /// The consumer group; the source's own unless given.
     pub group: String,
     /// Whether the group is the source's own, to be removed with it.
     pub is_own: bool,
@@ -45,25 +44,25 @@ impl RedisSettings {
     ///
     /// # Errors
     /// A setting is missing or out of its range.
-    pub fn read(pub_sub: &Value, source_id: SourceId) -> Result<Self, SettingsError> {
+    pub fn read(pub_sub: &Value, own_name: &str) -> Result<Self, SettingsError> {
         let fields = Fields::of(pub_sub, "redis")?;
-        let (username, password) = match fields.object("auth")? {
+        let (username, password) = match fields.object("auth", "username and password are expected")? {
             Some(auth) => (auth.text("username")?, auth.text("password")?),
             None => (None, None),
         };
         let group = fields.text("group")?;
         Ok(Self {
-            host: fields.host("host")?,
+            host: fields.host()?,
             port: fields.port(PORT)?,
             database: fields.number("database", 0..=u16::MAX, 0)?,
             username,
             password,
-            stream: fields.required("stream")?,
+            stream: fields.required("stream", "the stream's key")?,
             is_own: group.is_none(),
-            group: group.unwrap_or_else(|| format!("posthouse-{source_id}")),
+            group: group.unwrap_or_else(|| own_name.to_owned()),
             body_field: fields.text("body_field")?.unwrap_or_else(|| "body".into()),
             start: Start::read(&fields)?,
-            redeliver_after: fields.redeliver_after()?,
+            redeliver_after: fields.redeliver_after(2..=3_600)?,
             is_tls: fields.flag("tls")?,
             ca_certificate: fields.file("ca_certificate")?,
         })
@@ -95,7 +94,7 @@ mod tests {
     use super::*;
 
     fn read(redis: &Value) -> Result<RedisSettings, SettingsError> {
-        RedisSettings::read(&json!({"type": "redis", "redis": redis}), "01BX5ZZKBKACTAV9WEVGEMMVS0".parse().unwrap())
+        RedisSettings::read(&json!({"type": "redis", "redis": redis}), "posthouse-01BX5ZZKBKACTAV9WEVGEMMVS0")
     }
 
     #[test]

@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use posthouse_schema::ids::SourceId;
 use serde_json::Value;
 
-use crate::broker::{Fields, SettingsError, Start};
+use crate::fields::{Fields, SettingsError, Start};
 
 /// Most brokers of one cluster that are named.
 const BROKERS_MAX: usize = 32;
 /// Longest name of a topic, by Kafka's own rule.
 const TOPIC_BYTES_MAX: usize = 249;
+const BROKERS: &str = "a list of 1 to 32 addresses such as host:9092 is expected";
 
 /// How to reach a cluster and what to read there. `Debug` does not print credentials.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,12 +19,12 @@ pub struct KafkaSettings {
     pub brokers: Vec<String>,
     /// The topic.
     pub topic: String,
-    /// The consumer group; derived from the source unless given.
+    /// The consumer group; the source's own unless given.
     pub group: String,
     /// Where a group begins that has committed nothing.
     pub start: Start,
     /// How to sign in.
-    pub credentials: Option<Credentials>,
+    pub credentials: Option<KafkaCredentials>,
     /// Whether the connections are encrypted.
     pub is_tls: bool,
     /// PEM certificates to trust instead of the public authorities.
@@ -33,7 +33,7 @@ pub struct KafkaSettings {
 
 /// Name, password and how they are shown to the broker.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
+pub struct KafkaCredentials {
     /// The mechanism of SASL.
     pub mechanism: Mechanism,
     /// The user.
@@ -58,25 +58,26 @@ impl KafkaSettings {
     ///
     /// # Errors
     /// A setting is missing or out of its range.
-    pub fn read(pub_sub: &Value, source_id: SourceId) -> Result<Self, SettingsError> {
+    pub fn read(pub_sub: &Value, own_name: &str) -> Result<Self, SettingsError> {
         let fields = Fields::of(pub_sub, "kafka")?;
-        let brokers = fields.texts("brokers")?;
+        let brokers = fields.texts("brokers", BROKERS)?;
         if brokers.is_empty() || brokers.len() > BROKERS_MAX || !brokers.iter().all(|broker| is_broker(broker)) {
-            return Err(fields.wrong("brokers", "must be a list of 1 to 32 addresses such as host:9092"));
+            return Err(fields.wrong("brokers", BROKERS));
         }
-        let topic = fields.required("topic_name")?;
+        let topic = fields.required("topic_name", "the topic's name")?;
         let is_topic = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '_' | '-');
         if topic.len() > TOPIC_BYTES_MAX || !topic.chars().all(is_topic) {
-            return Err(fields.wrong("topic_name", "is not the name of a topic"));
+            let what = "at most 249 letters, digits, dots, underscores and dashes are expected";
+            return Err(fields.wrong("topic_name", what));
         }
-        let (credentials, is_tls) = match fields.object("auth")? {
+        let (credentials, is_tls) = match fields.object("auth", "type, username and password are expected")? {
             None => (None, false),
             Some(auth) => (credentials(&auth)?, auth.flag("tls")?),
         };
         Ok(Self {
             brokers,
             topic,
-            group: fields.text("consumer_group_id")?.unwrap_or_else(|| format!("posthouse-{source_id}")),
+            group: fields.text("consumer_group_id")?.unwrap_or_else(|| own_name.to_owned()),
             start: Start::read(&fields)?,
             credentials,
             is_tls,
@@ -85,17 +86,18 @@ impl KafkaSettings {
     }
 }
 
-fn credentials(auth: &Fields<'_>) -> Result<Option<Credentials>, SettingsError> {
-    let mechanism = match (auth.text("type")?.as_deref(), auth.text("hash")?.as_deref()) {
+fn credentials(auth: &Fields<'_>) -> Result<Option<KafkaCredentials>, SettingsError> {
+    let kind = auth.word("type", ["plain", "scram"])?;
+    let hash = auth.word("hash", ["SHA256", "SHA512"])?;
+    let (username, password) = (auth.text("username")?, auth.text("password")?.unwrap_or_default());
+    let mechanism = match (kind.as_deref(), hash.as_deref()) {
         (None, _) => return Ok(None),
-        (Some("plain"), _) => Mechanism::Plain,
-        (Some("scram"), None | Some("SHA256")) => Mechanism::ScramSha256,
         (Some("scram"), Some("SHA512")) => Mechanism::ScramSha512,
-        (Some("scram"), Some(_)) => return Err(auth.wrong("hash", "must be SHA256 or SHA512")),
-        (Some(_), _) => return Err(auth.wrong("type", "must be plain or scram")),
+        (Some("scram"), _) => Mechanism::ScramSha256,
+        (Some(_), _) => Mechanism::Plain,
     };
-    let password = auth.text("password")?.unwrap_or_default();
-    Ok(Some(Credentials { mechanism, username: auth.required("username")?, password }))
+    let username = username.ok_or_else(|| auth.wrong("username", "the user's name is required"))?;
+    Ok(Some(KafkaCredentials { mechanism, username, password }))
 }
 
 /// `host:port`, also with the brackets of an IPv6 address.
@@ -124,7 +126,7 @@ mod tests {
     use super::*;
 
     fn read(kafka: &Value) -> Result<KafkaSettings, SettingsError> {
-        KafkaSettings::read(&json!({"type": "kafka", "kafka": kafka}), "01BX5ZZKBKACTAV9WEVGEMMVS0".parse().unwrap())
+        KafkaSettings::read(&json!({"type": "kafka", "kafka": kafka}), "posthouse-01BX5ZZKBKACTAV9WEVGEMMVS0")
     }
 
     #[test]
@@ -162,7 +164,7 @@ mod tests {
             (json!({"brokers": "k:9092", "topic_name": "t"}), "brokers"),
             (json!({"brokers": ["k"], "topic_name": "t"}), "brokers"),
             (json!({"brokers": ["kafka://u:12345@k:9092"], "topic_name": "t"}), "brokers"),
-            (json!({"brokers": brokers}), "topic_name is missing"),
+            (json!({"brokers": brokers}), "topic_name: the topic's name is required"),
             (json!({"brokers": brokers, "topic_name": "a b"}), "topic_name"),
             (json!({"brokers": brokers, "topic_name": "t", "auth": {"type": "gssapi"}}), "auth.type"),
             (json!({"brokers": brokers, "topic_name": "t", "auth": {"type": "scram", "hash": "MD5"}}), "auth.hash"),

@@ -2,14 +2,15 @@
 
 use std::{fmt, time::Duration};
 
-use async_nats::ServerAddr;
-use posthouse_schema::ids::SourceId;
 use serde_json::Value;
+use url::Url;
 
-use crate::broker::{Fields, SettingsError, Start};
+use crate::fields::{Fields, SettingsError, Start};
 
 /// Most servers of one cluster that are named.
 const SERVERS_MAX: usize = 16;
+const URLS: &str = "URLs such as nats://host:4222 are expected, without credentials";
+const NAME: &str = "a name without spaces and without . * > / and \\ is expected";
 
 /// How to reach a cluster and what to read there. `Debug` does not print credentials.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub struct NatsSettings {
     pub stream: String,
     /// Only messages of this subject, which may have wildcards.
     pub subject: Option<String>,
-    /// The durable consumer's name; derived from the source unless given.
+    /// The durable consumer's name; the source's own unless given.
     pub durable: String,
     /// Whether the consumer is the source's own, to be changed and removed with it.
     pub is_own: bool,
@@ -29,7 +30,7 @@ pub struct NatsSettings {
     /// After so long without an answer the server gives a message to another.
     pub redeliver_after: Duration,
     /// How to sign in.
-    pub credentials: Option<Credentials>,
+    pub credentials: Option<NatsCredentials>,
     /// Whether the connection must be encrypted, also where the URL says `nats://`.
     pub is_tls: bool,
     /// PEM certificates to trust instead of the public authorities.
@@ -38,7 +39,7 @@ pub struct NatsSettings {
 
 /// What a client proves itself with.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Credentials {
+pub enum NatsCredentials {
     /// A user's name and password.
     Password(String, String),
     /// A token.
@@ -52,35 +53,35 @@ impl NatsSettings {
     ///
     /// # Errors
     /// A setting is missing or out of its range.
-    pub fn read(pub_sub: &Value, source_id: SourceId) -> Result<Self, SettingsError> {
+    pub fn read(pub_sub: &Value, own_name: &str) -> Result<Self, SettingsError> {
         let fields = Fields::of(pub_sub, "nats")?;
-        let servers = fields.texts("servers")?;
+        let servers = fields.texts("servers", URLS)?;
         if servers.is_empty() || servers.len() > SERVERS_MAX {
-            return Err(fields.wrong("servers", "must name 1 to 16 servers"));
+            return Err(fields.wrong("servers", "a list of 1 to 16 URLs is expected"));
         }
         if !servers.iter().all(|server| is_server(server)) {
-            return Err(fields.wrong("servers", "must be URLs such as nats://host:4222, without credentials"));
+            return Err(fields.wrong("servers", URLS));
         }
-        let stream = fields.required("stream")?;
+        let stream = fields.required("stream", "the stream's name")?;
         if !is_name(&stream) {
-            return Err(fields.wrong("stream", "is not the name of a stream"));
+            return Err(fields.wrong("stream", NAME));
         }
         let durable = fields.text("durable")?;
         if durable.as_deref().is_some_and(|name| !is_name(name)) {
-            return Err(fields.wrong("durable", "is not the name of a consumer"));
+            return Err(fields.wrong("durable", NAME));
         }
         let subject = fields.text("subject")?;
         if subject.as_deref().is_some_and(|subject| subject.split('.').any(str::is_empty) || has_space(subject)) {
-            return Err(fields.wrong("subject", "is not a subject"));
+            return Err(fields.wrong("subject", "a subject such as orders.*.paid is expected"));
         }
         Ok(Self {
             servers,
             stream,
             subject,
             is_own: durable.is_none(),
-            durable: durable.unwrap_or_else(|| format!("posthouse-{source_id}")),
+            durable: durable.unwrap_or_else(|| own_name.to_owned()),
             start: Start::read(&fields)?,
-            redeliver_after: fields.redeliver_after()?,
+            redeliver_after: fields.redeliver_after(2..=3_600)?,
             credentials: credentials(&fields)?,
             is_tls: fields.flag("tls")?,
             ca_certificate: fields.file("ca_certificate")?,
@@ -95,20 +96,18 @@ impl NatsSettings {
     }
 }
 
-fn credentials(fields: &Fields<'_>) -> Result<Option<Credentials>, SettingsError> {
-    let Some(auth) = fields.object("auth")? else { return Ok(None) };
-    if let Some(file) = auth.file("credentials")? {
-        return Ok(Some(Credentials::File(file)));
-    }
-    if let Some(token) = auth.text("token")? {
-        return Ok(Some(Credentials::Token(token)));
-    }
-    let password = auth.text("password")?.unwrap_or_default();
-    Ok(auth.text("username")?.map(|username| Credentials::Password(username, password)))
+fn credentials(fields: &Fields<'_>) -> Result<Option<NatsCredentials>, SettingsError> {
+    let what = "username and password, a token, or credentials are expected";
+    let Some(auth) = fields.object("auth", what)? else { return Ok(None) };
+    let (file, token) = (auth.file("credentials")?, auth.text("token")?);
+    let (username, password) = (auth.text("username")?, auth.text("password")?.unwrap_or_default());
+    let named = username.map(|username| NatsCredentials::Password(username, password));
+    Ok(file.map(NatsCredentials::File).or(token.map(NatsCredentials::Token)).or(named))
 }
 
 fn is_server(url: &str) -> bool {
-    (url.starts_with("nats://") || url.starts_with("tls://")) && !url.contains('@') && url.parse::<ServerAddr>().is_ok()
+    let is_named = |url: Url| url.has_host() && url.username().is_empty() && url.password().is_none();
+    (url.starts_with("nats://") || url.starts_with("tls://")) && !url.contains('@') && url.parse().is_ok_and(is_named)
 }
 
 /// The server puts names into subjects and files.
@@ -138,7 +137,7 @@ mod tests {
     use super::*;
 
     fn read(nats: &Value) -> Result<NatsSettings, SettingsError> {
-        NatsSettings::read(&json!({"type": "nats", "nats": nats}), "01BX5ZZKBKACTAV9WEVGEMMVS0".parse().unwrap())
+        NatsSettings::read(&json!({"type": "nats", "nats": nats}), "posthouse-01BX5ZZKBKACTAV9WEVGEMMVS0")
     }
 
     #[test]
@@ -159,10 +158,10 @@ mod tests {
         let settings = with(json!({"username": "u", "password": "secret"}));
         assert_eq!((settings.subject.as_deref(), settings.durable.as_str()), (Some("orders.*.paid"), "d"));
         assert!(!settings.is_own && settings.is_tls && settings.start == Start::New);
-        assert!(settings.credentials == Some(Credentials::Password("u".into(), "secret".into())));
+        assert!(settings.credentials == Some(NatsCredentials::Password("u".into(), "secret".into())));
         assert!(!format!("{settings:?}").contains("secret"));
-        assert!(with(json!({"token": "t"})).credentials == Some(Credentials::Token("t".into())));
-        assert!(with(json!({"credentials": "-----"})).credentials == Some(Credentials::File("-----".into())));
+        assert!(with(json!({"token": "t"})).credentials == Some(NatsCredentials::Token("t".into())));
+        assert!(with(json!({"credentials": "-----"})).credentials == Some(NatsCredentials::File("-----".into())));
         assert!(with(json!({"username": "", "token": ""})).credentials.is_none());
         let of = |server: &str, stream: &str| read(&json!({"servers": [server], "stream": stream})).unwrap();
         assert!(of("nats://a", "S").shares_consumer(&of("nats://b", "S")));
@@ -179,7 +178,7 @@ mod tests {
             (json!({"servers": "nats://h", "stream": "S"}), "servers"),
             (json!({"servers": ["http://h"], "stream": "S"}), "servers"),
             (json!({"servers": ["nats://u:12345@h"], "stream": "S"}), "servers"),
-            (json!({"servers": servers}), "stream is missing"),
+            (json!({"servers": servers}), "stream: the stream's name is required"),
             (json!({"servers": servers, "stream": "a.b"}), "stream"),
             (json!({"servers": servers, "stream": "S", "subject": "a..b"}), "subject"),
             (json!({"servers": servers, "stream": "S", "durable": "a b"}), "durable"),
