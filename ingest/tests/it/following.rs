@@ -60,7 +60,7 @@ async fn a_changed_password_takes_effect_and_a_broken_source_delays_no_other() {
     let unreachable =
         world.source(&json!({"type": "mqtt", "mqtt": {"host": "127.0.0.1", "port": 1, "topic": "t"}})).await;
     let nonsense = world.source(&json!({"type": "mqtt", "mqtt": {"host": 7}})).await;
-    let unsupported = world.source(&json!({"type": "sqs", "sqs": {}})).await;
+    let unsupported = world.source(&json!({"type": "smoke", "smoke": {}})).await;
     let ingest = world.ingest().await;
     ingest.connected(other_id).await;
     open.publish("t", &[numbered(0)]).await;

@@ -9,8 +9,10 @@ use crate::{
     kafka_server::KafkaServer,
     nats_server::NatsServer,
     program::SOON,
+    pubsub_server::PubSubServer,
     rabbitmq::RabbitMq,
     redis_streams::StreamServer,
+    sqs_server::SqsServer,
     world::World,
 };
 
@@ -102,5 +104,18 @@ async fn kafka_checks_the_certificate() {
     let server = KafkaServer::encrypted(&authority).await;
     let mut source = server.source("t", server.tls_port(), RIGHT);
     source["kafka"]["auth"]["tls"] = json!(true);
+    reads_where_it_trusts(&server, &source, server.port(), &authority).await;
+}
+
+/// Two whose own address is encrypted, and which another endpoint stands in for.
+#[tokio::test]
+async fn sqs_and_google_check_the_certificate() {
+    let authority = Authority::new();
+    let server = SqsServer::encrypted(&authority).await;
+    let endpoint = |port: u16| json!({"endpoint": format!("https://127.0.0.1:{port}")});
+    let source = with(server.source("t", 0, RIGHT), "sqs", &endpoint(server.tls_port()));
+    reads_where_it_trusts(&server, &source, server.port(), &authority).await;
+    let server = PubSubServer::encrypted(&authority).await;
+    let source = with(server.source("t", 0, RIGHT), "google", &endpoint(server.tls_port()));
     reads_where_it_trusts(&server, &source, server.port(), &authority).await;
 }

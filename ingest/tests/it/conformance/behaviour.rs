@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use posthouse_broker_settings::Settings;
 use posthouse_ingest::{
     amqp::AmqpBroker,
-    broker::{Broker as _, Settings},
+    broker::{Broker as _, settings},
     kafka::KafkaBroker,
     mqtt::MqttBroker,
     nats::NatsBroker,
+    pubsub::GoogleBroker,
     redis_streams::RedisBroker,
+    sqs::SqsBroker,
 };
 use posthouse_jobs::CreateEvent;
 use posthouse_schema::{
@@ -150,13 +153,15 @@ async fn fault(pub_sub: Value) -> String {
         updated_at: chrono::Utc::now(),
     };
     let source_id = source.id;
-    let connected = match Settings::read(&source).unwrap() {
+    let connected = match settings(&source).unwrap() {
         Settings::Mqtt(settings) => {
             MqttBroker { source_id, settings, stale_topics: Vec::new() }.connect().await.map(drop)
         }
         Settings::Amqp(settings) => AmqpBroker { settings }.connect().await.map(drop),
         Settings::Kafka(settings) => KafkaBroker { settings }.connect().await.map(drop),
         Settings::Nats(settings) => NatsBroker { settings }.connect().await.map(drop),
+        Settings::Sqs(settings) => SqsBroker { settings }.connect().await.map(drop),
+        Settings::Google(settings) => GoogleBroker { settings }.connect().await.map(drop),
         Settings::Redis(settings) => RedisBroker::new(settings, "test").connect().await.map(drop),
     };
     connected.expect_err("these settings cannot work")

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     broker::Broker, kafka_server::KafkaServer, nats_server::NatsServer, program::eventually, proxy::Proxy,
-    rabbitmq::RabbitMq, redis_streams::StreamServer,
+    pubsub_server::PubSubServer, rabbitmq::RabbitMq, redis_streams::StreamServer, sqs_server::SqsServer,
 };
 
 /// The user and the password that every broker of the suite has.
@@ -84,4 +84,6 @@ conformance! {
     kafka: KafkaServer,
     nats: NatsServer,
     redis: StreamServer,
+    sqs: SqsServer,
+    google: PubSubServer,
 }
