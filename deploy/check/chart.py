@@ -133,7 +133,7 @@ def _policies_are_tight(documents, mail):
         "api": backing | {4750},
         "worker": backing | {4750} | mail,
         "scheduler": backing,
-        "ingest": backing | {1883, 8883, 4222, 5671, 5672, 9092, 9093},
+        "ingest": backing | {443, 1883, 8883, 4222, 5671, 5672, 9092, 9093},
         "migrate": {53, 5432},
         "egress": {53, "any"},
     }
