@@ -8,6 +8,7 @@ mod broker;
 mod conformance;
 mod following;
 mod functions;
+mod holding;
 mod instances;
 mod kafka_server;
 mod nats_server;

@@ -3,6 +3,10 @@
 
 use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
 
+use posthouse_jobs::{
+    CreateEvent, Job as _,
+    queue::{JobRecord, JobState},
+};
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
@@ -228,10 +232,15 @@ async fn groups_keep_their_sequence() {
     settings["workers"] = json!(2);
     world.source(&settings).await;
     let ingest = world.ingest().await;
-    let events = world.wait_for(59).await;
+    world.wait_for(59).await;
+    let page = world.queues.view(CreateEvent::QUEUE).page(JobState::Ready, 0, 100).await.unwrap();
+    let number = |job: &JobRecord| {
+        let event: CreateEvent = serde_json::from_slice(&job.payload).unwrap();
+        event.data.get().parse::<usize>().unwrap()
+    };
+    let as_pushed: Vec<usize> = page.iter().map(number).collect();
     for group in 0..3 {
-        let numbers = events.iter().map(|event| event.data.get().parse::<usize>().unwrap());
-        let of_group: Vec<usize> = numbers.filter(|number| number % 3 == group).collect();
+        let of_group: Vec<usize> = as_pushed.iter().copied().filter(|number| number % 3 == group).collect();
         let expected: Vec<usize> = (0..60).filter(|number| number % 3 == group && *number != 7).collect();
         assert_eq!(of_group, expected);
     }
