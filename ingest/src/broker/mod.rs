@@ -2,6 +2,7 @@
 //! broker's module says how; when a message may be acknowledged is decided in [`Consumer`] alone.
 
 mod batch;
+mod cause;
 mod consumer;
 mod settings;
 mod tls;
@@ -13,12 +14,13 @@ use bytes::Bytes;
 use posthouse_schema::event::BROKER_MESSAGE_HEADER;
 use tokio_util::sync::CancellationToken;
 
-pub use self::{consumer::Consumer, settings::settings};
 pub(crate) use self::{
+    cause::innermost,
     settings::workers,
     tls::client_config,
-    wire::{Wire, connect, innermost},
+    wire::{Wire, connect},
 };
+pub use self::{consumer::Consumer, settings::settings};
 use crate::message::{Refused, Rejection};
 
 /// Most messages of one push to Redis.

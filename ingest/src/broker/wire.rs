@@ -38,12 +38,3 @@ async fn open(host: &str, port: u16, tls: Option<ClientConfig>) -> Result<Box<dy
     let encrypted = TlsConnector::from(Arc::new(tls)).connect(name, socket).await;
     Ok(Box::new(encrypted.map_err(|error| format!("the connection cannot be encrypted: {error}"))?))
 }
-
-/// What is at the bottom of an error: the libraries say only in general words what they failed at.
-pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut error = error;
-    while let Some(cause) = error.source() {
-        error = cause;
-    }
-    error.to_string()
-}
