@@ -11,7 +11,7 @@ use tokio::{
 use super::Asked;
 use crate::{
     authorization::basic,
-    client::{Exit, Exits, PROJECT},
+    client::{Exit, Exits, PROJECT, READY_PATH},
 };
 
 /// Longer than a proxy's own limits for names and connections.
@@ -40,6 +40,12 @@ impl Client {
         let project = asked.project.map(|project| format!("{PROJECT}: {project}\r\n"));
         let credentials = [authorization, project].into_iter().flatten().collect();
         Ok(Self { exit: Exits::one(asked.proxy, asked.identity)?, credentials })
+    }
+
+    /// Whether the proxy talks to us at all: one that ends every connection would seem to refuse everything.
+    pub(super) async fn greet(&self) -> anyhow::Result<()> {
+        let answered = self.exit.status_of(READY_PATH, PATIENCE).await;
+        answered.map(drop).with_context(|| format!("{} cannot be asked", self.exit.name()))
     }
 
     /// Sends the request with our credentials behind its first line.

@@ -66,6 +66,7 @@ pub struct Asked<'a> {
 /// The proxy cannot be reached, asks for credentials, or is full.
 pub async fn run(asked: Asked<'_>, allow: &[AddressRule]) -> anyhow::Result<Report> {
     let client = client::Client::new(&asked)?;
+    client.greet().await?;
     let is_meant =
         |address: SocketAddr| allow.iter().any(|rule| rule.matches(address.ip().to_canonical(), address.port()));
     let (skipped, asked): (Vec<Case>, Vec<Case>) =

@@ -184,7 +184,7 @@ impl Exit {
     }
 
     /// What the proxy answers to this request about itself, within `limit`.
-    pub(super) async fn status_of(&self, path: &str, limit: Duration) -> Result<u16, ExitError> {
+    pub(crate) async fn status_of(&self, path: &str, limit: Duration) -> Result<u16, ExitError> {
         let asking = async {
             let stream = self.reach().await?;
             let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(away)?;

@@ -111,12 +111,12 @@ async fn check_names_the_rule_and_the_reason() {
         (
             "https://hooks.example.com/ --role strict",
             0,
-            "allowed: https://hooks.example.com/ would be reached at 93.184.216.34 (rule: allow-host *.example.com)\n",
+            "allowed: https://hooks.example.com/ would be reached at 93.184.216.34 (rule: allow-host *.example.com of the role)\n",
         ),
         (
             "https://other.net/ --role strict",
             1,
-            "refused: denied_host (the host name is one of an internal network, or not one that may be reached; rule: allow-host: not one of them)\n",
+            "refused: denied_host (the host name is one of an internal network, or not one that may be reached; rule: allow-host of the role: not one of them)\n",
         ),
         (
             "https://8.8.8.8/ --report-only",
@@ -125,6 +125,7 @@ async fn check_names_the_rule_and_the_reason() {
         ),
         ("https://nowhere.example.com/", 1, "refused: dns_failure (the host name could not be resolved)\n"),
         ("https://hooks.example.com/ --role nobody", 1, "error: the file of rules has no such role\n"),
+        ("https://hooks.example.com/ --role strict --project p1", 1, "error: the role may not name projects\n"),
     ] {
         assert_eq!(check(flags).await, (Some(code), expected.to_string()), "{flags}");
     }

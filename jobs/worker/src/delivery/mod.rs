@@ -10,6 +10,7 @@ pub mod course;
 pub mod create;
 mod decision;
 pub mod engine;
+mod failure;
 pub mod filtering;
 mod form;
 pub mod functions;

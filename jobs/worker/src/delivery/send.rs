@@ -26,10 +26,11 @@ use url::Url;
 use super::{
     clients::{ClientIdentity, Clients},
     connector::{
-        ConnectError, Connector, Route, egress,
+        Connector, Route, egress,
         tls::{TlsError, Trust},
     },
     course::{Course, Watch},
+    failure::{astray, failed, failure},
     redirect::{self, Redirects},
     request::DeliveryRequest,
     userinfo::{basic, credentials},
@@ -345,61 +346,6 @@ async fn read(response: Response<Incoming>) -> Sent {
         }
     }
     Sent::Answered(Answer { status, headers, body })
-}
-
-/// A failure after the first answer. The request has arrived somewhere, and may not count as one that never left.
-fn astray(sent: Sent) -> Sent {
-    match sent {
-        Sent::Failed { message, .. } | Sent::EgressUnavailable(message) => {
-            failed("redirect", &format!("where it was led, {message}"))
-        }
-        sent => sent,
-    }
-}
-
-fn failed(class: &'static str, message: &str) -> Sent {
-    Sent::Failed { class, message: message.into() }
-}
-
-fn failure(error: &legacy::Error) -> Sent {
-    let causes = causes(error);
-    let words: Vec<String> = causes.iter().map(ToString::to_string).collect();
-    let has = |text: &str| words.iter().any(|cause| cause.contains(text));
-    if let Some(error) = causes.iter().find_map(|cause| cause.downcast_ref::<ConnectError>()) {
-        return error.clone().into();
-    }
-    match () {
-        () if is_tls(&words) => ConnectError::Tls(words.last().cloned().unwrap_or_default()).into(),
-        () if has("connection closed") || has("reset") => {
-            failed("closed", "the endpoint closed the connection without an answer")
-        }
-        () => failed("protocol", "the answer was not valid HTTP"),
-    }
-}
-
-impl From<ConnectError> for Sent {
-    fn from(error: ConnectError) -> Self {
-        let message = error.to_string();
-        let class = match error {
-            ConnectError::Refused(code) => return Self::Refused { code },
-            ConnectError::EgressUnavailable(reason) => return Self::EgressUnavailable(reason),
-            ConnectError::Dns => "dns",
-            ConnectError::Connect => "connect",
-            ConnectError::Timeout => "timeout",
-            ConnectError::Tls(_) => "tls",
-        };
-        Self::Failed { class, message }
-    }
-}
-
-fn causes<'e>(error: &'e (dyn std::error::Error + 'static)) -> Vec<&'e (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source()).collect()
-}
-
-fn is_tls(causes: &[String]) -> bool {
-    // What a receiver says after the handshake, as that a certificate is missing, comes as an alert.
-    let words = ["certificate", "tls", "handshake", "fatal alert", "corrupt message"];
-    causes.iter().map(|cause| cause.to_ascii_lowercase()).any(|cause| words.iter().any(|word| cause.contains(word)))
 }
 
 fn received(headers: &HeaderMap) -> Headers {
