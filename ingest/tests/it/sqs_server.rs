@@ -139,7 +139,7 @@ impl TestBroker for SqsServer {
     fn source(&self, place: &str, port: u16, password: &str) -> Value {
         json!({"type": "sqs", "workers": 1, "sqs": {"access_key_id": KEY_ID, "secret_key": password,
             "default_region": "eu-central-1", "queue_name": place, "endpoint": format!("http://127.0.0.1:{port}"),
-            "redeliver_after_seconds": 3}})
+            "redeliver_after_seconds": 6}})
     }
 
     async fn make(port: u16, place: &str) {
@@ -230,6 +230,7 @@ async fn groups_keep_their_sequence() {
     }
     let mut settings = server.source("orders.fifo", server.port(), RIGHT);
     settings["workers"] = json!(2);
+    settings["sqs"]["redeliver_after_seconds"] = json!(60);
     world.source(&settings).await;
     let ingest = world.ingest().await;
     world.wait_for(59).await;
