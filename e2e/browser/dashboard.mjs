@@ -160,6 +160,54 @@ await page.getByRole("button", { name: "Pause" }).click();
 await page.locator("main .badge", { hasText: "Paused" }).waitFor();
 await page.getByRole("button", { name: "Resume" }).click();
 await page.locator("main .badge", { hasText: "Active" }).waitFor();
+
+// A subscription, tried on what came in.
+await page.goto(`${project}/subscriptions`);
+await check(page, "subscriptions");
+await page.getByRole("link", { name: "once" }).click();
+await page.getByLabel("The data must hold").fill('{"amount": {"$gte": 100}}');
+await page.getByLabel("Function").fill("function transform(payload) { return { cents: payload.amount }; }");
+await page.getByRole("button", { name: "Try on recent events" }).click();
+await page.getByText("would be delivered").waitFor();
+await page.getByText("Kept back").first().waitFor();
+await page.getByText("cents").last().waitFor();
+await check(page, "subscription-tried");
+await page.getByLabel("The data must hold").fill("{");
+await page.getByRole("button", { name: "Save" }).click();
+await page.locator("#body-error").waitFor();
+complaints.length = 0;
+await page.getByLabel("The data must hold").fill('{"amount": {"$gte": 100}}');
+await page.getByRole("button", { name: "Save" }).click();
+await page.getByText("The subscription is changed.").waitFor();
+
+// Sources, batches, meta events, settings, the organisation.
+await api("sources", { name: "Stripe", type: "http", provider: "", verifier: { type: "noop" } });
+await page.goto(`${project}/sources`);
+await check(page, "sources");
+await page.getByRole("link", { name: "Stripe" }).click();
+await check(page, "source");
+for (const name of ["rejected", "batches", "meta-events", "settings"]) {
+  await page.goto(`${project}/${name}`);
+  await check(page, name);
+}
+await page.goto("/projects");
+await page.getByRole("link", { name: "Members" }).first().click();
+await page.getByLabel("Email").fill("bob@example.com");
+await page.getByRole("button", { name: "Invite" }).click();
+const organisation = new URL(page.url()).pathname.replace("/invites", "");
+const invitation = await page.locator("#invitations .code code").innerText();
+await check(page, "organisation");
+await page.goto("/account");
+await check(page, "account");
+const guest = await open({});
+await guest.page.goto(new URL(invitation).pathname + new URL(invitation).search);
+await check(guest.page, "invitation");
+for (const name of ["sign-up", "forgot-password", "reset-password?token=x", "verify-email?token=x"]) {
+  await guest.page.goto(`/${name}`);
+  await check(guest.page, name.split("?")[0]);
+}
+await guest.context.close();
+
 await page.goto(project);
 await check(page, "overview");
 await page.goto(`${project}/deliveries/retry`);
@@ -180,7 +228,8 @@ await page.getByLabel("Colours").selectOption("dark");
 await page.waitForFunction(() => document.documentElement.dataset.theme === "dark");
 const session = await context.storageState();
 const delivery = `${project}/deliveries?status=Success`;
-const pages = { overview: project, events: `${project}/events`, deliveries: `${project}/deliveries`, endpoints: `${project}/endpoints`, endpoint: `${project}/endpoints/${endpoint}`, "test-receiver": `${project}/test-receiver` };
+const pages = { overview: project, events: `${project}/events`, deliveries: `${project}/deliveries`, endpoints: `${project}/endpoints`, endpoint: `${project}/endpoints/${endpoint}`, "test-receiver": `${project}/test-receiver`, subscriptions: `${project}/subscriptions`, settings: `${project}/settings`, batches: `${project}/batches`, sources: `${project}/sources`, projects: "/projects" };
+pages.organisation = organisation;
 await page.goto(delivery);
 pages.delivery = await page.getByRole("link", { name: /^invoice\./ }).first().getAttribute("href");
 for (const [name, path] of Object.entries(pages)) {

@@ -61,18 +61,24 @@ pub enum Place {
     Subscriptions,
     /// Sources.
     Sources,
+    /// Batches.
+    Batches,
+    /// Meta events.
+    MetaEvents,
     /// Settings, keys and what else administrators look after.
     Settings,
 }
 
 /// The navigation of a project: a new page adds a line here.
-const NAVIGATION: [(Place, &str, &str, Icon); 7] = [
+const NAVIGATION: [(Place, &str, &str, Icon); 9] = [
     (Place::Overview, "", "Overview", Icon::Overview),
     (Place::Events, "/events", "Events", Icon::Event),
     (Place::Deliveries, "/deliveries", "Deliveries", Icon::Delivery),
     (Place::Endpoints, "/endpoints", "Endpoints", Icon::Endpoint),
     (Place::Subscriptions, "/subscriptions", "Subscriptions", Icon::Subscription),
     (Place::Sources, "/sources", "Sources", Icon::Source),
+    (Place::Batches, "/batches", "Batches", Icon::Retry),
+    (Place::MetaEvents, "/meta-events", "Meta events", Icon::Bell),
     (Place::Settings, "/settings", "Settings", Icon::Settings),
 ];
 
@@ -202,6 +208,7 @@ impl Frame {
                 summary { span.account-name { (if person.name.trim().is_empty() { &person.email } else { &person.name }) } }
                 div.account-body {
                     p.muted { (person.email) }
+                    a.button href="/account" { "Account" }
                     (form::action(self, "/sign-out", "Sign out", "button"))
                     (form::action(self, "/sign-out-everywhere", "Sign out everywhere", "button"))
                 }

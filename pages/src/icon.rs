@@ -17,6 +17,8 @@ pub enum Icon {
     Subscription,
     /// Sources.
     Source,
+    /// Something happened.
+    Bell,
     /// Settings.
     Settings,
     /// Done well.
@@ -52,6 +54,7 @@ impl Icon {
             }
             Self::Subscription => "M3 4h14l-5.500 6.500V16l-3 1.500v-7z",
             Self::Source => "M10 2v9M6.500 7.500 10 11l3.500-3.500M3 12v5h14v-5",
+            Self::Bell => "M10 3a5 5 0 0 0-5 5v4l-1.500 2.500h13L15 12V8a5 5 0 0 0-5-5zM8.500 17h3",
             Self::Settings => "M3 6h7M14 6h3M3 14h3M10 14h7M12 4v4M8 12v4",
             Self::Check => "m4 10.500 4 4 8-9",
             Self::Cross => "m5 5 10 10M15 5 5 15",

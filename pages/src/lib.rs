@@ -1,8 +1,10 @@
 //! The dashboard's pages: what is shown goes in as plain values, HTML comes out. No I/O and no clock, so that each page can
 //! be tested as a function. Everything that is inserted is escaped by maud; what is trusted is written here.
 
+pub mod account;
 pub mod assets;
 pub mod badge;
+pub mod batches;
 pub mod chart;
 pub mod code;
 pub mod deliveries;
@@ -19,6 +21,7 @@ pub mod frame;
 pub mod icon;
 pub mod json_text;
 pub mod link;
+pub mod meta_events;
 pub mod moment;
 pub mod notice;
 pub mod organisation;

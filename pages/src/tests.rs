@@ -6,6 +6,8 @@ use chrono::Utc;
 
 use crate::{
     Markup,
+    account::{self, Account, Form, KeyLine},
+    batches::{self, BatchLine, BatchList},
     chart::Bar,
     deliveries::{self, DeliveryLine, DeliveryList, DeliveryQuery},
     delivery::{self, AttemptView, DeliveryView},
@@ -18,6 +20,7 @@ use crate::{
     first_run::FirstRun,
     form::Problem,
     frame::{Flash, Frame, Person, Place, ProjectFrame, Theme},
+    meta_events::{self, MetaAttemptView, MetaEventLine, MetaEventList, MetaEventView},
     notice,
     organisation::{self, InviteLine, MemberLine, OrganisationView},
     overview::{self, Activity, FailingEndpoint, Overview},
@@ -306,6 +309,23 @@ fn rejected_line() -> RejectedLine {
     }
 }
 
+fn batch_line() -> BatchLine {
+    BatchLine {
+        id: evil(),
+        kind: evil(),
+        status: evil(),
+        done: 1,
+        reached_at: None,
+        asked: vec![(evil(), evil())],
+        created_at: Utc::now(),
+        updated_at: Utc::now(),
+    }
+}
+
+fn meta_line() -> MetaEventLine {
+    MetaEventLine { id: evil(), event_type: evil(), status: evil(), attempts: 1, at: Utc::now() }
+}
+
 /// Pages of what a project is made of.
 fn parts(frame: &Frame) -> Vec<Markup> {
     let trial = Trial {
@@ -390,6 +410,34 @@ fn parts(frame: &Frame) -> Vec<Markup> {
             },
         ),
         settings::new_key(frame, EVIL),
+        account::page(
+            frame,
+            &Account {
+                first_name: evil(),
+                last_name: evil(),
+                email: evil(),
+                is_verified: true,
+                keys: vec![KeyLine { id: evil(), name: evil(), expires_at: None, created_at: Utc::now() }],
+                new_key: Some(evil()),
+                problem: problem().map(|problem| (Form::Key, problem)),
+            },
+        ),
+        batches::page(frame, &BatchList { rows: vec![batch_line()], pager: pager() }),
+        meta_events::list(frame, &MetaEventList { is_enabled: true, rows: vec![meta_line()], pager: pager() }),
+        meta_events::one(
+            frame,
+            &MetaEventView {
+                line: meta_line(),
+                payload: EVIL.into(),
+                attempt: Some(MetaAttemptView {
+                    status_code: None,
+                    error: Some(evil()),
+                    request_headers: headers(),
+                    response_headers: headers(),
+                    response_body: evil(),
+                }),
+            },
+        ),
         door::sign_up(frame, &SignUp { values: std::array::from_fn(|_| evil()), problem: problem() }),
         door::forgot(frame, (EVIL, false), problem().as_ref()),
         door::reset(frame, EVIL, problem().as_ref()),

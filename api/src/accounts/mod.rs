@@ -9,7 +9,9 @@ mod recovery;
 pub mod wire;
 
 pub use self::{
+    keys::{create_personal_key, revoke_personal_key},
     login::{check_password, register},
+    profile::{change_password, update_profile},
     recovery::{forgot_password, reset_password, verify_email},
 };
 use posthouse_schema::{DatabaseErrorKind, QueryError, ids::UserId};

@@ -4,7 +4,6 @@ use posthouse_pages::{
     deliveries::{self as pages, DeliveryList, DeliveryQuery},
     form::Problem,
     frame::Place,
-    link::Link,
     pager::Pager,
 };
 use posthouse_schema::{
@@ -167,12 +166,10 @@ async fn retry_page(req: &mut Request, visit: &ProjectVisit, problem: Option<Pro
 #[handler]
 pub async fn retry(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Deliveries, Need::Manage).await?;
-    let asked = query::kept(req, &KEPT);
     query::complete(req);
     let done = visit.run(batch_retry, visit.on(&[]).with_query(&query::kept(req, &KEPT))).await?;
     if let Some(problem) = done.problem(&[]) {
         return retry_page(req, &visit, Some(problem)).await;
     }
-    let to = Link::to(visit.path("/deliveries")).with_query(&asked).build();
-    Ok(Redirection::to(to).saying(true, "They are tried again in the background.").into())
+    Ok(Redirection::to(visit.path("/batches")).saying(true, "They are tried again in the background.").into())
 }

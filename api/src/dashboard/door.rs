@@ -44,7 +44,7 @@ async fn run(
     (req, depot): (&Request, &Depot),
 ) -> Result<Done, PageError> {
     let app = app(depot)?;
-    Ok(operation.from_peer(req, &app).run(handler, &app, None).await?)
+    Ok(operation.coming_from(req, &app).run(handler, &app, None).await?)
 }
 
 fn with_token(token: &str) -> Operation {

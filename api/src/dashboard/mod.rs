@@ -1,8 +1,10 @@
 //! The dashboard: pages for people, made on the server. Handlers are thin: they read what a page shows from the ledger, and
 //! change things by the operations of the API itself, so that both check and allow the same.
 
+mod account;
 mod answer;
 mod assets;
+mod batches;
 mod cookies;
 mod deliveries;
 mod delivery;
@@ -16,6 +18,7 @@ mod form;
 mod guard;
 mod headers;
 mod local;
+mod meta_events;
 mod operation;
 mod organisation;
 mod overview;
@@ -42,6 +45,8 @@ pub fn router() -> Router {
         .push(endpoints::router())
         .push(subscriptions::router())
         .push(sources::router())
+        .push(batches::router())
+        .push(meta_events::router())
         .push(settings::router())
         .push(test_receiver::router());
     let signed_in = Router::new()
@@ -51,6 +56,7 @@ pub fn router() -> Router {
         .push(Router::with_path("sign-out-everywhere").post(sign_in::sign_out_everywhere))
         .push(projects::router())
         .push(organisation::router())
+        .push(account::router())
         .push(project.push(Router::with_path("{**rest}").goal(answer::no_page)))
         .push(Router::with_path("organisations/{**rest}").goal(answer::no_page));
     let pages = Router::new()

@@ -58,7 +58,7 @@ impl Operation {
     }
 
     /// The same, as it comes from where this request does: what counts attempts counts them by that.
-    pub fn from_peer(mut self, req: &Request, app: &App) -> Self {
+    pub fn coming_from(mut self, req: &Request, app: &App) -> Self {
         if let Some(name) = &app.settings.accounts.client_address_header {
             self.headers = req.headers().get_all(name).iter().map(|value| (name.clone(), value.clone())).collect();
         }

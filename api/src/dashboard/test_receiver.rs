@@ -51,8 +51,9 @@ pub fn public_router() -> Router {
 
 /// What addresses of this API begin with: as set, or as this request came.
 pub fn host(req: &Request, app: &App) -> String {
-    let asked = || format!("http://{}", req.header::<String>("host").unwrap_or_default());
-    app.settings.public_url.clone().unwrap_or_else(asked)
+    let asked = req.header::<String>("host").filter(|host| !host.is_empty()).map(|host| format!("http://{host}"));
+    let default = || app.settings.accounts.public_url.as_str().trim_end_matches('/').to_string();
+    app.settings.public_url.clone().or(asked).unwrap_or_else(default)
 }
 
 async fn mac(app: &App, project: ProjectId) -> Result<Hmac<Sha256>, ApiError> {

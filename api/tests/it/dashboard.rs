@@ -290,6 +290,8 @@ fn pages(project: &str) -> Vec<String> {
         "/endpoints",
         "/endpoints?q=a&ownerId=b",
         "/endpoints/new",
+        "/batches",
+        "/meta-events",
         "/test-receiver",
     ]
     .iter()
@@ -403,6 +405,11 @@ async fn deliveries_are_sent_again_one_by_one_and_together() {
     assert_eq!(status(&four.to_string()).await, "Failure", "it is done in the background");
     let second = browser.post(&format!("{project}/deliveries/retry?status=Failure"), &[]).await;
     assert_eq!(second.status, 422);
+    let batches = browser.page(&format!("{project}/batches")).await;
+    assert!(batches.contains("Call off") && batches.contains("Failure"), "{batches}");
+    let id = api.get("batches").await.data()["content"][0]["uid"].as_str().unwrap().to_string();
+    browser.post(&format!("{project}/batches/{id}/cancel"), &[]).await;
+    assert!(browser.page(&format!("{project}/batches")).await.contains("Called off"));
     assert!(text(&second).contains("an active batch retry already exists"));
     api.close().await;
 }
@@ -543,7 +550,7 @@ async fn a_test_receiver_keeps_what_it_gets() {
     let path = format!("/projects/{}/test-receiver", api.project);
     let page = browser.page(&path).await;
     let url = page.split("<code>").nth(1).unwrap().split('<').next().unwrap().to_string();
-    let own = url.split_once("127.0.0.1").map_or_else(|| url.clone(), |(_, path)| path.to_string());
+    let own = format!("/test-receiver/{}", url.split_once("/test-receiver/").unwrap().1);
     let sent = api.send("POST", &own, None, &[("webhook-id", "m1")], Some(r#"{"<b>": "hello"}"#.into())).await;
     assert_eq!((sent.status, sent.body.as_str()), (200, Some("received\n")));
     let page = browser.page(&path).await;

@@ -301,3 +301,47 @@ async fn links_in_mails_lead_to_forms() {
     assert_eq!(sign_in(&api, "ada", "another one", "", None).await.status, 303);
     api.close().await;
 }
+
+#[tokio::test]
+async fn an_account_is_changed_by_its_owner() {
+    let api = Api::start().await;
+    api.sign_up("ada").await;
+    let browser = Browser::signed_in(&api, "ada").await;
+    let other = Browser::signed_in(&api, "ada").await;
+    assert!(browser.page("/account").await.contains("value=\"ada@example.com\""));
+    let renamed = browser
+        .post("/account/profile", &[("first_name", "Augusta"), ("last_name", "King"), ("email", "ada@example.com")])
+        .await;
+    assert_eq!(location(&renamed), "/account", "{}", renamed.body);
+    assert!(browser.page("/projects").await.contains("Augusta King"));
+    let moved = browser
+        .post("/account/profile", &[("first_name", "A"), ("last_name", "K"), ("email", "new@example.com")])
+        .await;
+    assert!(moved.status == 422 && text(&moved).contains("id=\"current_password-error\""), "{}", moved.body);
+
+    let made = text(&browser.post("/account/keys", &[("name", "ci"), ("expiration", "3")]).await);
+    let key = format!("CO.{}", made.split("CO.").nth(1).unwrap().split('<').next().unwrap());
+    assert_eq!(api.ui("GET", "organisations", Some(&key), None).await.status, 200);
+    let listed = browser.page("/account").await;
+    assert!(listed.contains("ci") && !listed.contains(&key), "{listed}");
+    let id = listed.split("/account/keys/").nth(1).unwrap().split('/').next().unwrap().to_string();
+    browser.post(&format!("/account/keys/{id}/revoke"), &[]).await;
+    assert_eq!(api.ui("GET", "organisations", Some(&key), None).await.status, 401);
+    let wrong = browser.post("/account/keys", &[("name", "ci"), ("expiration", "x")]).await;
+    assert!(text(&wrong).contains("id=\"expiration-error\""), "{}", wrong.body);
+
+    let fields = |old: &'static str, again: &'static str| {
+        [("old_password", old), ("password", "another password"), ("password_confirmation", again)]
+    };
+    let wrong = browser.post("/account/password", &fields("wrong one", "another password")).await;
+    assert!(wrong.status == 422 && text(&wrong).contains("id=\"old_password-error\""), "{}", wrong.body);
+    let wrong = browser.post("/account/password", &fields("password of ada", "something else")).await;
+    assert!(text(&wrong).contains("id=\"password_confirmation-error\""), "{}", wrong.body);
+    let changed = browser.post("/account/password", &fields("password of ada", "another password")).await;
+    assert_eq!(changed.status, 303, "{}", changed.body);
+    let cookie = session_cookie(&changed).unwrap();
+    assert_eq!((browser.get("/account").await.status, other.get("/account").await.status), (303, 303));
+    assert_eq!(api.send("GET", "/account", None, &[("cookie", &cookie), HTML], None).await.status, 200);
+    assert_eq!(sign_in(&api, "ada", "another password", "", None).await.status, 303);
+    api.close().await;
+}
