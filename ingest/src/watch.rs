@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, stream};
-use posthouse_jobs::{DeliverMetaEvent, Queues, queue::Failing};
+use posthouse_jobs::{DeliverMetaEvent, Notice, Notify, Queues, queue::Failing};
 use posthouse_schema::{pool::Pool, project_config, words::MetaEventKind};
 use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -115,10 +115,29 @@ impl Watch {
             return Ok(());
         }
         tracing::warn!(source.id = %source_id, reason, error = report.last_error, "A source is failing.");
-        if is_wanted && let Err(error) = self.announce(report, &failing).await {
+        let told = async {
+            if is_wanted {
+                self.announce(report, &failing).await?;
+            }
+            self.notify(report, &failing).await
+        };
+        if let Err(error) = told.await {
             self.queues.end_failing(source_id).await?;
             return Err(error);
         }
+        Ok(())
+    }
+
+    /// Has the project's contacts told, as far as it names any.
+    async fn notify(&self, report: &Report, failing: &Failing) -> anyhow::Result<()> {
+        let notice = Notice::SourceFailing {
+            source_id: report.source_id,
+            name: report.name.clone(),
+            reason: failing.reason.clone(),
+            error: report.last_error.clone(),
+        };
+        let job = Notify { project_id: report.project_id, endpoint_id: None, at: failing.since, notice };
+        self.queues.push(&job).await?;
         Ok(())
     }
 

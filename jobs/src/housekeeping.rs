@@ -58,6 +58,40 @@ impl Job for IndexEvents {
     }
 }
 
+/// Queue `back_up`: exports the day before the tick's of every project, and removes exports that are too old.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackUp {
+    /// The tick that caused it.
+    pub tick: DateTime<Utc>,
+    /// Where archives are, without credentials: a folder, `s3://bucket/prefix` or `az://container/prefix`.
+    pub place: String,
+    /// Whole days whose archives are kept.
+    pub keep_days: u16,
+}
+
+impl Job for BackUp {
+    const QUEUE: &'static str = "back_up";
+
+    fn job_id(&self) -> Option<String> {
+        Some(tick_id(self.tick))
+    }
+}
+
+/// Queue `send_digests`: tells projects which of their endpoints have begun to fail since the last time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendDigests {
+    /// The tick that caused it.
+    pub tick: DateTime<Utc>,
+}
+
+impl Job for SendDigests {
+    const QUEUE: &'static str = "send_digests";
+
+    fn job_id(&self) -> Option<String> {
+        Some(tick_id(self.tick))
+    }
+}
+
 fn tick_id(tick: DateTime<Utc>) -> String {
     format!("tick:{}", tick.timestamp_millis())
 }
@@ -77,6 +111,9 @@ mod tests {
         assert_eq!(serde_json::to_string(&job).unwrap(), stored);
         let sweep: SweepDeliveries = serde_json::from_str(r#"{"tick":"2026-01-02T03:00:00Z"}"#).unwrap();
         assert_eq!(sweep.job_id(), job.job_id());
+        let stored = r#"{"tick":"2026-01-02T03:00:00Z","place":"s3://bucket/posthouse","keep_days":35}"#;
+        let backup: BackUp = serde_json::from_str(stored).unwrap();
+        assert_eq!((serde_json::to_string(&backup).unwrap().as_str(), backup.job_id()), (stored, job.job_id()));
         let stored = r#"{"tick":"2026-01-02T03:00:00Z","events_max":2500}"#;
         let index: IndexEvents = serde_json::from_str(stored).unwrap();
         assert_eq!((serde_json::to_string(&index).unwrap().as_str(), index.job_id()), (stored, job.job_id()));

@@ -7,10 +7,12 @@ mod deliver_event;
 mod deliver_meta_event;
 mod housekeeping;
 mod job;
+mod notify;
 mod onboard_batch;
 pub mod queue;
 mod replay_event;
 mod run_batch;
+mod send_chat_message;
 mod send_email;
 mod store_rejected_message;
 mod trace_context;
@@ -18,18 +20,20 @@ mod trace_context;
 pub use create_event::{CreateEvent, EventTarget};
 pub use deliver_event::DeliverEvent;
 pub use deliver_meta_event::{Announcement, DeliverMetaEvent};
-pub use housekeeping::{IndexEvents, PurgeExpired, SweepDeliveries};
+pub use housekeeping::{BackUp, IndexEvents, PurgeExpired, SendDigests, SweepDeliveries};
 pub use job::Job;
+pub use notify::{Failing, Notice, Notify};
 pub use onboard_batch::{OnboardBatch, OnboardRow};
 pub use queue::{BackendSettings, JobBackend, QueueError, Queues, Reschedule};
 pub use replay_event::ReplayEvent;
 pub use run_batch::RunBatch;
+pub use send_chat_message::{ChatService, SendChatMessage};
 pub use send_email::SendEmail;
 pub use store_rejected_message::StoreRejectedMessage;
 pub use trace_context::{STORED_PARENT, STORED_STATE, TraceContext};
 
 /// The name of every queue of the product, in the order in which operators see them.
-pub const QUEUES: [&str; 11] = [
+pub const QUEUES: [&str; 15] = [
     CreateEvent::QUEUE,
     DeliverEvent::QUEUE,
     SendEmail::QUEUE,
@@ -41,4 +45,8 @@ pub const QUEUES: [&str; 11] = [
     DeliverMetaEvent::QUEUE,
     IndexEvents::QUEUE,
     StoreRejectedMessage::QUEUE,
+    BackUp::QUEUE,
+    Notify::QUEUE,
+    SendChatMessage::QUEUE,
+    SendDigests::QUEUE,
 ];

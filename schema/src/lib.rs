@@ -20,6 +20,7 @@ pub mod delivery_attempt;
 pub mod delivery_target;
 pub mod dynamic_endpoint;
 pub mod endpoint;
+pub mod endpoint_health;
 pub mod endpoint_owner;
 pub mod event;
 pub mod event_count;

@@ -58,6 +58,25 @@ impl Project {
         Self::query().filter(projects::id.eq(id)).first(conn).await.optional()
     }
 
+    /// Up to `limit` projects of all organisations after this one, in the order of their ids.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn list_ids_all_projects(
+        conn: &mut AsyncPgConnection,
+        after: ProjectId,
+        limit: i64,
+    ) -> QueryResult<Vec<ProjectId>> {
+        projects::table
+            .filter(projects::deleted_at.is_null())
+            .filter(projects::id.gt(after))
+            .order(projects::id.asc())
+            .limit(limit)
+            .select(projects::id)
+            .load(conn)
+            .await
+    }
+
     /// The organisation's project of this name, or `None`.
     ///
     /// # Errors

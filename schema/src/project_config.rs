@@ -65,6 +65,33 @@ pub struct ProjectConfig {
     /// Seconds after an event for which another one with its idempotency key is a repeat; 0 for as long as it is kept.
     #[serde(skip_serializing_if = "is_for_ever")]
     pub idempotency_key_window: u32,
+    /// Who hears that endpoints or sources fail.
+    #[serde(skip_serializing_if = "NotificationConfig::is_none")]
+    pub notifications: NotificationConfig,
+}
+
+/// Who hears of what has happened to a project; empty texts for nobody.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NotificationConfig {
+    /// Address of a mailbox.
+    pub email: String,
+    /// URL of an incoming webhook of Slack.
+    pub slack_webhook_url: String,
+    /// URL of an incoming webhook of Microsoft Teams.
+    pub teams_webhook_url: String,
+}
+
+impl NotificationConfig {
+    /// Whether somebody hears.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        !self.is_none()
+    }
+
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl ProjectConfig {
@@ -264,6 +291,7 @@ impl Default for ProjectConfig {
             meta_event: MetaEventConfig::default(),
             circuit_breaker: None,
             idempotency_key_window: 0,
+            notifications: NotificationConfig::default(),
         }
     }
 }

@@ -80,6 +80,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    endpoint_health (project_id, endpoint_id) {
+        project_id -> Uuid,
+        endpoint_id -> Uuid,
+        failing_since -> Timestamptz,
+        told_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     endpoint_secrets (project_id, endpoint_id, id) {
         project_id -> Uuid,
         endpoint_id -> Uuid,
@@ -491,6 +500,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     batch_runs,
     attempt_counters,
     delivery_attempts,
+    endpoint_health,
     endpoint_secrets,
     endpoints,
     event_day_counts,

@@ -212,17 +212,18 @@ fn keep_redacted(new: &mut serde_json::Value, old: Option<&serde_json::Value>) {
 }
 
 fn email(text: String) -> Result<String, ApiError> {
+    if is_address(&text) { Ok(text) } else { Err(ApiError::invalid("support_email: please provide a valid email")) }
+}
+
+/// Whether this may be the address of a mailbox, or is empty.
+pub fn is_address(text: &str) -> bool {
     let is_address = text
         .split_once('@')
-        .is_some_and(|(user, host)| !user.is_empty() && host.contains('.') || host_is_local(&text, user));
-    if text.is_empty()
+        .is_some_and(|(user, host)| !user.is_empty() && host.contains('.') || host_is_local(text, user));
+    text.is_empty()
         || (is_address
             && text.len() <= 254
             && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == ','))
-    {
-        return Ok(text);
-    }
-    Err(ApiError::invalid("support_email: please provide a valid email"))
 }
 
 /// `user@localhost` is an address on a machine of one's own.

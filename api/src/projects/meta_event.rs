@@ -29,7 +29,7 @@ pub fn completed(given: MetaEventConfig, old: &MetaEventConfig) -> Result<MetaEv
     if !config.is_enabled {
         return Ok(config);
     }
-    check_url(&config.url)?;
+    check_url("config.meta_event.url", &config.url)?;
     config.kind = "http".into();
     if config.secret.is_empty() {
         config.secret = if old.secret.is_empty() { random_secret() } else { old.secret.clone() };
@@ -39,26 +39,25 @@ pub fn completed(given: MetaEventConfig, old: &MetaEventConfig) -> Result<MetaEv
 
 /// What can be told without resolving the name. Networks that are not public are left to the rules of the sender, which may
 /// allow them; this machine and its cloud never hear of their own projects.
-fn check_url(text: &str) -> Result<(), ApiError> {
+pub fn check_url(field: &str, text: &str) -> Result<(), ApiError> {
+    let refused = |fault: &str| ApiError::invalid(format!("{field}: {fault}"));
     if text.trim().is_empty() {
-        return Err(ApiError::invalid("config.meta_event.url: please provide the endpoint url"));
+        return Err(refused("please provide the endpoint url"));
     }
-    let invalid = || ApiError::invalid("config.meta_event.url: endpoint url must include a valid host");
+    let invalid = || refused("endpoint url must include a valid host");
     let url = Url::parse(text).map_err(|_| invalid())?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(ApiError::invalid("config.meta_event.url: invalid endpoint scheme"));
+        return Err(refused("invalid endpoint scheme"));
     }
     let target = Target::from_url(&url).map_err(|_| invalid())?;
     let is_unspecified = matches!(target.host, Host::Address(address) if address.is_unspecified());
     match Rules::default().judge_target(&target).map_err(|denial| denial.code) {
         Ok(()) | Err(Code::PrivateAddress | Code::PortNotAllowed) => Ok(()),
         Err(Code::Reserved) if !is_unspecified => Ok(()),
-        Err(Code::Loopback | Code::DeniedHost) => Err(ApiError::invalid(
-            "config.meta_event.url: endpoint url must not point to localhost or loopback addresses",
-        )),
-        Err(_) => Err(ApiError::invalid(
-            "config.meta_event.url: endpoint url must not point to private or reserved IP addresses",
-        )),
+        Err(Code::Loopback | Code::DeniedHost) => {
+            Err(refused("endpoint url must not point to localhost or loopback addresses"))
+        }
+        Err(_) => Err(refused("endpoint url must not point to private or reserved IP addresses")),
     }
 }
 

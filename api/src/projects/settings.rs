@@ -1,14 +1,14 @@
 //! A project's settings as a patch over what it has: objects are merged by key, and what is wrong is named.
 
 use posthouse_schema::{
-    project_config::{DEFAULT_REQUEST_ID_HEADER, ProjectConfig, RetryPolicy, SignatureVersion},
+    project_config::{DEFAULT_REQUEST_ID_HEADER, NotificationConfig, ProjectConfig, RetryPolicy, SignatureVersion},
     words::ProjectKind,
 };
 use salvo::http::HeaderName;
 use serde_json::{Value, json};
 
 use super::meta_event;
-use crate::{error::ApiError, version::parse_duration};
+use crate::{body::bounded, endpoints::input::is_address, error::ApiError, version::parse_duration};
 
 const ATTEMPTS_MAX: i32 = RetryPolicy::ATTEMPTS_MAX;
 const WAIT_SECONDS_MAX: i32 = RetryPolicy::WAIT_SECONDS_MAX;
@@ -54,6 +54,7 @@ pub fn patched(old: &ProjectConfig, patch: Option<Value>, kind: ProjectKind) -> 
         config.meta_event = meta_event::completed(config.meta_event, &old.meta_event)?;
     }
     check(&config)?;
+    check_notifications(&config.notifications, &old.notifications)?;
     if kind == ProjectKind::Incoming && config.request_id_header != DEFAULT_REQUEST_ID_HEADER {
         return Err(ApiError::invalid("request_id_header can only be customised for outgoing projects"));
     }
@@ -158,6 +159,23 @@ fn check(config: &ProjectConfig) -> Result<(), ApiError> {
     faults.into_iter().find(|(is_wrong, _)| *is_wrong).map_or(Ok(()), |(_, fault)| Err(ApiError::invalid(fault)))
 }
 
+/// What has not changed was checked before.
+fn check_notifications(new: &NotificationConfig, old: &NotificationConfig) -> Result<(), ApiError> {
+    for (field, new, old) in [
+        ("config.notifications.slack_webhook_url", &new.slack_webhook_url, &old.slack_webhook_url),
+        ("config.notifications.teams_webhook_url", &new.teams_webhook_url, &old.teams_webhook_url),
+    ] {
+        bounded(field, new)?;
+        if !new.is_empty() && new != old {
+            meta_event::check_url(field, new)?;
+        }
+    }
+    if is_address(&new.email) {
+        return Ok(());
+    }
+    Err(ApiError::invalid("config.notifications.email: please provide a valid email"))
+}
+
 #[cfg(test)]
 mod tests {
     use posthouse_schema::event::KeyWindow;
@@ -179,6 +197,13 @@ mod tests {
         assert_eq!(signed.signature.versions.len(), 1);
         assert!(!signed.signature.versions[0].uid.is_empty());
         assert_eq!(patched(&old, None, ProjectKind::Outgoing).unwrap(), old);
+        let told =
+            json!({"notifications": {"email": "ops@example.com", "slack_webhook_url": "https://hooks.slack.com/x"}});
+        let told = patched(&old, Some(told), ProjectKind::Incoming).unwrap();
+        let kept = patched(&told, Some(json!({"notifications": {"email": ""}})), ProjectKind::Incoming).unwrap();
+        assert_eq!(kept.notifications.email, "");
+        assert_eq!(kept.notifications.slack_webhook_url, "https://hooks.slack.com/x");
+        assert!(serde_json::to_value(&old).unwrap().get("notifications").is_none(), "others read what they always did");
         let windowed = patched(&old, Some(json!({"idempotency_key_window": 3_600})), ProjectKind::Incoming).unwrap();
         assert_eq!(windowed.key_window(), KeyWindow::of_seconds(3_600));
         let kept = patched(&windowed, Some(json!({"disable_endpoint": true})), ProjectKind::Incoming).unwrap();
@@ -207,6 +232,12 @@ mod tests {
             (json!({"circuit_breaker": {"sample_rate": "x"}}), "config.circuit_breaker: sample_rate"),
             (json!({"circuit_breaker": {"other": 1}}), "config.circuit_breaker: other"),
             (json!({"circuit_breaker": 1}), "config.circuit_breaker: an object"),
+            (json!({"notifications": {"email": "a@example.com\r\nBcc: b@example.com"}}), "config.notifications.email"),
+            (
+                json!({"notifications": {"slack_webhook_url": "http://127.0.0.1/x"}}),
+                "config.notifications.slack_webhook_url",
+            ),
+            (json!({"notifications": {"teams_webhook_url": "nonsense"}}), "config.notifications.teams_webhook_url"),
             (json!({"idempotency_key_window": 31_536_001}), "config.idempotency_key_window"),
             (json!({"idempotency_key_window": -1}), "config: "),
             (json!({"idempotency_key_window": "1h"}), "config: "),

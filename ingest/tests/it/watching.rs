@@ -3,7 +3,7 @@
 use diesel::sql_query;
 use diesel_async::RunQueryDsl as _;
 use posthouse_jobs::{
-    DeliverMetaEvent, Job as _,
+    DeliverMetaEvent, Job as _, Notify,
     queue::{JobState, SourceState},
 };
 use posthouse_schema::{ids::SourceId, words::MetaEventKind};
@@ -89,6 +89,8 @@ async fn a_source_that_cannot_be_read_is_announced_once_until_it_can() {
     assert_eq!((&told["reason"], &told["name"], &told["broker"]), (&json!("unreachable"), &json!("s"), &json!("mqtt")));
     assert!(told["error"].as_str().is_some_and(|error| !error.is_empty()), "{told}");
     assert_eq!(state.failing.unwrap().reason, "unreachable");
+    let notified = world.queues.view(Notify::QUEUE).counts().await.unwrap();
+    assert_eq!(notified.ready, 1, "its contacts as well");
     broker.resume().await;
     world
         .state_becomes("it fails no more", source_id, |state| state.failing.is_none() && state.note.is_connected)

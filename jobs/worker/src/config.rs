@@ -37,7 +37,8 @@ pub struct Config {
     /// separated by commas.
     #[arg(long, env = "POSTHOUSE_WORKER_ALLOW", value_delimiter = ',', conflicts_with = "egress_url")]
     pub allow: Vec<posthouse_egress::AddressRule>,
-    /// File of certificates (PEM) of authorities that endpoints' certificates may be signed by, besides the system's.
+    /// File of certificates (PEM) of authorities that certificates of endpoints and of the mail server may be signed by, besides
+    /// the system's.
     #[arg(long, env = "POSTHOUSE_WORKER_CA_FILE")]
     pub ca_file: Option<PathBuf>,
     /// Deliveries under way at once.
@@ -47,9 +48,9 @@ pub struct Config {
     #[arg(long, env = "POSTHOUSE_WORKER_ENDPOINT_REQUESTS_MAX", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub endpoint_requests_max: u16,
     /// Jobs of all queues under way at once. Without it each queue has places of its own: 1000 for events to store,
-    /// --deliveries-max for deliveries, 100 for replays, 64 for meta events, 8 for mail, 4 for batches, for onboarding and for
-    /// refused messages, and one each for housekeeping.
-    #[arg(long, env = "POSTHOUSE_WORKER_JOBS_MAX", value_parser = clap::value_parser!(u16).range(11..))]
+    /// --deliveries-max for deliveries, 100 for replays, 64 for meta events, 8 each for mail, notifications and chats, 4 for
+    /// batches, for onboarding and for refused messages, and one each for housekeeping.
+    #[arg(long, env = "POSTHOUSE_WORKER_JOBS_MAX", value_parser = clap::value_parser!(u16).range(15..))]
     pub jobs_max: Option<u16>,
     /// How the queues share --jobs-max while there is more work than places, such as deliver_event=8,create_event=4. A queue
     /// that is not named weighs 1.
@@ -102,7 +103,7 @@ mod tests {
     #[test]
     fn weights_are_read_and_ordered() {
         let given = ["deliver_event=8", "create_event=2", "create_event=4"].map(|text| text.parse().unwrap());
-        assert_eq!(QueueWeight::of_all(&given), [4, 8, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(QueueWeight::of_all(&given), [4, 8, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
         for (text, part) in [
             ("deliver_event", "QUEUE=WEIGHT"),
             ("mail=1", "the queues are create_event"),

@@ -8,6 +8,7 @@ use posthouse_service::metrics::Metrics;
 use posthouse_transform::{Limits, Transformer};
 
 use crate::{
+    backup::BackupMetrics,
     batch::{BatchLimits, Batcher, isolate},
     delivery::{
         create::{self, Created, Creation},
@@ -52,6 +53,8 @@ pub struct Context {
     pub transformer: Transformer,
     /// Sends mail; `None` where no server is set.
     pub mailer: Option<Mailer>,
+    /// What is counted of backups.
+    pub backup_metrics: BackupMetrics,
     /// Refused messages of brokers that are kept of each source.
     pub rejected_messages_max: u32,
 }
@@ -67,6 +70,7 @@ impl Context {
         metrics: &Metrics,
     ) -> Self {
         let snapshots = Snapshots::default();
+        let backup_metrics = BackupMetrics::new(metrics);
         let metrics = DeliveryMetrics::new(metrics);
         let engine = Engine::new(pool.clone(), queues.clone(), snapshots.clone(), sending.clone(), metrics);
         let shared = (pool.clone(), queues.clone(), snapshots.clone());
@@ -93,6 +97,18 @@ impl Context {
         });
         let transformer = Transformer::new(Limits::default());
         let rejected_messages_max = REJECTED_MESSAGES_MAX;
-        Self { pool, queues, snapshots, engine, sending, creator, replayer, transformer, mailer, rejected_messages_max }
+        Self {
+            pool,
+            queues,
+            snapshots,
+            engine,
+            sending,
+            creator,
+            replayer,
+            transformer,
+            mailer,
+            backup_metrics,
+            rejected_messages_max,
+        }
     }
 }

@@ -21,6 +21,15 @@ pub enum WorkerError {
     /// A mail could not be made or sent.
     #[error("the mail could not be sent: {0}")]
     Mail(String),
+    /// A chat did not take a message for now.
+    #[error("the message could not be sent: {0}")]
+    Chat(String),
+    /// A backup's place cannot be used.
+    #[error("the backup's place cannot be used")]
+    Archive(#[from] posthouse_archive::ArchiveError),
+    /// Some projects could not be backed up; each was logged.
+    #[error("{0} project(s) could not be backed up")]
+    Backup(u32),
 }
 
 impl WorkerError {

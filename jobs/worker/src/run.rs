@@ -11,7 +11,7 @@ use posthouse_jobs::{
     queue::{Places, Share, run_worker},
 };
 use posthouse_service::{metrics::Metrics, probes};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -45,10 +45,12 @@ const REJECTED_MESSAGES_MAX: usize = 4;
 pub async fn worker(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let backing = Backing::connect(&config.database, &config.redis, Purpose::Lookups).await?;
     let metrics = Metrics::new("worker");
-    let sender = Sender::new(way(&config), &authorities(config.ca_file.as_deref())?)?;
+    let authorities = authorities(config.ca_file.as_deref())?;
+    let sender = Sender::new(way(&config), &authorities)?;
     sender.register(&metrics);
     let gates = Gates::new(config.endpoint_requests_max);
-    let mailer = config.smtp_url.as_ref().map(|url| Mailer::new(url.expose_secret(), &config.smtp_from)).transpose()?;
+    let mailer = |url: &SecretString| Mailer::trusting(url.expose_secret(), &config.smtp_from, &authorities);
+    let mailer = config.smtp_url.as_ref().map(mailer).transpose()?;
     let context = Context::new(backing.pool.clone(), backing.queues.clone(), (sender, gates), mailer, &metrics);
     let context = Arc::new(Context { rejected_messages_max: config.rejected_messages_max, ..context });
     let (_, probes) = probes::serve(config.listen, Arc::new(backing.checks()), metrics, shutdown.clone()).await?;
@@ -126,6 +128,10 @@ fn all(serving: &Serving, deliveries_max: usize, shares: [Option<Share>; QUEUES.
         announcing,
         indexing,
         keeping,
+        backing_up,
+        notifying,
+        chatting,
+        digesting,
     ] = shares;
     vec![
         serving.worker(CREATIONS_MAX, creating, handlers::create_event),
@@ -139,14 +145,18 @@ fn all(serving: &Serving, deliveries_max: usize, shares: [Option<Share>; QUEUES.
         serving.worker(META_EVENTS_MAX, announcing, handlers::deliver_meta_event),
         serving.worker(1, indexing, handlers::index_events),
         serving.worker(REJECTED_MESSAGES_MAX, keeping, handlers::store_rejected_message),
+        serving.worker(1, backing_up, handlers::back_up),
+        serving.worker(MAILS_MAX, notifying, handlers::notify),
+        serving.worker(MAILS_MAX, chatting, handlers::send_chat_message),
+        serving.worker(1, digesting, handlers::send_digests),
     ]
 }
 
 #[cfg(test)]
 mod tests {
     use posthouse_jobs::{
-        CreateEvent, DeliverEvent, DeliverMetaEvent, IndexEvents, OnboardBatch, PurgeExpired, ReplayEvent, RunBatch,
-        SendEmail, StoreRejectedMessage, SweepDeliveries,
+        BackUp, CreateEvent, DeliverEvent, DeliverMetaEvent, IndexEvents, Notify, OnboardBatch, PurgeExpired,
+        ReplayEvent, RunBatch, SendChatMessage, SendDigests, SendEmail, StoreRejectedMessage, SweepDeliveries,
     };
 
     use super::*;
@@ -165,6 +175,10 @@ mod tests {
             DeliverMetaEvent::QUEUE,
             IndexEvents::QUEUE,
             StoreRejectedMessage::QUEUE,
+            BackUp::QUEUE,
+            Notify::QUEUE,
+            SendChatMessage::QUEUE,
+            SendDigests::QUEUE,
         ];
         assert_eq!(served, posthouse_jobs::QUEUES);
     }

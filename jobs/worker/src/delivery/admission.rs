@@ -61,6 +61,14 @@ pub struct Admission {
     breakers: Breakers,
 }
 
+impl AdmissionPass {
+    /// Whether a breaker that has opened so often in a row has done so too often.
+    #[must_use]
+    pub const fn is_too_often(&self, trips: u32) -> bool {
+        self.trips_max > 0 && trips >= self.trips_max
+    }
+}
+
 impl Admission {
     /// Decisions that are shared by all workers on this Redis.
     #[must_use]
@@ -107,9 +115,10 @@ impl Admission {
         }
     }
 
-    /// Takes note of what came of a request that was admitted. Answers whether the breaker has opened too often in a row.
-    pub async fn learn(&self, target: &DeliveryTarget, pass: &AdmissionPass, sent: &Sent) -> bool {
-        self.end(target, pass, end(sent)).await.is_some_and(|trips| pass.trips_max > 0 && trips >= pass.trips_max)
+    /// Takes note of what came of a request that was admitted. Answers how often in a row the breaker has opened, when this
+    /// opened it.
+    pub async fn learn(&self, target: &DeliveryTarget, pass: &AdmissionPass, sent: &Sent) -> Option<u32> {
+        self.end(target, pass, end(sent)).await
     }
 
     /// Gives the pass of a request back that was not sent.

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use posthouse_jobs::{DeliverEvent, DeliverMetaEvent, Queues, SendEmail};
+use posthouse_jobs::{DeliverEvent, DeliverMetaEvent, Queues};
 use posthouse_schema::{
     delivery_attempt::DeliveryAttempt,
     delivery_target::{self, DeliveryTarget},
@@ -22,6 +22,7 @@ use super::{
     course::Course,
     decision::{DELETED, Decision, decide},
     gate::{Gates, Pass},
+    health::Health,
     lines::{Lines, Place, place_after},
     load::{self, Loaded},
     metrics::DeliveryMetrics,
@@ -71,6 +72,7 @@ pub struct Engine {
     admission: Admission,
     holder: Batcher<Hold, (), SharedError>,
     lines: Lines,
+    health: Health,
 }
 
 impl Engine {
@@ -102,7 +104,8 @@ impl Engine {
         });
         let (admission, tokens) = (Admission::new(queues.clone()), Tokens::default());
         let lines = Lines::new(pool.clone(), queues.clone());
-        Self { pool, queues, sender, gates, tokens, metrics, loader, recorder, admission, holder, lines }
+        let health = Health::new(pool.clone(), queues.clone());
+        Self { pool, queues, sender, gates, tokens, metrics, loader, recorder, admission, holder, lines, health }
     }
 
     /// Does what the delivery needs now.
@@ -193,7 +196,10 @@ impl Engine {
             Err(instead) => (instead, Course::default()),
         };
         pass.learn(&sent);
-        let keeps_failing = self.admission.learn(target, &admitted, &sent).await;
+        let trips = self.admission.learn(target, &admitted, &sent).await;
+        if trips.is_some() {
+            self.health.failing(target).await;
+        }
         if matches!(&sent, Sent::Answered(answer) if answer.status == 401) {
             self.tokens.forget(target).await;
         }
@@ -205,6 +211,7 @@ impl Engine {
             return Ok(Next::Again(now + EGRESS_WAIT));
         }
         let mut outcome = outcome(delivery, &sent, now, rand::random());
+        let keeps_failing = trips.is_some_and(|trips| admitted.is_too_often(trips));
         let cause = cause_to_disable(config, &sent, outcome.status, keeps_failing);
         let place = place_after(delivery, target, &mut outcome);
         let id = DeliveryAttemptId::generate();
@@ -215,6 +222,7 @@ impl Engine {
         self.announce(announcement).await;
         if status == DeliveryStatus::Success {
             self.metrics.delivered(now - delivery.acknowledged_at);
+            self.health.well(target).await;
         }
         if place == Place::Left {
             self.lines.leave(delivery).await.map_err(failed)?;
@@ -277,7 +285,7 @@ impl Engine {
         }
     }
 
-    /// Disables the endpoint, and tells its project and its owner once.
+    /// Disables the endpoint, and tells whom it concerns once.
     async fn disable(
         &self,
         target: &DeliveryTarget,
@@ -291,19 +299,7 @@ impl Engine {
             return Ok(());
         }
         self.announce(announcement::of_disabled(config, target, cause, Utc::now())).await;
-        if target.support_email.is_empty() {
-            return Ok(());
-        }
-        let mail = SendEmail {
-            to: target.support_email.clone(),
-            subject: format!("Endpoint {} was disabled", target.name.replace(['\r', '\n'], " ")),
-            body: format!(
-                "The endpoint {} ({}) receives nothing until it is activated again, because {cause}.\n",
-                target.name, target.url
-            ),
-            reason: format!("endpoint-disabled:{}", target.id),
-        };
-        self.queues.push(&mail).await.map(drop).map_err(failed)
+        self.health.disabled(target, cause).await.map_err(failed)
     }
 }
 

@@ -10,6 +10,9 @@ use super::schedules::{CatchUp, Schedule, Work};
 /// Missed sweeps that are made up for: a sweep sees everything, so a few are plenty, but each leaves its mark in the ledger.
 const SWEEPS_MAX: usize = 120;
 
+/// Missed backups that are made up for: each is of another day.
+const BACKUPS_MAX: usize = 7;
+
 const EXAMPLES: &str = "Examples:
   posthouse-scheduler --retention-days 90
   posthouse-scheduler --sweep-schedule '*/10 * * * * *'
@@ -49,6 +52,28 @@ pub struct Config {
     /// Events that are made searchable each time, at most; 0 for no search.
     #[arg(long, env = "POSTHOUSE_SEARCH_EVENTS_MAX", default_value_t = 20_000)]
     pub search_events_max: u32,
+    /// When projects hear which of their endpoints have begun to fail, as a cron expression in UTC with seconds first.
+    #[arg(long, env = "POSTHOUSE_DIGEST_SCHEDULE", default_value = "0 0 8 * * *")]
+    pub digest_schedule: cron::Schedule,
+    /// Where every project's events of the day before are exported to: a folder that all workers share, s3://bucket/prefix or
+    /// az://container/prefix. Credentials are in the workers' environment (AWS_…, AZURE_…). Without it nothing is exported.
+    #[arg(long, env = "POSTHOUSE_BACKUP_PLACE", value_parser = place)]
+    pub backup_place: Option<String>,
+    /// When they are exported, as a cron expression in UTC with seconds first.
+    #[arg(long, env = "POSTHOUSE_BACKUP_SCHEDULE", default_value = "0 30 3 * * *")]
+    pub backup_schedule: cron::Schedule,
+    /// Whole days whose exports are kept.
+    #[arg(long, env = "POSTHOUSE_BACKUP_KEEP_DAYS", default_value_t = 35, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    pub backup_keep_days: u16,
+}
+
+/// A place that holds no credentials: it is part of jobs, which people can see.
+fn place(text: &str) -> Result<String, String> {
+    let has_credentials = text.split_once("://").is_some_and(|(_, rest)| rest.contains(['@', '?']));
+    if has_credentials {
+        return Err("credentials belong into the workers' environment (AWS_…, AZURE_…)".into());
+    }
+    if text.is_empty() { Err("a place is expected".into()) } else { Ok(text.into()) }
 }
 
 impl Config {
@@ -71,6 +96,12 @@ impl Config {
                 catch_up: CatchUp::Each(SWEEPS_MAX),
                 work: Work::Sweep,
             },
+            Schedule {
+                name: "send_digests",
+                cron: self.digest_schedule.clone(),
+                catch_up: CatchUp::Latest,
+                work: Work::Digests,
+            },
         ];
         if self.search_events_max > 0 {
             schedules.push(Schedule {
@@ -80,6 +111,29 @@ impl Config {
                 work: Work::Index { events_max: self.search_events_max },
             });
         }
+        if let Some(place) = &self.backup_place {
+            schedules.push(Schedule {
+                name: "back_up",
+                cron: self.backup_schedule.clone(),
+                catch_up: CatchUp::Each(BACKUPS_MAX),
+                work: Work::BackUp { place: place.clone(), keep_days: self.backup_keep_days },
+            });
+        }
         schedules
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_with_credentials_is_refused() {
+        for good in ["/var/backups", "s3://bucket/prefix", "az://container"] {
+            assert_eq!(place(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "s3://key:secret@bucket/x", "az://container/x?sig=y"] {
+            assert!(place(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What is done periodically, and what becomes of ticks that nobody was there for.
 
 use chrono::{DateTime, Utc};
-use posthouse_jobs::{IndexEvents, PurgeExpired, QueueError, Queues, SweepDeliveries};
+use posthouse_jobs::{BackUp, IndexEvents, PurgeExpired, QueueError, Queues, SendDigests, SweepDeliveries};
 
 /// What becomes of ticks that were missed while no scheduler was active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum CatchUp {
 }
 
 /// The job that a tick enqueues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Work {
     /// [`PurgeExpired`] with this many days kept.
     Purge {
@@ -28,6 +28,15 @@ pub enum Work {
     Index {
         /// Events.
         events_max: u32,
+    },
+    /// [`SendDigests`].
+    Digests,
+    /// [`BackUp`].
+    BackUp {
+        /// Where archives are.
+        place: String,
+        /// Whole days whose archives are kept.
+        keep_days: u16,
     },
 }
 
@@ -67,12 +76,16 @@ impl Schedule {
     /// # Errors
     /// The queue did not take it.
     pub async fn enqueue(&self, queues: &Queues, tick: DateTime<Utc>) -> Result<(), QueueError> {
-        match self.work {
-            Work::Purge { retention_days, rejected_retention_days } => {
+        match &self.work {
+            &Work::Purge { retention_days, rejected_retention_days } => {
                 let rejected_retention_days = Some(rejected_retention_days);
                 queues.push(&PurgeExpired { tick, retention_days, rejected_retention_days }).await?
             }
-            Work::Index { events_max } => queues.push(&IndexEvents { tick, events_max }).await?,
+            &Work::Index { events_max } => queues.push(&IndexEvents { tick, events_max }).await?,
+            Work::BackUp { place, keep_days } => {
+                queues.push(&BackUp { tick, place: place.clone(), keep_days: *keep_days }).await?
+            }
+            Work::Digests => queues.push(&SendDigests { tick }).await?,
             Work::Sweep => queues.push(&SweepDeliveries { tick }).await?,
         };
         Ok(())

@@ -1,6 +1,7 @@
 //! Workers with a real PostgreSQL, a real Redis, real receivers and a real mail server's conversation.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod backing_up;
 mod configuring;
 mod delivering;
 mod exits;
@@ -8,9 +9,11 @@ mod failing;
 mod filtering;
 mod holding;
 mod housekeeping;
+mod mail_server;
 mod mailing;
 mod meta_events;
 mod mutual_tls;
+mod noticing;
 mod oauth2;
 mod onboarding;
 mod ordering;

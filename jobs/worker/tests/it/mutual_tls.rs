@@ -38,6 +38,11 @@ impl Authority {
         self.0.pem()
     }
 
+    /// Takes TLS connections to 127.0.0.1.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::new(self.settings(None)))
+    }
+
     fn settings(&self, clients: Option<&Self>) -> ServerConfig {
         // Another test of the process may have been first.
         let _installed = rustls::crypto::ring::default_provider().install_default();

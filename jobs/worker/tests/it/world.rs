@@ -10,7 +10,8 @@ use chrono::Utc;
 use diesel_async::RunQueryDsl as _;
 use posthouse_egress::{AddressRule, Rules, client::ClientSettings};
 use posthouse_jobs::{
-    BackendSettings, CreateEvent, DeliverEvent, DeliverMetaEvent, EventTarget, Job, ReplayEvent, RunBatch, SendEmail,
+    BackendSettings, CreateEvent, DeliverEvent, DeliverMetaEvent, EventTarget, Job, Notify, ReplayEvent, RunBatch,
+    SendChatMessage, SendEmail,
     queue::{run_worker, testing::TestQueues},
 };
 use posthouse_schema::{
@@ -138,6 +139,20 @@ impl World {
             settings(),
             context(),
             handlers::deliver_meta_event,
+            stop.clone(),
+        ));
+        self.workers.spawn(run_worker::<Notify, _, _, _>(
+            queues.clone(),
+            settings(),
+            context(),
+            handlers::notify,
+            stop.clone(),
+        ));
+        self.workers.spawn(run_worker::<SendChatMessage, _, _, _>(
+            queues.clone(),
+            settings(),
+            context(),
+            handlers::send_chat_message,
             stop.clone(),
         ));
         self.workers.spawn(run_worker::<SendEmail, _, _, _>(queues, settings(), context(), mail, stop.clone()));

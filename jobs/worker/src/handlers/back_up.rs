@@ -1,0 +1,16 @@
+//! Queue `back_up`.
+
+use std::sync::Arc;
+
+use apalis::prelude::{BoxDynError, Data};
+use posthouse_jobs::BackUp;
+
+use crate::{backup, context::Context};
+
+/// Exports the day before the tick's of every project, and removes exports that are too old.
+///
+/// # Errors
+/// The place or the database fails; the job runs again and goes on where it stopped.
+pub async fn back_up(job: BackUp, context: Data<Arc<Context>>) -> Result<(), BoxDynError> {
+    Ok(backup::back_up(&context.pool, &context.backup_metrics, &job).await?)
+}
