@@ -32,9 +32,12 @@ pub struct Config {
     /// Redis.
     #[command(flatten)]
     pub redis: RedisSettings,
-    /// Address of the REST API, /healthz, /readyz, /metrics and /docs.
+    /// Address of the REST API, /healthz, /readyz and /docs.
     #[arg(long, env = "POSTHOUSE_API_LISTEN", default_value = "127.0.0.1:5005")]
     pub listen: SocketAddr,
+    /// Address of /healthz, /readyz and /metrics: apart from the REST API, which is for the world.
+    #[arg(long, env = "POSTHOUSE_API_PROBE_LISTEN", default_value = "127.0.0.1:5008")]
+    pub probe_listen: SocketAddr,
     /// Address of the job board. Its users sign in with an instance administrator's personal key as password.
     #[arg(long, env = "POSTHOUSE_BOARD_LISTEN", default_value = "127.0.0.1:5010")]
     pub board_listen: SocketAddr,
@@ -145,5 +148,13 @@ mod tests {
         for text in ["", "hooks.example.com", "ftp://example.com", "mailto:a@example.com", "https://example.com?a=1"] {
             assert!(public_url(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_reference_is_of_this_definition() {
+        let document = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/settings.md"));
+        let is_so =
+            posthouse_service::settings::reference::renew(document, <Config as clap::CommandFactory>::command());
+        assert!(is_so.unwrap(), "docs/settings.md was written anew: look at it and commit it");
     }
 }

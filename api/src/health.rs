@@ -1,7 +1,6 @@
-//! Whether the API lives, can work, and how much it does.
+//! Whether the API lives and can work. How much it does is told elsewhere: this listener is for the world.
 
-use posthouse_service::metrics::CONTENT_TYPE;
-use salvo::{http::header::HeaderValue, prelude::*};
+use salvo::prelude::*;
 
 use crate::{
     app::app,
@@ -15,7 +14,6 @@ pub fn router() -> Router {
         .push(Router::with_path("healthz").goal(health))
         .push(Router::with_path("health").goal(health))
         .push(Router::with_path("readyz").get(ready))
-        .push(Router::with_path("metrics").get(metrics))
 }
 
 /// Alive
@@ -29,13 +27,5 @@ async fn ready(depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
     let readiness = app(depot)?.checks.run().await;
     let code = if readiness.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     render(res, code, &readiness);
-    Ok(())
-}
-
-#[handler]
-async fn metrics(depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
-    let text = app(depot)?.metrics.encode();
-    res.render(Text::Plain(text));
-    res.headers_mut().insert("content-type", HeaderValue::from_static(CONTENT_TYPE));
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod admin;
 pub mod app;
+mod audit;
 pub mod auth;
 pub mod batches;
 pub mod board;
@@ -47,5 +48,6 @@ pub mod router;
 pub mod serve;
 mod sources;
 mod subscriptions;
+mod traced;
 pub mod ui;
 mod version;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use posthouse_api::{config::Config, serve};
-use posthouse_service::{logs, settings, shutdown};
+use posthouse_service::{logs, settings, shutdown, traces};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -12,7 +12,9 @@ async fn main() -> ExitCode {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("TLS was set up before.");
     }
-    match serve::serve(config, shutdown::on_signals()).await {
+    let ended = serve::serve(config, shutdown::on_signals()).await;
+    traces::stop().await;
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "The API cannot run.");

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use posthouse_jobs::{CreateEvent, EventTarget};
 use posthouse_service::metrics::Metrics;
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -18,9 +19,17 @@ struct Labels {
     status: &'static str,
 }
 
-/// Counts and times of requests.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Target {
+    target: &'static str,
+}
+
+/// Counts and times of requests, and of the events among them.
 #[derive(Debug, Clone)]
 pub struct RequestMetrics {
+    accepted: Family<Target, Counter>,
+    refused: Counter,
+    push_seconds: Histogram,
     requests: Family<Labels, Counter>,
     seconds: Histogram,
 }
@@ -29,11 +38,54 @@ impl RequestMetrics {
     /// Registers them.
     #[must_use]
     pub fn new(metrics: &Metrics) -> Self {
+        let accepted: Family<Target, Counter> =
+            metrics.register("events_accepted", "Events that Redis holds, by whom they are for", Family::default());
+        // From the start, so that the first of a kind is seen as an increase.
+        for target in TARGETS {
+            drop(accepted.get_or_create(&Target { target }));
+        }
+        let pushes = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
         let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
         Self {
+            accepted,
+            refused: metrics.register("events_not_queued", "Events that Redis did not take", Counter::default()),
+            push_seconds: metrics.register(
+                "event_push_seconds",
+                "Time until Redis holds what was accepted",
+                Histogram::new(pushes),
+            ),
             requests: metrics.register("api_requests", "Requests by route, method and status class", Family::default()),
             seconds: metrics.register("api_request_seconds", "Time to answer", Histogram::new(buckets)),
         }
+    }
+
+    /// Pushes these events by `push`, and counts what became of them.
+    ///
+    /// # Errors
+    /// Those of `push`.
+    pub async fn accept<T, E>(&self, jobs: &[CreateEvent], push: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let began = Instant::now();
+        let pushed = push.await;
+        self.push_seconds.observe(began.elapsed().as_secs_f64());
+        for job in jobs {
+            match &pushed {
+                Ok(_) => self.accepted.get_or_create(&Target { target: target(&job.target) }).inc(),
+                Err(_) => self.refused.inc(),
+            };
+        }
+        pushed
+    }
+}
+
+const TARGETS: [&str; 5] = ["endpoint", "fanout", "broadcast", "dynamic", "source"];
+
+fn target(target: &EventTarget) -> &'static str {
+    match target {
+        EventTarget::Single { .. } => "endpoint",
+        EventTarget::Fanout { .. } => "fanout",
+        EventTarget::Broadcast => "broadcast",
+        EventTarget::Dynamic { .. } => "dynamic",
+        EventTarget::Source { .. } => "source",
     }
 }
 

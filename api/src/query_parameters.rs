@@ -11,6 +11,7 @@ const EVENTS: &[&str] = &["sourceId", "endpointId", "ownerId", "idempotencyKey",
 const SEARCH: &[&str] = &["query", "body", "headers"];
 const DELIVERIES: &[&str] =
     &["eventId", "endpointId", "subscriptionId", "eventType", "idempotencyKey", "brokerMessageId", "status"];
+const AUDIT: &[&str] = &["actorId", "action", "resourceId"];
 const REJECTED: &[&str] = &["sourceId", "reason"];
 const ACCEPT: &[&str] = &["ack", "return"];
 const DRY_RUN: &[&str] = &["dry_run"];
@@ -35,6 +36,8 @@ const KEYS: &[(&str, Form, &str)] = &[
         Form::Word(&["queue", "postgres"]),
         "`postgres`: the answer comes when the event is stored, instead of queued.",
     ),
+    ("action", Form::Texts, "Only what was done by this name, as `endpoint.update`."),
+    ("actorId", Form::Texts, "Only what this user, key or portal link did."),
     ("body", Form::Text, "Searches: a JSON object that the data has to contain."),
     ("brokerMessageId", Form::Text, "Only what became of this message of a broker."),
     ("crc_token", Form::Text, "What the provider wants to see signed."),
@@ -73,6 +76,7 @@ const KEYS: &[(&str, Form, &str)] = &[
         "Searches: the beginning of an id, or a part of the idempotency key, the event type or the source's name. Ends it with a JSON object, the data has to contain that.",
     ),
     ("reason", Form::Texts, "Only what was rejected for this reason, such as `not_json`."),
+    ("resourceId", Form::Texts, "Only what was done to this."),
     ("return", Form::Word(&["id"]), "`id`: the answer has the ids of the new events."),
     ("sort", Form::Word(&["DESC", "ASC"]), "`ASC` for the oldest first."),
     ("sourceId", Form::Texts, "Only what came by this source."),
@@ -98,6 +102,7 @@ fn groups(operation_id: &str) -> &'static [&'static [&'static str]] {
         "GetEventDeliveriesPaged" => &[DELIVERIES, DATES, SORT, PAGE],
         "BatchRetryEventDelivery" | "CountBatchRetryEvents" | "GetEventDeliveriesStatusTotals" => &[DELIVERIES, DATES],
         "GetMetaEventsPaged" => &[DATES, PAGE],
+        "GetProjectAuditLog" | "GetOrganisationAuditLog" => &[AUDIT, DATES, SORT, PAGE],
         "GetRejectedMessages" => &[REJECTED, DATES, SORT, PAGE],
         "RedriveRejectedMessages" | "DeleteRejectedMessages" => &[REJECTED, DATES],
         "GetEndpoints" => &[&["q", "ownerId"], PAGE],

@@ -11,12 +11,12 @@ use salvo::{
 
 use crate::{
     app::App,
-    auth, batches, compression, conventions,
+    audit, auth, batches, compression, conventions,
     cors::Cors,
     dashboard, deliveries, documents, endpoints, etag, event_types, events, head, health, ingest,
     known_paths::{KnownPaths, Options},
     limits, meta_events, metrics, onboard, portal, portal_links, projects, rejected_messages, sources, subscriptions,
-    ui,
+    traced, ui,
 };
 
 /// What this API is for, on the first page of its description.
@@ -30,6 +30,10 @@ const PORTAL_DESCRIPTION: &str = "What the holder of a portal link can do. Authe
 /// Routes below `/api/v1`, which need credentials.
 fn api() -> Router {
     with_known_paths(described_api(), KnownPaths::of(&[documents::API], below("/api/v1")))
+}
+
+fn portal() -> Router {
+    with_known_paths(portal::router(), KnownPaths::of(&[documents::PORTAL], below("/portal-api")))
 }
 
 /// Leaves out what is elsewhere.
@@ -55,6 +59,7 @@ fn project() -> Router {
         .push(deliveries::router())
         .push(batches::router())
         .push(portal_links::router())
+        .push(audit::list::project_router())
 }
 
 fn described_api() -> Router {
@@ -62,6 +67,7 @@ fn described_api() -> Router {
         .hoop(conventions::content_type)
         .hoop(auth::authenticate)
         .hoop(limits::hold_to_limits)
+        .hoop(audit::record)
         .hoop(etag::etag)
         .push(projects::collection_router().push(project()))
 }
@@ -92,11 +98,9 @@ pub fn service(app: Arc<App>) -> Service {
         .hoop(conventions::end_unread)
         .hoop(metrics::observe)
         .push(health::router())
-        .push(ingest::router())
-        .push(api())
+        .push(Router::new().hoop(traced::trace).push(ingest::router()).push(api()).push(portal()))
         .push(documents::router())
         .push(ui::router(project))
-        .push(with_known_paths(portal::router(), KnownPaths::of(&[documents::PORTAL], below("/portal-api"))))
         .push(Scalar::new("/openapi.json").title("Posthouse API").into_router("docs"))
         .push(dashboard::router());
     // Handlers read bodies within the limit themselves; this one catches what does not pass through them.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use posthouse_jobs::backing::{Backing, Purpose};
+use posthouse_service::probes;
 use salvo::{conn::TcpListener, prelude::*};
 use tokio_util::sync::CancellationToken;
 
@@ -28,13 +29,18 @@ pub async fn serve(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     } else {
         Way::Egress(Box::new(config.egress))
     };
-    let app = App::new(backing.pool, backing.queues, checks, settings, Outbound::new(way)?);
+    let app =
+        App::new(backing.pool.clone(), backing.queues.clone(), Arc::clone(&checks), settings, Outbound::new(way)?);
+    backing.register(&app.metrics);
     let acceptor = TcpListener::new(config.listen)
         .try_bind()
         .await
         .with_context(|| format!("{} cannot be bound", config.listen))?;
     let server = Server::new(acceptor);
     let (board, board_service) = board::bind(config.board_listen, Arc::clone(&app)).await?;
+    // They answer until the last request is answered.
+    let ended = CancellationToken::new();
+    let (_, probes) = probes::serve(config.probe_listen, checks, app.metrics.clone(), ended.clone()).await?;
     let (handle, board_handle) = (server.handle(), board.handle());
     let drain = config.process.drain_timeout;
     tokio::spawn(async move {
@@ -44,6 +50,8 @@ pub async fn serve(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     });
     tracing::info!(listen = %config.listen, board = %config.board_listen, "The API takes requests.");
     tokio::try_join!(server.try_serve(router::service(app)), board.try_serve(board_service))?;
+    ended.cancel();
+    probes.await?;
     tracing::info!("The API has stopped; every request was answered.");
     Ok(())
 }

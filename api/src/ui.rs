@@ -8,7 +8,7 @@ use salvo::{
     prelude::*,
 };
 
-use crate::{accounts, admin, auth, configuration, documents, known_paths::KnownPaths, organisations, projects};
+use crate::{accounts, admin, audit, auth, configuration, documents, known_paths::KnownPaths, organisations, projects};
 
 /// What these routes are for, on the first page of their description.
 const DESCRIPTION: &str = "What the dashboard asks beside the public API: accounts, organisations, members, invitations, and what \
@@ -29,6 +29,7 @@ fn routes(projects: Router, known: Option<KnownPaths>) -> Router {
     let organisation = organisations::organisation_router().push(projects);
     let mut signed_in = Router::new()
         .hoop(auth::authenticate)
+        .hoop(audit::record)
         .push(accounts::router())
         .push(admin::router())
         .push(organisations::collection_router(organisation))
@@ -36,12 +37,12 @@ fn routes(projects: Router, known: Option<KnownPaths>) -> Router {
     if let Some(known) = known {
         signed_in = signed_in.push(Router::with_path("{**rest}").goal(known));
     }
-    Router::with_path("ui")
-        .hoop(no_store)
-        .push(accounts::guest_router())
-        .push(organisations::guest_router())
-        .push(configuration::guest_router())
-        .push(signed_in)
+    Router::with_path("ui").hoop(no_store).push(guests()).push(configuration::guest_router()).push(signed_in)
+}
+
+/// Routes that change something for who has no credentials.
+fn guests() -> Router {
+    Router::new().hoop(audit::record).push(accounts::guest_router()).push(organisations::guest_router())
 }
 
 /// Answers hold tokens and keys: no cache on the way keeps them.

@@ -11,13 +11,13 @@ use posthouse_schema::{
     project::{NewProject, Project},
     project_config::ProjectConfig,
     user,
-    words::{ProjectKind, Role},
+    words::{AuditedKind, ProjectKind, Role},
 };
 use posthouse_service::settings::DatabaseSettings;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-use crate::output::answer;
+use crate::{audit_log, output::answer};
 
 const EXAMPLES: &str = "Examples:
   posthouse bootstrap --organisation acme --project orders
@@ -70,7 +70,12 @@ impl Bootstrap {
             .context("the database cannot be reached")?;
         let organisation = match Organisation::find_by_name(&mut conn, &self.organisation).await? {
             Some(found) => found.id,
-            None => organisation::insert(&mut conn, &self.organisation).await?,
+            None => {
+                let id = organisation::insert(&mut conn, &self.organisation).await?;
+                let made = (AuditedKind::Organisation, id.to_bits());
+                audit_log::note(&mut conn, "organisation.create", made, (Some(id), None)).await?;
+                id
+            }
         };
         let user = match user::find_by_email(&mut conn, &self.email).await? {
             Some(found) => found,
@@ -78,7 +83,7 @@ impl Bootstrap {
         };
         organisation::set_member(&mut conn, organisation, user, Role::InstanceAdmin).await?;
         let project = self.project(&mut conn, organisation).await?;
-        let (_, api_key) = ApiKey::insert(
+        let (row, api_key) = ApiKey::insert(
             &mut conn,
             Owner::Project(project.id),
             &format!("{}'s default key", project.name),
@@ -86,8 +91,12 @@ impl Bootstrap {
             None,
         )
         .await?;
-        let (_, personal_key) =
+        let (personal, personal_key) =
             ApiKey::insert(&mut conn, Owner::User(user), "bootstrap", Role::InstanceAdmin, None).await?;
+        for (key, of) in [(&row, Some(project.id)), (&personal, None)] {
+            let made = (AuditedKind::ApiKey, key.id.to_bits());
+            audit_log::note(&mut conn, "api_key.create", made, (Some(organisation), of)).await?;
+        }
         let text = format!(
             "organisation  {organisation}\nproject       {}\napi key       {}\npersonal key  {}\nThe keys are shown only now.",
             project.id,
@@ -117,6 +126,9 @@ impl Bootstrap {
             logo_url: String::new(),
             config,
         };
-        Ok(Project::insert(conn, &new).await?)
+        let project = Project::insert(conn, &new).await?;
+        let made = (AuditedKind::Project, project.id.to_bits());
+        audit_log::note(conn, "project.create", made, (Some(organisation_id), Some(project.id))).await?;
+        Ok(project)
     }
 }

@@ -12,12 +12,15 @@ use posthouse_schema::{
     pool::PooledConnection,
     project::Project,
     user,
-    words::Role,
+    words::{AuditedKind, Role},
 };
 use posthouse_service::settings::DatabaseSettings;
 use serde_json::json;
 
-use crate::output::{answer, connect};
+use crate::{
+    audit_log,
+    output::{answer, connect},
+};
 
 /// Keys that one answer lists.
 const KEYS_MAX: u32 = 1_000;
@@ -103,6 +106,7 @@ impl Keys {
             Command::Create(create) => create.run(&mut conn, is_json).await,
             Command::Revoke { id } => {
                 anyhow::ensure!(ApiKey::revoke(&mut conn, *id).await?, "there is no live key {id}");
+                audit_log::note(&mut conn, "api_key.revoke", (AuditedKind::ApiKey, id.to_bits()), (None, None)).await?;
                 answer(is_json, &json!({"revoked": id}), &format!("key  {id}  is revoked"));
                 Ok(ExitCode::SUCCESS)
             }
@@ -142,6 +146,8 @@ impl Create {
         let owner = self.owner.find(conn).await?;
         let end = self.expires_in_days.map(|days| Utc::now() + TimeDelta::days(days));
         let (row, plain) = ApiKey::insert(conn, owner, name, self.role, end).await?;
+        let of = (None, row.project_id);
+        audit_log::note(conn, "api_key.create", (AuditedKind::ApiKey, row.id.to_bits()), of).await?;
         let json = json!({"id": row.id, "name": row.name, "key": plain.expose(), "expires_at": row.expires_at});
         answer(is_json, &json, &format!("key  {}\nid   {}\nIt is shown only now.", plain.expose(), row.id));
         Ok(ExitCode::SUCCESS)

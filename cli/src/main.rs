@@ -2,6 +2,7 @@
 
 mod api;
 mod audit;
+mod audit_log;
 mod batch;
 mod bootstrap;
 mod completions;
@@ -73,6 +74,7 @@ enum Command {
     Audit,
     Export(export::Export),
     Import(import::Import),
+    AuditLog(audit_log::AuditLog),
     Doctor(Box<doctor::Doctor>),
     Login(login::Login),
     Logout(login::Logout),
@@ -115,6 +117,7 @@ async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Audit => audit::run(&services.database()?, is_json).await,
         Command::Export(command) => command.run(&services.database()?, is_json).await,
         Command::Import(command) => command.run(&services.database()?, is_json).await,
+        Command::AuditLog(command) => command.run(&services.database()?, is_json).await,
         Command::Doctor(command) => command.run(services, is_json).await,
         Command::Login(command) => command.run(is_json).await,
         Command::Logout(command) => command.run(is_json),
@@ -150,5 +153,12 @@ mod tests {
             assert!(is_shown, "{} has no examples", command.get_name());
             assert!(command.get_about().is_some(), "{} says nothing of itself", command.get_name());
         }
+    }
+
+    #[test]
+    fn the_reference_is_of_this_definition() {
+        let document = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/settings.md"));
+        let is_so = posthouse_service::settings::reference::renew(document, <Cli as clap::CommandFactory>::command());
+        assert!(is_so.unwrap(), "docs/settings.md was written anew: look at it and commit it");
     }
 }

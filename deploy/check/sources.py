@@ -26,7 +26,7 @@ FULL = {
         "tolerations": [{"key": "dedicated", "operator": "Exists"}],
         "podAnnotations": {"a/b": "c"},
     },
-    "worker": {"autoscaling": {"enabled": True, "queueAge": {"enabled": True}}},
+    "worker": {"autoscaling": {"enabled": True, "queueAge": {"enabled": True, "prometheus": "http://prometheus:9090"}}},
     "egress": {"autoscaling": {"enabled": True}, "allow": ["10.20.0.0/16:8443"], "deny": ["198.51.100.0/24"]},
     "networkPolicy": {
         "database": {"to": [{"ipBlock": {"cidr": "10.0.5.0/24"}}]},

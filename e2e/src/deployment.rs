@@ -145,11 +145,12 @@ pub fn probe_client() -> Result<reqwest::Client> {
 /// Its binary is missing or no port is free.
 pub fn spec(shared: &Shared, name: &str, api: SocketAddr, board: SocketAddr, egress: SocketAddr) -> Result<RoleSpec> {
     let kind = name.split('-').next().unwrap_or(name);
-    let probe = if kind == "api" { api } else { ports::free()? };
-    let listen_flag = if kind == "egress" { "--probe-listen" } else { "--listen" };
+    let probe = ports::free()?;
+    let listen_flag = if matches!(kind, "api" | "egress") { "--probe-listen" } else { "--listen" };
     let mut arguments = vec![listen_flag.into(), probe.to_string()];
     match kind {
         "api" => {
+            arguments.extend(["--listen".into(), api.to_string()]);
             arguments.extend(["--board-listen".into(), board.to_string()]);
             arguments.extend(["--egress-url".into(), format!("http://{egress}")]);
         }

@@ -14,7 +14,7 @@ use posthouse_service::{
     logs,
     metrics::Metrics,
     probes::{self, Checks},
-    settings, shutdown,
+    settings, shutdown, traces,
 };
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
@@ -29,7 +29,9 @@ async fn main() -> ExitCode {
         Some(command) => answer(command).await,
         None => {
             logs::init("egress", &config.process);
-            serve(&config).await.map(|()| ExitCode::SUCCESS).inspect_err(|error| {
+            let served = serve(&config).await;
+            traces::stop().await;
+            served.map(|()| ExitCode::SUCCESS).inspect_err(|error| {
                 tracing::error!(error = format!("{error:#}"), "The proxy cannot run.");
             })
         }

@@ -27,3 +27,16 @@ pub struct Config {
     #[arg(long, env = "POSTHOUSE_INGEST_SOURCE_FAILING_AFTER", default_value = "1m", value_parser = duration)]
     pub source_failing_after: Duration,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_is_of_this_definition() {
+        let document = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/settings.md"));
+        let is_so =
+            posthouse_service::settings::reference::renew(document, <Config as clap::CommandFactory>::command());
+        assert!(is_so.unwrap(), "docs/settings.md was written anew: look at it and commit it");
+    }
+}

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use posthouse_jobs::{CreateEvent, Queues, StoreRejectedMessage};
+use posthouse_jobs::{CreateEvent, Queues, StoreRejectedMessage, TraceContext};
+use posthouse_service::traces::{self, Beginning, Kind, Place, Span};
 use posthouse_transform::Transformer;
 
 use crate::{
@@ -38,7 +39,18 @@ impl Intake {
         beside: Vec<(String, String)>,
         origin: &Origin,
     ) -> Result<CreateEvent, Rejection> {
-        read(payload, beside, origin, &self.transformer).await
+        let Some(mut span) = begin_span(&beside) else { return read(payload, beside, origin, &self.transformer).await };
+        span.set_text("posthouse.project.id", origin.project_id);
+        span.set_text("posthouse.source.id", origin.source_id);
+        let mut became = read(payload, beside, origin, &self.transformer).await;
+        match &mut became {
+            Ok(event) => {
+                TraceContext::within(span.place()).store(&mut event.headers);
+                span.set_text("posthouse.event.id", event.event_id);
+            }
+            Err(rejection) => span.fail(rejection.reason()),
+        }
+        became
     }
 
     /// Counts a message that will never be an event, and returns the job that keeps it, if it is to be kept. The message may be
@@ -84,4 +96,12 @@ impl Intake {
             }
         }
     }
+}
+
+/// Begins the span of a message, where traces are made: in the trace that its broker has beside the body, if any.
+fn begin_span(beside: &[(String, String)]) -> Option<Span> {
+    let named =
+        |(name, value): &(String, String)| name.eq_ignore_ascii_case("traceparent").then(|| Place::parse(value))?;
+    let beginning = || Beginning { parent: beside.iter().find_map(named), ..Beginning::default() };
+    traces::begin("ingest message", Kind::Producer, beginning)
 }

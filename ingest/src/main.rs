@@ -6,7 +6,7 @@ use posthouse_ingest::{
     config::Config, feed::Feed, follow::Follower, intake::Intake, metrics::IngestMetrics, redrive, watch::Watch,
 };
 use posthouse_jobs::backing::{Backing, Purpose};
-use posthouse_service::{logs, metrics::Metrics, probes, settings, shutdown};
+use posthouse_service::{logs, metrics::Metrics, probes, settings, shutdown, traces};
 use posthouse_transform::{Limits, Transformer};
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +14,9 @@ use tokio_util::sync::CancellationToken;
 async fn main() -> ExitCode {
     let config: Config = settings::read();
     logs::init("ingest", &config.process);
-    match run(&config).await {
+    let ended = run(&config).await;
+    traces::stop().await;
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "Ingest cannot run.");
@@ -31,6 +33,7 @@ async fn run(config: &Config) -> anyhow::Result<()> {
         connected = Backing::connect(&config.database, &config.redis, Purpose::General) => connected?,
     };
     let metrics = Metrics::new("ingest");
+    backing.register(&metrics);
     // The probes answer until the drain is over.
     let drained = CancellationToken::new();
     let (listen, probes) =

@@ -1,11 +1,14 @@
 //! The backing services of a role: a ledger with nothing left to migrate, and queues.
 
+mod usage;
+
 use std::error::Error;
 
 use futures::FutureExt as _;
 pub use posthouse_schema::pool::Purpose;
 use posthouse_schema::{migrations, pool, pool::Pool};
 use posthouse_service::{
+    metrics::Metrics,
     probes::Checks,
     settings::{DatabaseSettings, RedisSettings},
     start,
@@ -57,6 +60,12 @@ impl Backing {
         let connect = || async { Queues::open(redis).await };
         let queues = start::retry("Redis", || async { connect().await.map_err(in_full) }).await?;
         Ok(Self { pool, queues })
+    }
+
+    /// Registers how both are used.
+    pub fn register(&self, metrics: &Metrics) {
+        metrics.collect(usage::DatabaseUsage(self.pool.clone()));
+        self.queues.register(metrics);
     }
 
     /// Ready means that both answer.

@@ -16,6 +16,9 @@ pub struct PurgeExpired {
     /// Whole days for which refused messages of brokers are kept; as long as events where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected_retention_days: Option<u16>,
+    /// Whole days for which lines of the audit log are kept; for ever where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_retention_days: Option<u16>,
 }
 
 impl Job for PurgeExpired {
@@ -106,7 +109,7 @@ mod tests {
         let job: PurgeExpired = serde_json::from_str(stored).unwrap();
         assert_eq!(serde_json::to_string(&job).unwrap(), stored);
         assert_eq!(job.job_id().unwrap(), "tick:1767322800000");
-        let stored = r#"{"tick":"2026-01-02T03:00:00Z","retention_days":30,"rejected_retention_days":7}"#;
+        let stored = r#"{"tick":"2026-01-02T03:00:00Z","retention_days":30,"rejected_retention_days":7,"audit_retention_days":90}"#;
         let job: PurgeExpired = serde_json::from_str(stored).unwrap();
         assert_eq!(serde_json::to_string(&job).unwrap(), stored);
         let sweep: SweepDeliveries = serde_json::from_str(r#"{"tick":"2026-01-02T03:00:00Z"}"#).unwrap();

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use posthouse_schema::ids::EventId;
+use posthouse_service::traces::{Beginning, Place};
 
 /// The request's `traceparent`, among an event's headers.
 pub const STORED_PARENT: &str = "Posthouse-Traceparent";
@@ -46,6 +47,24 @@ impl TraceContext {
     pub const fn beginning(event: EventId) -> Self {
         // Sampled, so that receivers which follow their caller go on tracing what they traced before.
         Self { parent: None, trace: event.to_bits(), flags: SAMPLED, state: None }
+    }
+
+    /// The trace of a span of our own.
+    #[must_use]
+    pub fn within(place: Place) -> Self {
+        Self { parent: Some(place.to_string()), trace: place.trace, flags: u8::from(place.is_sampled), state: None }
+    }
+
+    /// What a span of this trace is begun with.
+    #[must_use]
+    pub fn child(&self) -> Beginning {
+        Beginning { parent: self.parent.as_deref().and_then(Place::parse), trace: Some(self.trace), span: None }
+    }
+
+    /// The trace's id, as it is written.
+    #[must_use]
+    pub fn id(&self) -> String {
+        format!("{:032x}", self.trace)
     }
 
     /// Keeps the trace with an event's headers.

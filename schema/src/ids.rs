@@ -164,6 +164,10 @@ id!(/// Work on everything that a query matched.
     BatchRunId);
 id!(/// A retry in every project of the instance.
     InstanceBatchId);
+id!(/// A line of the audit log; its time is that of the request.
+    AuditEntryId);
+id!(/// What a line of the audit log is about, whatever it is.
+    AuditedId);
 
 impl EventDeliveryId {
     /// The id of this subscription's delivery of this event: the same whenever it is computed, so that a job which runs

@@ -10,6 +10,7 @@ pub mod api_key;
 pub mod archive;
 pub mod attempt_counter;
 pub mod audit;
+pub mod audit_log;
 pub mod batch_report;
 pub mod batch_run;
 pub mod browser_session;

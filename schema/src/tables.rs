@@ -36,6 +36,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_log (id) {
+        id -> Uuid,
+        organisation_id -> Nullable<Uuid>,
+        project_id -> Nullable<Uuid>,
+        actor_kind -> Text,
+        actor_id -> Nullable<Uuid>,
+        api_key_id -> Nullable<Uuid>,
+        action -> Text,
+        resource_kind -> Text,
+        resource_id -> Nullable<Uuid>,
+        is_confirmed -> Bool,
+        changes -> Jsonb,
+        request_id -> Text,
+        source_address -> Text,
+        user_agent -> Text,
+    }
+}
+
+diesel::table! {
     batch_runs (project_id, id) {
         project_id -> Uuid,
         id -> Uuid,
@@ -497,6 +516,7 @@ diesel::joinable!(test_requests -> projects (project_id));
 diesel::allow_tables_to_appear_in_same_query!(
     account_tokens,
     api_keys,
+    audit_log,
     batch_runs,
     attempt_counters,
     delivery_attempts,

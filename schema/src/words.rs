@@ -267,6 +267,60 @@ impl Role {
     }
 }
 
+words!(/// Who changed something.
+ActorKind {
+    /// A person, by a session or a personal key.
+    User = "user",
+    /// Whoever holds a project's key.
+    ProjectKey = "project_key",
+    /// Whoever holds a portal link.
+    PortalLink = "portal_link",
+    /// The operator's tool, on the database itself.
+    Tool = "tool",
+    /// Somebody without credentials, as who answers an invitation.
+    Nobody = "nobody",
+});
+
+words!(/// What a line of the audit log is about.
+AuditedKind {
+    /// An organisation.
+    Organisation = "organisation",
+    /// A member of an organisation; its id is the user's.
+    Member = "member",
+    /// An invitation.
+    Invite = "invite",
+    /// A person.
+    User = "user",
+    /// A key, a project's or a personal one.
+    ApiKey = "api_key",
+    /// A project.
+    Project = "project",
+    /// An endpoint.
+    Endpoint = "endpoint",
+    /// A subscription.
+    Subscription = "subscription",
+    /// A filter of a subscription.
+    Filter = "filter",
+    /// A source.
+    Source = "source",
+    /// A type of event.
+    EventType = "event_type",
+    /// A portal link.
+    PortalLink = "portal_link",
+    /// Work on everything that a query matched.
+    Batch = "batch",
+    /// An event.
+    Event = "event",
+    /// A delivery.
+    EventDelivery = "event_delivery",
+    /// A meta event.
+    MetaEvent = "meta_event",
+    /// A refused message of a broker.
+    RejectedMessage = "rejected_message",
+    /// A retry in all projects.
+    InstanceRetry = "instance_retry",
+});
+
 words!(/// How far an invitation has come.
 InviteStatus {
     /// Waits for an answer.

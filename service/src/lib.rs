@@ -1,4 +1,4 @@
-//! What every role's process needs: settings, logs, metrics, probes, shutdown. It knows nothing of events or jobs.
+//! What every role's process needs: settings, logs, metrics, traces, probes, shutdown. It knows nothing of events or jobs.
 
 pub mod logs;
 pub mod metrics;
@@ -6,3 +6,4 @@ pub mod probes;
 pub mod settings;
 pub mod shutdown;
 pub mod start;
+pub mod traces;

@@ -3,9 +3,12 @@
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use crate::settings::{LogFormat, ProcessSettings};
+use crate::{
+    settings::{LogFormat, ProcessSettings},
+    traces,
+};
 
-/// Starts logging for this process. A filter that cannot be read is replaced by `info`, with a line that says so.
+/// Starts logging and tracing for this process. A filter that cannot be read is replaced by `info`, with a line that says so.
 pub fn init(role: &'static str, settings: &ProcessSettings) {
     let (filter, fault) = match EnvFilter::try_new(&settings.log_level) {
         Ok(filter) => (filter, None),
@@ -23,6 +26,7 @@ pub fn init(role: &'static str, settings: &ProcessSettings) {
         tracing::warn!(error = %error, "The log level cannot be read; info is used.");
     }
     tracing::info!(role, version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "The process starts.");
+    traces::init(role, &settings.traces);
 }
 
 fn json<S, W>(writer: W) -> impl tracing_subscriber::Layer<S>

@@ -15,10 +15,10 @@ use std::{sync::Arc, time::Duration};
 use chrono::Utc;
 use posthouse_schema::{
     api_key::{ApiKey, PlainKey},
-    ids::{OrganisationId, ProjectId, SessionId, UserId},
+    ids::{AuditedId, OrganisationId, ProjectId, SessionId, UserId},
     organisation::{self, Organisation},
     project::Project,
-    words::Role,
+    words::{ActorKind, Role},
 };
 use salvo::prelude::*;
 
@@ -29,6 +29,7 @@ pub use self::{
 };
 use crate::{
     app::{App, app},
+    audit::Actor,
     cache::Cache,
     error::ApiError,
 };
@@ -73,7 +74,10 @@ pub async fn authenticate(req: &mut Request, depot: &mut Depot, res: &mut Respon
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(Identity::Caller(caller)) => drop(depot.insert_typed(caller)),
+        Ok(Identity::Caller(caller, actor)) => {
+            depot.insert_typed(caller);
+            depot.insert_typed(actor);
+        }
         Ok(Identity::Portal(holder)) => drop(depot.insert_typed(holder)),
         Err(error) => {
             error.answer(res);
@@ -84,7 +88,7 @@ pub async fn authenticate(req: &mut Request, depot: &mut Depot, res: &mut Respon
 
 /// Who holds valid credentials. The holder of a portal link is no caller: whoever asks for one refuses it.
 enum Identity {
-    Caller(Caller),
+    Caller(Caller, Actor),
     Portal(PortalHolder),
 }
 
@@ -94,7 +98,7 @@ enum Identity {
 /// 401 where they are missing or not valid; 503 when they cannot be checked.
 pub async fn identify(req: &Request, app: &App) -> Result<Caller, ApiError> {
     match holder(req, app).await? {
-        Identity::Caller(caller) => Ok(caller),
+        Identity::Caller(caller, _) => Ok(caller),
         Identity::Portal(_) => Err(ApiError::OutOfReach),
     }
 }
@@ -104,7 +108,7 @@ async fn holder(req: &Request, app: &App) -> Result<Identity, ApiError> {
     match scheme.to_ascii_lowercase().as_str() {
         "bearer" => match portal::check(credential, app).await? {
             Some(holder) => Ok(Identity::Portal(holder)),
-            None => check(credential, app).await.map(Identity::Caller),
+            None => checked(credential, app).await.map(|(caller, actor)| Identity::Caller(caller, actor)),
         },
         "basic" => Err(ApiError::BadCredentials),
         _ => Err(ApiError::Unauthenticated),
@@ -133,8 +137,16 @@ pub async fn session(req: &Request, app: &App) -> Result<Option<SessionId>, ApiE
 /// # Errors
 /// 401 alike for unknown, wrong, expired and revoked keys; 503 when it cannot be checked.
 pub async fn check(credential: &str, app: &App) -> Result<Caller, ApiError> {
+    checked(credential, app).await.map(|(caller, _)| caller)
+}
+
+async fn checked(credential: &str, app: &App) -> Result<(Caller, Actor), ApiError> {
+    let person = |user: UserId, key| {
+        let id = Some(AuditedId::from_bits(user.to_bits()));
+        (Caller::User { user }, Actor { kind: ActorKind::User, id, key })
+    };
     if token::has_form(credential) {
-        return session::check(app, credential).await.map(|(user, _)| Caller::User { user });
+        return session::check(app, credential).await.map(|(user, _)| person(user, None));
     }
     let plain = PlainKey::parse(credential).ok_or(ApiError::BadCredentials)?;
     let hash = plain.hash();
@@ -151,8 +163,14 @@ pub async fn check(credential: &str, app: &App) -> Result<Caller, ApiError> {
         return Err(ApiError::BadCredentials);
     }
     match (key.project_id, key.user_id) {
-        (Some(project), None) => Ok(Caller::Project { project, role: key.role }),
-        (None, Some(user)) => Ok(Caller::User { user }),
+        (Some(project), None) => {
+            let id = Some(AuditedId::from_bits(key.id.to_bits()));
+            Ok((
+                Caller::Project { project, role: key.role },
+                Actor { kind: ActorKind::ProjectKey, id, key: Some(key.id) },
+            ))
+        }
+        (None, Some(user)) => Ok(person(user, Some(key.id))),
         _ => Err(ApiError::BadCredentials),
     }
 }

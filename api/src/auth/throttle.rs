@@ -60,6 +60,12 @@ pub async fn forget(app: &App, limit: &Limit) -> Result<(), ApiError> {
 /// IPv6 counts by its /64, which is what one customer gets.
 #[must_use]
 pub fn address(req: &Request, app: &App) -> String {
+    client(req, app).map_or_else(|| "unknown".into(), block)
+}
+
+/// The whole address that a request comes from.
+#[must_use]
+pub fn client(req: &Request, app: &App) -> Option<IpAddr> {
     let named = app.settings.accounts.client_address_header.as_ref().and_then(|name| {
         let last = req.headers().get_all(name).iter().next_back()?.to_str().ok()?;
         last.rsplit(',').next()?.trim().parse::<IpAddr>().ok()
@@ -69,7 +75,7 @@ pub fn address(req: &Request, app: &App) -> String {
         SocketAddr::IPv6(peer) => Some(IpAddr::V6(*peer.ip())),
         _ => None,
     };
-    named.or(peer).map_or_else(|| "unknown".into(), block)
+    named.or(peer).map(|address| address.to_canonical())
 }
 
 fn block(address: IpAddr) -> String {

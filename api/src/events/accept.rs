@@ -179,7 +179,8 @@ impl Wishes {
 /// # Errors
 /// 503 when Redis did not take it.
 pub async fn push(app: &App, job: &CreateEvent, res: &mut Response) -> Result<(), ApiError> {
-    app.queues.push(job).await.map_err(ApiError::queue)?;
+    let pushing = app.queues.push(job);
+    app.requests.accept(std::slice::from_ref(job), pushing).await.map_err(ApiError::queue)?;
     if let Ok(id) = HeaderValue::from_str(&job.event_id.to_string()) {
         res.headers_mut().insert(EVENT_ID, id);
     }

@@ -59,7 +59,7 @@ pub async fn event_batch(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<
         });
     }
     chain(&mut jobs);
-    app.queues.push_all(&jobs).await.map_err(ApiError::queue)?;
+    app.requests.accept(&jobs, app.queues.push_all(&jobs)).await.map_err(ApiError::queue)?;
     let ids: Vec<EventId> = jobs.iter().map(|job| job.event_id).collect();
     let wishes = jobs.iter().fold(wishes, Wishes::or_in_order);
     wishes.fulfil(&app, project.id, &ids).await?;

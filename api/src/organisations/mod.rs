@@ -49,6 +49,7 @@ pub fn organisation_router() -> Router {
         .delete(delete_organisation)
         .push(members::router())
         .push(invites::router())
+        .push(crate::audit::list::organisation_router())
 }
 
 /// Lists the organisations that one belongs to

@@ -10,13 +10,14 @@ use self::{
     instance::{get_configuration, get_features, get_sign_in},
     link::get_own_link,
 };
-use crate::{auth, deliveries, endpoints, event_types, events, filters, functions, projects, subscriptions};
+use crate::{audit, auth, deliveries, endpoints, event_types, events, filters, functions, projects, subscriptions};
 
 /// All routes, described in a document of their own: their operations are those of the API.
 pub fn router() -> Router {
     Router::with_path("portal-api")
         .hoop(auth::authenticate)
         .hoop(auth::portal_only)
+        .hoop(audit::record)
         .push(
             Router::with_path("configuration").get(get_configuration).push(Router::with_path("auth").get(get_sign_in)),
         )

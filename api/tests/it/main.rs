@@ -4,6 +4,7 @@
 
 mod accepting;
 mod accounts;
+mod audit_log;
 mod bad_input;
 mod batches;
 mod board;

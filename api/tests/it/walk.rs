@@ -241,7 +241,7 @@ fn body(operation: &str, tenant: &Tenant) -> Option<Value> {
         "BulkOnboard" => json!({"items": [{"name": "mine", "url": "https://example.com/mallory"}]}),
         "DeprecateEventType" | "ResendMetaEvent" | "CancelBatch" => json!("{}"),
         redrive if redrive.starts_with("RedriveRejectedMessage") => json!("{}"),
-        of_messages if of_messages.contains("RejectedMessage") => return None,
+        bare if bare.contains("RejectedMessage") || bare.ends_with("AuditLog") => return None,
         "ForceResendEventDeliveries" => json!({"ids": [tenant.id("delivery_id")]}),
         "ReplayEndpointEvent" | "ResendEventDelivery" | "BatchRetryEventDelivery" => json!("{}"),
         "BatchReplayEvents" => json!(null),

@@ -65,6 +65,15 @@ async fn bootstrap_uses_what_exists_and_makes_new_keys() {
         assert_ne!(first[new], second[new]);
         assert!(first[new].as_str().unwrap().starts_with("CO."));
     }
+    let log = json(&posthouse(&database, &["audit-log", "--json"]));
+    let actions: Vec<&str> =
+        log["changes"].as_array().unwrap().iter().map(|line| line["action"].as_str().unwrap()).collect();
+    let keys = ["api_key.create"; 4];
+    assert_eq!((&actions[..4], &actions[4..]), (&keys[..], &["project.create", "organisation.create"][..]));
+    assert_eq!(log["changes"][5]["actor_kind"], "tool");
+    let of_project = first["project_id"].as_str().unwrap();
+    let found = posthouse(&database, &["audit-log", "--project", of_project, "--action", "project.create"]);
+    assert!(String::from_utf8_lossy(&found.stdout).contains("tool –  project.create"), "{found:?}");
     let other_kind =
         posthouse(&database, &["bootstrap", "--organisation", "acme", "--project", "orders", "--kind", "incoming"]);
     assert_eq!(other_kind.status.code(), Some(1));

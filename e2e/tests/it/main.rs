@@ -3,6 +3,7 @@
 
 mod browser;
 mod chaos;
+mod collector;
 mod demo;
 mod exits;
 mod node;
@@ -11,4 +12,5 @@ mod python;
 mod refusals;
 mod schedulers;
 mod start;
+mod traces;
 mod world;

@@ -7,7 +7,7 @@ use http_body_util::Empty;
 use hyper::{
     Request, StatusCode, Uri,
     client::conn::http1,
-    header::{HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION},
+    header::{HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION},
 };
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use rustls::pki_types::ServerName;
@@ -24,6 +24,7 @@ use super::{
 };
 use crate::authorization::basic;
 
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Until a proxy that does not answer counts as away. Shorter than most endpoints are waited for, so that it is not taken
 /// for theirs.
 const ALONE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -47,6 +48,21 @@ pub struct Exit {
 impl std::fmt::Debug for Exit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Exit").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What a proxy is told of a tunnel beside its destination.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Told<'a> {
+    /// For which project it is.
+    pub project: Option<&'a HeaderValue>,
+    /// The span that it belongs to, as W3C Trace Context writes it.
+    pub trace_parent: Option<&'a HeaderValue>,
+}
+
+impl<'a> From<Option<&'a HeaderValue>> for Told<'a> {
+    fn from(project: Option<&'a HeaderValue>) -> Self {
+        Self { project, trace_parent: None }
     }
 }
 
@@ -141,10 +157,11 @@ impl Exit {
     ///
     /// # Errors
     /// The proxy refuses, cannot connect, or is away.
-    pub async fn tunnel(&self, authority: &str, project: Option<&HeaderValue>) -> Result<Tunnel, ExitError> {
+    pub async fn tunnel(&self, authority: &str, told: impl Into<Told<'_>>) -> Result<Tunnel, ExitError> {
+        let told = told.into();
         let stream = self.connect().await?;
         let answered = tokio::select! {
-            answered = self.ask(stream, authority, project) => answered,
+            answered = self.ask(stream, authority, told) => answered,
             // It was well when it was asked, and is not any more.
             () = self.gone() => Err(ExitError::Away("it does not answer".into())),
         };
@@ -154,13 +171,14 @@ impl Exit {
         answered
     }
 
-    async fn ask(&self, stream: Hop, authority: &str, project: Option<&HeaderValue>) -> Result<Tunnel, ExitError> {
+    async fn ask(&self, stream: Hop, authority: &str, told: Told<'_>) -> Result<Tunnel, ExitError> {
         let mut asked = Request::connect(authority)
             .header(HOST, authority)
             .body(Empty::<Bytes>::new())
             .map_err(|_| ExitError::Answered { status: 400, code: Some("bad_target".into()) })?;
         asked.headers_mut().extend(self.authorization.clone().map(|value| (PROXY_AUTHORIZATION, value)));
-        asked.headers_mut().extend(project.cloned().map(|value| (PROJECT_HEADER, value)));
+        asked.headers_mut().extend(told.project.cloned().map(|value| (PROJECT_HEADER, value)));
+        asked.headers_mut().extend(told.trace_parent.cloned().map(|value| (TRACE_PARENT, value)));
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(away)?;
         let mut driving = std::pin::pin!(connection.without_shutdown());
         let mut answered = std::pin::pin!(sender.send_request(asked));

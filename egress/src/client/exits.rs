@@ -11,7 +11,7 @@ use posthouse_service::metrics::Metrics;
 use super::{
     ClientSettings, PROJECT,
     error::{ClientError, ExitError},
-    exit::{Exit, Tunnel},
+    exit::{Exit, Told, Tunnel},
     health::watch,
     metrics::ExitMetrics,
     tls::TlsIdentity,
@@ -110,10 +110,11 @@ impl Exits {
     ///
     /// # Errors
     /// What the last one said; a refusal of the first one that is its answer for all.
-    pub async fn tunnel(&self, authority: &str, project: Option<&HeaderValue>) -> Result<Tunnel, ExitError> {
+    pub async fn tunnel(&self, authority: &str, told: impl Into<Told<'_>>) -> Result<Tunnel, ExitError> {
+        let told = told.into();
         let mut last = ExitError::Away("there is none".into());
         for exit in self.in_turn().into_iter().filter_map(|at| self.all.get(at)) {
-            match exit.tunnel(authority, project).await {
+            match exit.tunnel(authority, told).await {
                 Err(error) if error.is_proxys_own() => last = error,
                 answered => {
                     exit.recover();

@@ -13,7 +13,7 @@ mod tls;
 
 pub use self::{
     error::{ClientError, ExitError},
-    exit::{Exit, Tunnel},
+    exit::{Exit, Told, Tunnel},
     exits::Exits,
     hop::Hop,
     once::OnceError,

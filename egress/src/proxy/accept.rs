@@ -8,6 +8,7 @@ use hyper::{
     server::conn::http1, service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use posthouse_service::traces::{self, Beginning, Kind, Place, Span};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -21,7 +22,7 @@ use super::{
     admit::{Visit, admit},
     answer::{is_well, refuse, refuse_method},
     forward::forward,
-    headers::project,
+    headers::{EGRESS_ERROR, project},
     limits::Held,
     meter::{Metered, Totals},
     tls::{self, Proof},
@@ -160,6 +161,7 @@ where
     }
 }
 
+/// Answers, as a span of the trace that the request names, if it names one.
 async fn answer<S>(request: Request<Incoming>, client: Client, shared: &Arc<Shared>) -> Response<Body>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -167,6 +169,35 @@ where
     if request.method() == Method::GET && is_ready_question(request.uri()) {
         return is_well();
     }
+    let Some(mut span) = begin_span(&request) else { return judge::<S>(request, client, shared).await };
+    let response = judge::<S>(request, client, shared).await;
+    span.set("http.response.status_code", i64::from(response.status().as_u16()));
+    if let Some(code) = response.headers().get(EGRESS_ERROR).and_then(|code| code.to_str().ok()) {
+        span.set_text("posthouse.egress.code", code);
+        span.fail("refused");
+    }
+    response
+}
+
+fn begin_span(request: &Request<Incoming>) -> Option<Span> {
+    if !traces::is_on() {
+        return None;
+    }
+    let parent = Place::parse(request.headers().get("traceparent")?.to_str().ok()?)?;
+    let beginning = || Beginning { parent: Some(parent), ..Beginning::default() };
+    let mut span = traces::begin("egress", Kind::Server, beginning)?;
+    span.set_text("http.request.method", request.method());
+    if let Some(authority) = request.uri().authority() {
+        span.set_text("server.address", authority.host());
+        span.set("server.port", i64::from(authority.port_u16().unwrap_or(80)));
+    }
+    Some(span)
+}
+
+async fn judge<S>(request: Request<Incoming>, client: Client, shared: &Arc<Shared>) -> Response<Body>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let project = project(request.headers());
     let role = role(&request, &client, &project, shared);
     let visit = Visit { client, role, project: project.ok().flatten() };

@@ -63,15 +63,21 @@ impl ProxyMetrics {
         let bytes: Family<Direction, Counter> =
             metrics.register("egress_bytes", "Bytes carried to (out) and from (in) origins", Family::default());
         let bytes = |direction| bytes.get_or_create(&Direction { direction }).clone();
-        let reported = metrics.register(
+        let reported: Family<Decision, Counter> = metrics.register(
             "egress_reported",
             "Requests that were let through and would have been refused, by code",
             Family::default(),
         );
-        let rules_reloads =
+        for code in Code::ALL.into_iter().map(Code::as_str) {
+            drop(reported.get_or_create(&Decision { code }));
+        }
+        let rules_reloads: Family<Reload, Counter> =
             metrics.register("egress_rules_reloads", "Times that the rules were read again", Family::default());
-        let tls_reloads =
+        let tls_reloads: Family<Reload, Counter> =
             metrics.register("egress_tls_reloads", "Times that the files of TLS were read again", Family::default());
+        for reload in [true, false].map(Reload::of) {
+            drop((rules_reloads.get_or_create(&reload), tls_reloads.get_or_create(&reload)));
+        }
         Self {
             decisions,
             reported,

@@ -131,6 +131,23 @@ async fn check_names_the_rule_and_the_reason() {
     }
 }
 
+/// Files of variables and Compose write so what is not set.
+#[test]
+fn a_variable_that_is_empty_is_not_set() {
+    let mut command = command();
+    for name in ["DENY", "ALLOW_HOST", "DNS", "DNS_TIMEOUT", "RULES_FILE", "PORTS", "REPORT_ONLY"] {
+        command.env(format!("POSTHOUSE_EGRESS_{name}"), "");
+    }
+    command.env("POSTHOUSE_CONFIG", "").env("POSTHOUSE_EGRESS_ALLOW", "127.0.0.1/32:9900");
+    let output = command.args(["check", "http://127.0.0.1:9900/"]).output().unwrap();
+    assert!(output.status.success(), "{}{}", said(&output), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        said(&output).starts_with("allowed: http://127.0.0.1:9900/ would be reached at 127.0.0.1"),
+        "{}",
+        said(&output)
+    );
+}
+
 #[tokio::test]
 async fn the_program_reads_its_rules_again_on_sighup_and_passes_its_own_audit() {
     let origin = Origin::echo().await;

@@ -5,7 +5,13 @@ use std::time::Duration;
 use redis::{FromRedisValue, Pipeline, TlsCertificates, aio::ConnectionManagerConfig};
 use tokio::time::{Instant, error::Elapsed, sleep, timeout};
 
-use super::{QueueError, address::Address, link::Link, script::Call};
+use super::{
+    QueueError,
+    address::Address,
+    link::Link,
+    meter::{Meter, Metered},
+    script::Call,
+};
 
 /// Longest wait for an answer. The library's default of 500 ms ends healthy workers when Redis is busy for a moment.
 pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -17,6 +23,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Clone)]
 pub(crate) struct Connection {
     link: Link,
+    pub(crate) meter: Meter,
 }
 
 /// How a connection to one server waits and comes back.
@@ -33,12 +40,12 @@ impl Connection {
     pub(crate) async fn open(url: &str, certificates: &TlsCertificates) -> Result<Self, QueueError> {
         let opening = Link::open(Address::parse(url, certificates)?);
         let link = timeout(CALL_LIMIT, opening).await.map_err(|_| QueueError::Timeout(CALL_LIMIT))??;
-        Ok(Self { link })
+        Ok(Self { link, meter: Meter::new() })
     }
 
     /// A handle for commands whose caller decides about trying again.
-    pub(crate) fn link(&self) -> Link {
-        self.link.clone()
+    pub(crate) fn link(&self) -> Metered {
+        self.meter.over(self.link.clone())
     }
 
     /// Runs a script within [`CALL_LIMIT`]. A connection that is lost is tried again meanwhile, so the script must bear

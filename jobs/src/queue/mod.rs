@@ -23,6 +23,7 @@ mod inspect;
 mod keys;
 mod lease;
 mod link;
+mod meter;
 #[cfg(test)]
 mod model_tests;
 mod outage;
@@ -32,6 +33,7 @@ mod places;
 mod push;
 mod rate;
 mod reaper;
+mod sample;
 mod script;
 mod sentinel;
 mod server;
@@ -53,6 +55,7 @@ use keys::Keys;
 use posthouse_service::settings::RedisSettings;
 use redis::TlsCertificates;
 use secrecy::ExposeSecret as _;
+use posthouse_service::metrics::Metrics;
 
 use crate::Job;
 
@@ -65,6 +68,7 @@ pub use inspect::{Counts, JobRecord, JobState, QueueView, WorkerRecord};
 pub use outcome::Reschedule;
 pub use places::{Places, Share};
 pub use rate::{Rate, Turn};
+pub use sample::Sample;
 pub use server::RedisServer;
 pub use settings::BackendSettings;
 pub use source_state::{Failing, SourceNote, SourceState};
@@ -120,6 +124,11 @@ impl Queues {
     /// [`QueueError::Redis`] or [`QueueError::Timeout`].
     pub async fn ping(&self) -> Result<(), QueueError> {
         self.connection.ask(redis::pipe().cmd("PING").ignore()).await
+    }
+
+    /// Registers what calls to Redis cost and how they end.
+    pub fn register(&self, metrics: &Metrics) {
+        self.connection.meter.register(metrics);
     }
 
     /// The apalis backend of a queue, for one worker. It starts when the worker does.

@@ -24,6 +24,7 @@ scripts! {
     HEARTBEAT = "heartbeat.lua";
     DEREGISTER = "deregister.lua";
     EXPIRED = "expired.lua";
+    OLDEST = "lanes.lua" "oldest.lua";
     REAP = "bury.lua" "lanes.lua" "reap.lua";
     REDRIVE = "lanes.lua" "redrive.lua";
     PAGE = "lanes.lua" "page.lua";

@@ -39,6 +39,35 @@ async fn jobs_are_found_in_the_place_where_they_are() {
 }
 
 #[tokio::test]
+async fn a_sample_tells_how_long_the_oldest_job_has_waited() {
+    const WAIT: std::time::Duration = std::time::Duration::from_millis(20);
+    let queues = TestQueues::new().await;
+    let view = queues.view("work");
+    let sample = view.sample().await.unwrap();
+    assert_eq!((sample.oldest.as_millis(), sample.counts.ready, sample.is_paused), (0, 0, false));
+    queues.push_at(&named(9, "delayed"), Utc::now() + TimeDelta::hours(1)).await.unwrap();
+    assert!(view.sample().await.unwrap().oldest.is_zero(), "one whose time has not come waits for nobody");
+    queues.push(&named(1, "lane-a|1")).await.unwrap();
+    until("the job has waited", async || view.sample().await.unwrap().oldest > WAIT).await;
+    queues.push(&named(2, "lane-b|1")).await.unwrap();
+    view.pause().await.unwrap();
+    let sample = view.sample().await.unwrap();
+    assert!(sample.oldest > WAIT && sample.is_paused, "{sample:?}");
+    assert_eq!((sample.counts.ready, sample.counts.delayed), (2, 1));
+    queues.close().await;
+}
+
+/// What is due and not moved yet has waited since it was due.
+#[tokio::test]
+async fn a_sample_counts_overdue_jobs_from_when_they_were_due() {
+    let queues = TestQueues::new().await;
+    queues.push_at(&named(1, "overdue"), Utc::now() - TimeDelta::seconds(90)).await.unwrap();
+    let oldest = queues.view("work").sample().await.unwrap().oldest;
+    assert!(oldest.as_secs() >= 89, "{oldest:?}");
+    queues.close().await;
+}
+
+#[tokio::test]
 async fn queues_under_different_prefixes_know_nothing_of_each_other() {
     let (mine, other, seen) = (TestQueues::new().await, TestQueues::new().await, Seen::default());
     mine.push(&work(1)).await.unwrap();

@@ -114,4 +114,12 @@ mod tests {
             assert!(error.contains(part), "{text}: {error}");
         }
     }
+
+    #[test]
+    fn the_reference_is_of_this_definition() {
+        let document = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/settings.md"));
+        let is_so =
+            posthouse_service::settings::reference::renew(document, <Config as clap::CommandFactory>::command());
+        assert!(is_so.unwrap(), "docs/settings.md was written anew: look at it and commit it");
+    }
 }

@@ -45,6 +45,7 @@ const REJECTED_MESSAGES_MAX: usize = 4;
 pub async fn worker(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let backing = Backing::connect(&config.database, &config.redis, Purpose::Lookups).await?;
     let metrics = Metrics::new("worker");
+    backing.register(&metrics);
     let authorities = authorities(config.ca_file.as_deref())?;
     let sender = Sender::new(way(&config), &authorities)?;
     sender.register(&metrics);

@@ -3,6 +3,7 @@
 
 mod duration;
 mod file;
+pub mod reference;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
@@ -10,6 +11,7 @@ use clap::{CommandFactory, FromArgMatches};
 use secrecy::SecretString;
 
 pub use self::duration::duration;
+pub use crate::traces::TraceSettings;
 
 /// Settings that have a well-known name besides ours: used where ours is not set.
 const WELL_KNOWN: [(&str, &str); 2] =
@@ -30,6 +32,9 @@ pub struct ProcessSettings {
     /// How long work may take to finish after SIGTERM or SIGINT.
     #[arg(long, env = "POSTHOUSE_DRAIN_TIMEOUT", default_value = "30s", value_parser = duration)]
     pub drain_timeout: Duration,
+    /// Where traces go.
+    #[command(flatten)]
+    pub traces: TraceSettings,
 }
 
 /// How log lines are written.
@@ -116,13 +121,13 @@ pub fn try_read<T: CommandFactory + FromArgMatches>(
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<T, SettingsError> {
     let args: Vec<OsString> = args.into_iter().collect();
-    let mut command = T::command();
+    let mut command = without_empty(T::command(), environment);
     if let Some(path) = file::path(&args, environment) {
         command = file::apply(command, &path)?;
     }
     // After the file, so that these win over it; a default, so that flags and our own names win over them.
     for (name, fallback) in WELL_KNOWN {
-        if environment(name).is_none()
+        if environment(name).is_none_or(|value| value.is_empty())
             && let Some(value) = environment(fallback).filter(|value| !value.is_empty())
         {
             command = with_default(command, &|arg| arg.get_env().is_some_and(|env| env == name), &value);
@@ -130,6 +135,16 @@ pub fn try_read<T: CommandFactory + FromArgMatches>(
     }
     let matches = command.try_get_matches_from(args)?;
     Ok(T::from_arg_matches(&matches)?)
+}
+
+/// A variable that is set to nothing is not set: files of variables and Compose write it so.
+fn without_empty(command: clap::Command, environment: &dyn Fn(&str) -> Option<String>) -> clap::Command {
+    let is_empty = |arg: &clap::Arg| {
+        let name = arg.get_env().and_then(std::ffi::OsStr::to_str);
+        name.and_then(environment).is_some_and(|value| value.trim().is_empty())
+    };
+    let reset = |arg: clap::Arg| if is_empty(&arg) { arg.env(clap::builder::Resettable::Reset) } else { arg };
+    command.mut_args(reset).mut_subcommands(|command| without_empty(command, environment))
 }
 
 fn with_default(command: clap::Command, is_wanted: &dyn Fn(&clap::Arg) -> bool, value: &str) -> clap::Command {

@@ -30,7 +30,8 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{/* The ports of a role, by name. The one where it answers /healthz, /readyz and /metrics is `probe`. */}}
 {{- define "posthouse.ports" -}}
 {{- if eq . "api" -}}
-probe: 5005
+http: 5005
+probe: 5008
 board: 5010
 {{- else if eq . "worker" -}}
 probe: 5006
@@ -69,6 +70,7 @@ probe: 4751
 {{- end }}
 {{- if eq $role "api" }}
 - {name: POSTHOUSE_API_LISTEN, value: "0.0.0.0:5005"}
+- {name: POSTHOUSE_API_PROBE_LISTEN, value: "0.0.0.0:5008"}
 - {name: POSTHOUSE_BOARD_LISTEN, value: "0.0.0.0:5010"}
 - {name: POSTHOUSE_API_SIGN_UP, value: {{ $values.api.signUp | quote }}}
 {{- with $values.publicUrl }}

@@ -3,15 +3,17 @@
 use std::{process::ExitCode, sync::Arc};
 
 use posthouse_jobs::backing::{Backing, Purpose};
-use posthouse_service::{logs, metrics::Metrics, probes, settings, shutdown};
-use posthouse_worker::scheduler::{self, config::Config};
+use posthouse_service::{logs, metrics::Metrics, probes, settings, shutdown, traces};
+use posthouse_worker::scheduler::{self, config::Config, metrics::SchedulerMetrics};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let config: Config = settings::read();
     logs::init("scheduler", &config.process);
-    match start(&config, shutdown::on_signals()).await {
+    let ended = start(&config, shutdown::on_signals()).await;
+    traces::stop().await;
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "The scheduler cannot run.");
@@ -23,8 +25,11 @@ async fn main() -> ExitCode {
 async fn start(config: &Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let backing = Backing::connect(&config.database, &config.redis, Purpose::General).await?;
     let metrics = Metrics::new("scheduler");
+    backing.register(&metrics);
+    let own = SchedulerMetrics::new(&metrics);
     let (_, probes) = probes::serve(config.listen, Arc::new(backing.checks()), metrics, shutdown.clone()).await?;
-    scheduler::run(&backing.pool, &backing.queues, &config.schedules(), &scheduler::holder(), &shutdown).await;
+    let (pool, queues, schedules, holder) = (&backing.pool, &backing.queues, config.schedules(), scheduler::holder());
+    tokio::join!(scheduler::run(pool, queues, &schedules, &holder, &own, &shutdown), own.watch(queues, &shutdown));
     probes.await?;
     tracing::info!("The scheduler has stopped and given its lease back.");
     Ok(())

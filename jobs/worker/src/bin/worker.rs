@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use posthouse_service::{logs, settings, shutdown};
+use posthouse_service::{logs, settings, shutdown, traces};
 use posthouse_worker::{config::Config, run};
 
 #[tokio::main]
@@ -12,7 +12,9 @@ async fn main() -> ExitCode {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("TLS was set up before.");
     }
-    match run::worker(config, shutdown::on_signals()).await {
+    let ended = run::worker(config, shutdown::on_signals()).await;
+    traces::stop().await;
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "The worker cannot run.");

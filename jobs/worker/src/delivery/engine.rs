@@ -25,11 +25,13 @@ use super::{
     health::Health,
     lines::{Lines, Place, place_after},
     load::{self, Loaded},
+    log,
     metrics::DeliveryMetrics,
     outcome::outcome,
     request::{self, DeliveryRequest},
     send::{Sender, Sent},
     snapshot::Snapshots,
+    spans,
     token::Tokens,
 };
 use crate::{
@@ -169,6 +171,7 @@ impl Engine {
             Admitted::Held { hold, again } => {
                 drop(pass);
                 if let Some(hold) = hold {
+                    self.metrics.held();
                     self.holder.submit(hold).await?;
                 }
                 return Ok(Next::Again(again));
@@ -190,11 +193,13 @@ impl Engine {
         (mut pass, admitted): (Pass, AdmissionPass),
     ) -> Result<Next, BatchError<SharedError>> {
         let requested_at = Utc::now();
+        let span = spans::attempt(delivery, &mut request);
         pass.begin();
         let (sent, course) = match self.tokens.authorize(&self.sender, target, &mut request).await {
             Ok(()) => self.sender.exchange(&request).await,
             Err(instead) => (instead, Course::default()),
         };
+        spans::ended(span, &sent);
         pass.learn(&sent);
         let trips = self.admission.learn(target, &admitted, &sent).await;
         if trips.is_some() {
@@ -206,12 +211,13 @@ impl Engine {
         let now = Utc::now();
         self.metrics.observe(&sent, now - requested_at);
         if let Sent::EgressUnavailable(reason) = &sent {
-            tracing::warn!(delivery.id = %delivery.id, reason, "Egress is unavailable; the delivery waits.");
+            log::waits(delivery, reason);
             self.unclaim(delivery, now + EGRESS_WAIT).await?;
             return Ok(Next::Again(now + EGRESS_WAIT));
         }
         let mut outcome = outcome(delivery, &sent, now, rand::random());
         let keeps_failing = trips.is_some_and(|trips| admitted.is_too_often(trips));
+        log::attempted(delivery, &sent, &outcome, now - requested_at);
         let cause = cause_to_disable(config, &sent, outcome.status, keeps_failing);
         let place = place_after(delivery, target, &mut outcome);
         let id = DeliveryAttemptId::generate();
@@ -219,6 +225,7 @@ impl Engine {
         let (status, next_send_time) = (outcome.status, outcome.next_send_time);
         let announcement = announcement::of_end(config, delivery, &outcome, Some(&record));
         self.recorder.submit((record, outcome)).await?.map_err(BatchError::Failed)?;
+        self.metrics.ended(status);
         self.announce(announcement).await;
         if status == DeliveryStatus::Success {
             self.metrics.delivered(now - delivery.acknowledged_at);
@@ -257,6 +264,8 @@ impl Engine {
         event_delivery::end(&mut conn, (delivery.project_id, delivery.id), DeliveryStatus::Discarded, reason)
             .await
             .map_err(failed)?;
+        self.metrics.ended(DeliveryStatus::Discarded);
+        log::discarded(delivery, reason);
         Ok(Next::Done)
     }
 
@@ -272,6 +281,8 @@ impl Engine {
         let has_ended = event_delivery::end(&mut conn, key, DeliveryStatus::Failure, reason).await.map_err(failed)?;
         drop(conn);
         if has_ended {
+            log::given_up(delivery, reason);
+            self.metrics.ended(DeliveryStatus::Failure);
             self.announce(announcement::of_end(config, delivery, &given_up(delivery, reason), None)).await;
         }
         Ok(Next::Done)

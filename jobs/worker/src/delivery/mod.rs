@@ -18,6 +18,7 @@ pub mod gate;
 pub mod health;
 mod lines;
 mod load;
+mod log;
 pub mod matching;
 pub mod metrics;
 pub mod outcome;
@@ -31,5 +32,6 @@ pub mod sign;
 #[cfg(test)]
 mod simulation_tests;
 pub mod snapshot;
+pub mod spans;
 pub mod token;
 mod userinfo;

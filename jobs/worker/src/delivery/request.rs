@@ -36,7 +36,7 @@ pub const USER_AGENT: &str = concat!("Posthouse/", env!("CARGO_PKG_VERSION"));
 const SIGNATURE: &str = "webhook-signature";
 const TIMESTAMP: &str = "webhook-timestamp";
 /// Headers of W3C Trace Context.
-const TRACE_PARENT: &str = "traceparent";
+pub(super) const TRACE_PARENT: &str = "traceparent";
 const TRACE_STATE: &str = "tracestate";
 /// Headers that belong to the connection or the framing, say what we can read or who signed, or hold the request's trace:
 /// never taken from an event.
@@ -227,7 +227,7 @@ fn set_trace(headers: &mut HeaderMap, delivery: &OutgoingDelivery) -> Result<(),
 }
 
 /// Another one for each attempt: the random half of the delivery's id, moved on by an odd number each time.
-fn span_id(delivery: &OutgoingDelivery) -> u64 {
+pub(super) fn span_id(delivery: &OutgoingDelivery) -> u64 {
     const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
     let (id, attempt) =
         (delivery.id.to_bits() & u128::from(u64::MAX), u64::try_from(delivery.attempt_count).unwrap_or(0));

@@ -21,6 +21,7 @@ use posthouse_schema::{
     json::{Headers, Redirect},
 };
 use posthouse_service::metrics::Metrics;
+use posthouse_service::traces;
 use url::Url;
 
 use super::{
@@ -32,7 +33,7 @@ use super::{
     course::{Course, Watch},
     failure::{astray, failed, failure},
     redirect::{self, Redirects},
-    request::DeliveryRequest,
+    request::{DeliveryRequest, TRACE_PARENT},
     userinfo::{basic, credentials},
 };
 
@@ -239,6 +240,11 @@ impl Sender {
         })?;
         let mut request = step.request()?;
         let (notes, began) = watch.begin(&mut request);
+        if traces::is_on()
+            && let Some(span) = step.headers.get(TRACE_PARENT)
+        {
+            notes.name_span(span);
+        }
         let response = notes.scope(client.request(request)).await.map_err(|error| failure(&error))?;
         watch.answered(began, None);
         Ok(response)

@@ -11,7 +11,7 @@ use crate::{
     context::Context,
     delivery::{
         create::{Created, Creation},
-        functions,
+        functions, spans,
     },
 };
 
@@ -28,7 +28,11 @@ const EARLY: Duration = Duration::from_millis(20);
 /// The database or the queue fails, or a function cannot be run now; the job runs again.
 pub async fn create_event(job: CreateEvent, context: Data<Arc<Context>>) -> Result<(), BoxDynError> {
     let (project, event) = (job.project_id, job.event_id);
+    let mut span = spans::storing(&job);
     create(Creation::new(job), &context).await.inspect_err(|error| {
+        if let Some(span) = &mut span {
+            span.fail("not stored yet");
+        }
         if !error.is::<Reschedule>() {
             tracing::warn!(project.id = %project, event.id = %event, error = %error, "An event could not be stored yet.");
         }

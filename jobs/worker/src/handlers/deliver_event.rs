@@ -16,7 +16,7 @@ pub async fn deliver_event(job: DeliverEvent, context: Data<Arc<Context>>) -> Re
         Ok(Next::Done) => Ok(()),
         Ok(Next::Again(due)) => Err(Reschedule { due }.into()),
         Err(error) => {
-            tracing::warn!(delivery.id = %job.event_delivery_id, error = %error, "A delivery could not be worked on yet.");
+            tracing::warn!(project.id = %job.project_id, delivery.id = %job.event_delivery_id, error = %error, "A delivery could not be worked on yet.");
             Err(error.into())
         }
     }

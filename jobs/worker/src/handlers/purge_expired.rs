@@ -5,7 +5,7 @@ use std::sync::Arc;
 use apalis::prelude::{BoxDynError, Data};
 use chrono::{Days, NaiveTime, TimeDelta, Utc};
 use posthouse_jobs::PurgeExpired;
-use posthouse_schema::{account_purge, batch_run, partitions, rejected_message, schedule};
+use posthouse_schema::{account_purge, audit_log, batch_run, partitions, rejected_message, schedule};
 
 use crate::context::Context;
 
@@ -13,7 +13,7 @@ use crate::context::Context;
 const ROWS_AT_ONCE: i64 = 1_000;
 
 /// Makes the partitions of the coming days and drops those past their retention, with the batch runs of their time; deletes
-/// sessions and tokens that are over, and refused messages that are too old.
+/// sessions and tokens that are over, and refused messages and lines of the audit log that are too old.
 ///
 /// # Errors
 /// The database fails, or a lock was not free within a second; the job runs again and goes on where it stopped.
@@ -30,6 +30,10 @@ pub async fn purge_expired(job: PurgeExpired, context: Data<Arc<Context>>) -> Re
     let rejected_days = job.rejected_retention_days.unwrap_or(job.retention_days);
     let oldest = Utc::now() - TimeDelta::days(rejected_days.into());
     while rejected_message::purge_all_projects(&mut conn, oldest, ROWS_AT_ONCE).await? > 0 {}
+    if let Some(days) = job.audit_retention_days {
+        let oldest = Utc::now() - TimeDelta::days(days.into());
+        while audit_log::purge_all_projects(&mut conn, oldest, ROWS_AT_ONCE).await? > 0 {}
+    }
     tracing::info!(made = made.len(), dropped = dropped.len(), first_kept = %first_kept, "Partitions were made and dropped.");
     Ok(())
 }

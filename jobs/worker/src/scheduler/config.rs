@@ -40,6 +40,9 @@ pub struct Config {
     /// Whole days for which messages of brokers that were refused are kept.
     #[arg(long, env = "POSTHOUSE_REJECTED_RETENTION_DAYS", default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub rejected_retention_days: u16,
+    /// Whole days for which it is kept who changed what.
+    #[arg(long, env = "POSTHOUSE_AUDIT_RETENTION_DAYS", default_value_t = 365, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    pub audit_retention_days: u16,
     /// When expired days are dropped and coming ones made, as a cron expression in UTC with seconds first.
     #[arg(long, env = "POSTHOUSE_PURGE_SCHEDULE", default_value = "0 10 * * * *")]
     pub purge_schedule: cron::Schedule,
@@ -88,6 +91,7 @@ impl Config {
                 work: Work::Purge {
                     retention_days: self.retention_days,
                     rejected_retention_days: self.rejected_retention_days,
+                    audit_retention_days: self.audit_retention_days,
                 },
             },
             Schedule {
@@ -135,5 +139,18 @@ mod tests {
         for bad in ["", "s3://key:secret@bucket/x", "az://container/x?sig=y"] {
             assert!(place(bad).is_err(), "{bad}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_is_of_this_definition() {
+        let document = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/settings.md"));
+        let is_so =
+            posthouse_service::settings::reference::renew(document, <Config as clap::CommandFactory>::command());
+        assert!(is_so.unwrap(), "docs/settings.md was written anew: look at it and commit it");
     }
 }

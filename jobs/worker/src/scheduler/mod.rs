@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod leader;
+pub mod metrics;
 pub mod schedules;
 mod ticks;
 
@@ -10,11 +11,19 @@ use posthouse_jobs::Queues;
 use posthouse_schema::pool::Pool;
 use tokio_util::sync::CancellationToken;
 
-use self::schedules::Schedule;
+use self::{metrics::SchedulerMetrics, schedules::Schedule};
 
 /// Runs the schedules whenever this instance holds the lease, until `shutdown`.
-pub async fn run(pool: &Pool, queues: &Queues, schedules: &[Schedule], holder: &str, shutdown: &CancellationToken) {
+pub async fn run(
+    pool: &Pool,
+    queues: &Queues,
+    schedules: &[Schedule],
+    holder: &str,
+    metrics: &SchedulerMetrics,
+    shutdown: &CancellationToken,
+) {
     leader::lead(pool, holder, shutdown, |token| async move {
+        let _term = metrics.lead(token);
         let mut ticking: FuturesUnordered<_> =
             schedules.iter().map(|schedule| ticks::tick(pool, queues, schedule, token)).collect();
         // The first to end has seen a later term: none of the others may go on.

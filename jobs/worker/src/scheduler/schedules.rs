@@ -21,6 +21,8 @@ pub enum Work {
         retention_days: u16,
         /// The same for refused messages.
         rejected_retention_days: u16,
+        /// The same for lines of the audit log.
+        audit_retention_days: u16,
     },
     /// [`SweepDeliveries`].
     Sweep,
@@ -77,9 +79,11 @@ impl Schedule {
     /// The queue did not take it.
     pub async fn enqueue(&self, queues: &Queues, tick: DateTime<Utc>) -> Result<(), QueueError> {
         match &self.work {
-            &Work::Purge { retention_days, rejected_retention_days } => {
-                let rejected_retention_days = Some(rejected_retention_days);
-                queues.push(&PurgeExpired { tick, retention_days, rejected_retention_days }).await?
+            &Work::Purge { retention_days, rejected_retention_days, audit_retention_days } => {
+                let (rejected_retention_days, audit_retention_days) =
+                    (Some(rejected_retention_days), Some(audit_retention_days));
+                let purge = PurgeExpired { tick, retention_days, rejected_retention_days, audit_retention_days };
+                queues.push(&purge).await?
             }
             &Work::Index { events_max } => queues.push(&IndexEvents { tick, events_max }).await?,
             Work::BackUp { place, keep_days } => {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use apalis::prelude::Data;
 use chrono::{Days, Utc};
-use posthouse_jobs::{DeliverEvent, Job as _, PurgeExpired, StoreRejectedMessage, SweepDeliveries};
+use posthouse_jobs::{
+    DeliverEvent, Job as _, PurgeExpired, StoreRejectedMessage, SweepDeliveries, queue::testing::TestQueues,
+};
 use posthouse_schema::{
     ids::{RejectedMessageId, SourceId},
     partitions::{self, PartitionedTable},
@@ -16,12 +18,36 @@ use posthouse_worker::{
     context::Context,
     delivery::{gate::Gates, send::Sender},
     handlers,
+    scheduler::metrics::SchedulerMetrics,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     receiver::{Receiver, plain},
     world::{World, config, direct, until},
 };
+
+/// Metrics of queues come from Redis at an interval, whoever is the active scheduler.
+#[tokio::test]
+async fn a_scheduler_shows_the_queues() {
+    let (queues, metrics, stop) = (TestQueues::new().await, Metrics::new("scheduler"), CancellationToken::new());
+    let own = SchedulerMetrics::new(&metrics);
+    queues.push(&SweepDeliveries { tick: Utc::now() }).await.unwrap();
+    queues.view(PurgeExpired::QUEUE).pause().await.unwrap();
+    let seen = until("the queues are shown", async || {
+        let text = metrics.encode();
+        text.contains("posthouse_queue_jobs{queue=\"sweep_deliveries\",state=\"ready\"} 1")
+            && text.contains("posthouse_queue_paused{queue=\"purge_expired\"} 1")
+            && text.contains("posthouse_queue_oldest_seconds{queue=\"store_rejected_message\"} 0.0")
+            && text.contains("posthouse_breakers{state=\"open\"} 0")
+            && text.contains("posthouse_scheduler_leader 0")
+    });
+    tokio::join!(own.watch(&queues, &stop), async {
+        seen.await;
+        stop.cancel();
+    });
+    queues.close().await;
+}
 
 #[tokio::test]
 async fn a_purge_drops_whole_days_and_makes_the_coming_ones() {
@@ -32,7 +58,12 @@ async fn a_purge_drops_whole_days_and_makes_the_coming_ones() {
     partitions::make_ahead(&mut conn, long_ago, long_ago).await.unwrap();
     let days = |listed: &[partitions::Partition]| listed.iter().map(|partition| partition.day).collect::<Vec<_>>();
     assert!(days(&partitions::list(&mut conn, PartitionedTable::Events).await.unwrap()).contains(&long_ago));
-    let job = PurgeExpired { tick: Utc::now(), retention_days: 30, rejected_retention_days: Some(14) };
+    let job = PurgeExpired {
+        tick: Utc::now(),
+        retention_days: 30,
+        rejected_retention_days: Some(14),
+        audit_retention_days: Some(90),
+    };
     for _ in 0..2 {
         handlers::purge_expired(job.clone(), Data::new(Arc::clone(&world.context))).await.unwrap();
     }
@@ -94,7 +125,12 @@ async fn refused_messages_are_kept_and_bounded() {
     for job in [&too_old, &kept] {
         handlers::store_rejected_message(job.clone(), Data::new(Arc::clone(&world.context))).await.unwrap();
     }
-    let purge = PurgeExpired { tick: Utc::now(), retention_days: 30, rejected_retention_days: Some(14) };
+    let purge = PurgeExpired {
+        tick: Utc::now(),
+        retention_days: 30,
+        rejected_retention_days: Some(14),
+        audit_retention_days: Some(90),
+    };
     handlers::purge_expired(purge, Data::new(Arc::clone(&world.context))).await.unwrap();
     assert!(RejectedMessage::find(&mut conn, world.project, too_old.message_id).await.unwrap().is_none());
     assert!(RejectedMessage::find(&mut conn, world.project, kept.message_id).await.unwrap().is_some());

@@ -5,7 +5,7 @@ use hyper::{
     StatusCode, Uri,
     header::{HeaderMap, HeaderValue},
 };
-use posthouse_egress::client::{ERROR, ExitError, Exits, Hop};
+use posthouse_egress::client::{ERROR, ExitError, Exits, Hop, Told};
 
 use super::{
     error::ConnectError,
@@ -27,7 +27,8 @@ pub async fn tunnel(
 ) -> Result<Hop, ConnectError> {
     let host = destination.host().ok_or(ConnectError::Connect)?;
     let authority = format!("{host}:{}", destination.port_u16().unwrap_or(443));
-    let tunnel = exits.tunnel(&authority, project).await?;
+    let told = Told { project, trace_parent: notes.span() };
+    let tunnel = exits.tunnel(&authority, told).await?;
     notes.write(|own| *own = facts(&tunnel.headers).unwrap_or_default());
     Ok(tunnel.stream)
 }

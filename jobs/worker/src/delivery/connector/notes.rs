@@ -4,9 +4,11 @@
 use std::{
     future::Future,
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
+
+use hyper::header::HeaderValue;
 
 tokio::task_local! {
     /// The pool passes a connector nothing but the destination.
@@ -45,7 +47,14 @@ impl Facts {
 
 /// A sheet. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
-pub struct Notes(Arc<Mutex<Facts>>);
+pub struct Notes(Arc<Sheet>);
+
+#[derive(Debug, Default)]
+struct Sheet {
+    facts: Mutex<Facts>,
+    /// The span that the request is, for who makes its connection.
+    span: OnceLock<HeaderValue>,
+}
 
 impl Notes {
     /// The sheet of the request that is being sent, or one that nobody reads.
@@ -60,12 +69,22 @@ impl Notes {
 
     /// Changes it.
     pub fn write(&self, note: impl FnOnce(&mut Facts)) {
-        note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        note(&mut self.0.facts.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// What stands on it now.
     pub fn read(&self) -> Facts {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Names the span of the request.
+    pub fn name_span(&self, span: &HeaderValue) {
+        self.0.span.get_or_init(|| span.clone());
+    }
+
+    /// The span of the request, where it was named.
+    pub fn span(&self) -> Option<&HeaderValue> {
+        self.0.span.get()
     }
 
     /// Whether both are one sheet.
