@@ -1,9 +1,10 @@
 //! What the dashboard has to know of the instance, contract section 2.15.
 
 use chrono::{DateTime, Utc};
+use posthouse_schema::retention::{InstanceRetention, RetentionPeriod};
 use salvo::{oapi::ToSchema, prelude::*};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{app::app, error::ApiResult, reply::Reply};
 
@@ -28,7 +29,8 @@ pub struct ConfigurationWire {
     pub is_signup_enabled: bool,
     /// Always null.
     pub storage_policy: Option<Value>,
-    /// Always null: the scheduler's setting.
+    /// `{"policy", "retention_policy_enabled"}`: how long events are kept, as the active scheduler has it; null before there
+    /// was one.
     pub retention_policy: Option<Value>,
     /// Always null.
     pub license_synced_at: Option<DateTime<Utc>>,
@@ -80,12 +82,17 @@ const YEAR_1: &str = "0001-01-01T00:00:00Z";
 /// Reads how the instance is set up
 #[endpoint(tags("Configuration"), operation_id = "GetConfiguration")]
 pub async fn get_configuration(depot: &mut Depot) -> ApiResult<Vec<ConfigurationWire>> {
+    let app = app(depot)?;
+    let retention = InstanceRetention::announced(&mut *app.conn().await?).await?;
     let data = ConfigurationWire {
         uid: "default",
         is_analytics_enabled: false,
-        is_signup_enabled: app(depot)?.settings.accounts.is_sign_up_open,
+        is_signup_enabled: app.settings.accounts.is_sign_up_open,
         storage_policy: None,
-        retention_policy: None,
+        retention_policy: retention.map(|days| {
+            let hours = u32::from(days.events) * 24;
+            json!({"policy": RetentionPeriod::of_hours(hours), "retention_policy_enabled": true})
+        }),
         license_synced_at: None,
         api_version: concat!("v", env!("CARGO_PKG_VERSION")),
         created_at: YEAR_1,

@@ -19,8 +19,10 @@ mod migrate;
 mod output;
 mod progress;
 mod project;
+mod purge;
 mod replay;
 mod retry;
+mod schedule;
 mod send;
 mod services;
 mod source;
@@ -75,6 +77,7 @@ enum Command {
     Export(export::Export),
     Import(import::Import),
     AuditLog(audit_log::AuditLog),
+    Purge(purge::Purge),
     Doctor(Box<doctor::Doctor>),
     Login(login::Login),
     Logout(login::Logout),
@@ -88,6 +91,7 @@ enum Command {
     Replay(Box<replay::Replay>),
     Batch(batch::Batch),
     Listen(listen::Listen),
+    Schedule(schedule::Schedule),
     Completions(completions::Completions),
 }
 
@@ -118,6 +122,7 @@ async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Export(command) => command.run(&services.database()?, is_json).await,
         Command::Import(command) => command.run(&services.database()?, is_json).await,
         Command::AuditLog(command) => command.run(&services.database()?, is_json).await,
+        Command::Purge(command) => command.run(&services.database()?, is_json).await,
         Command::Doctor(command) => command.run(services, is_json).await,
         Command::Login(command) => command.run(is_json).await,
         Command::Logout(command) => command.run(is_json),
@@ -131,6 +136,7 @@ async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Replay(command) => command.run(is_json).await,
         Command::Batch(command) => command.run(is_json).await,
         Command::Listen(command) => command.run(is_json).await,
+        Command::Schedule(command) => command.run(is_json).await,
         Command::Completions(command) => command.run(),
     }
 }

@@ -20,7 +20,7 @@ mod trace_context;
 pub use create_event::{CreateEvent, EventTarget};
 pub use deliver_event::DeliverEvent;
 pub use deliver_meta_event::{Announcement, DeliverMetaEvent};
-pub use housekeeping::{BackUp, IndexEvents, PurgeExpired, SendDigests, SweepDeliveries};
+pub use housekeeping::{BackUp, HouseTask, IndexEvents, KeepHouse, PurgeExpired, SendDigests, SweepDeliveries};
 pub use job::Job;
 pub use notify::{Failing, Notice, Notify};
 pub use onboard_batch::{OnboardBatch, OnboardRow};
@@ -33,7 +33,7 @@ pub use store_rejected_message::StoreRejectedMessage;
 pub use trace_context::{STORED_PARENT, STORED_STATE, TraceContext};
 
 /// The name of every queue of the product, in the order in which operators see them.
-pub const QUEUES: [&str; 15] = [
+pub const QUEUES: [&str; 16] = [
     CreateEvent::QUEUE,
     DeliverEvent::QUEUE,
     SendEmail::QUEUE,
@@ -49,4 +49,5 @@ pub const QUEUES: [&str; 15] = [
     Notify::QUEUE,
     SendChatMessage::QUEUE,
     SendDigests::QUEUE,
+    KeepHouse::QUEUE,
 ];

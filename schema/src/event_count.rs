@@ -144,6 +144,31 @@ fn bounds(days: &[NaiveDate]) -> (Vec<EventId>, Vec<EventId>) {
     )
 }
 
+/// The latest `days` days that are over, the oldest first, seen from `now`.
+pub fn closed_days(now: DateTime<Utc>, days: u64) -> impl Iterator<Item = NaiveDate> {
+    let today = now.date_naive();
+    (OPEN_DAYS..OPEN_DAYS + days).rev().map(move |ago| today - Days::new(ago))
+}
+
+/// Counts the events of a day that is over in all projects, while they are there; what was counted stays. Returns how many
+/// projects were counted.
+///
+/// # Errors
+/// The database fails.
+pub async fn count_day_all_projects(conn: &mut AsyncPgConnection, day: NaiveDate) -> QueryResult<usize> {
+    let (first, last) = bounds(&[day]);
+    diesel::sql_query(
+        "INSERT INTO event_day_counts (project_id, day, events) \
+         SELECT project_id, $1, count(*) FROM events WHERE id BETWEEN $2[1] AND $3[1] GROUP BY project_id \
+         ON CONFLICT DO NOTHING",
+    )
+    .bind::<Date, _>(day)
+    .bind::<Array<Uuid>, _>(first)
+    .bind::<Array<Uuid>, _>(last)
+    .execute(conn)
+    .await
+}
+
 async fn count(conn: &mut AsyncPgConnection, project: ProjectId, days: &[NaiveDate]) -> QueryResult<Vec<DayRow>> {
     if days.is_empty() {
         return Ok(Vec::new());

@@ -51,12 +51,15 @@ pub mod portal_link;
 pub mod project;
 pub mod project_config;
 pub mod rejected_message;
+pub mod retention;
 pub mod routing;
 pub mod schedule;
+pub mod secret_purge;
 pub mod server;
 pub mod session;
 pub mod source;
 pub mod source_feed;
+pub mod source_silence;
 mod statement;
 pub mod subscription;
 #[rustfmt::skip]

@@ -1,18 +1,26 @@
 //! Daily partitions of the ledger: made ahead, dropped behind. A row's day is the day of its id, so no partition ever has
 //! to be searched for a row whose id is known.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use diesel::{QueryResult, QueryableByName, sql_types};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
-use crate::ids::EventId;
+use tokio::time::sleep;
+
+use crate::{QueryError, ids::EventId, retention::Horizon};
 
 /// Days made ahead of today: a scheduler may be down for so long before rows fall into the default partitions.
 pub const DAYS_AHEAD: u64 = 7;
 /// Rows deleted by one statement where no partition can be dropped.
-const DELETE_ROWS_MAX: i32 = 10_000;
+const DELETE_ROWS_MAX: i32 = 1_000;
+/// Longest wait for one lock, of which a drop takes three. Everybody who comes later waits behind who waits, so this is what
+/// the hot path may notice.
+const LOCK_WAIT: Duration = Duration::from_millis(30);
+/// Tries to get the locks in a row, and the wait between two. Whoever reads for longer is left alone until the next time.
+const TRIES: usize = 8;
+const TRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// A table that is cut by day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +49,18 @@ impl PartitionedTable {
             Self::EventSearch => "event_search",
         }
     }
+
+    /// The first day of which something is kept by this horizon. What searches find an event by goes with it, or with its data.
+    #[must_use]
+    pub fn first_kept(self, horizon: &Horizon) -> NaiveDate {
+        let kept_since = match self {
+            Self::Events => horizon.events,
+            Self::EventDeliveries => horizon.deliveries,
+            Self::DeliveryAttempts => horizon.attempts,
+            Self::EventSearch => horizon.payloads.unwrap_or(horizon.events),
+        };
+        kept_since.date_naive()
+    }
 }
 
 /// One day of one table.
@@ -67,7 +87,7 @@ struct Name {
 /// Makes the partitions from `first` to [`DAYS_AHEAD`] days after `today` that are missing, and returns them.
 ///
 /// # Errors
-/// The database fails, or a lock could not be had within a second; what was made stays.
+/// The database fails, or a lock could not be had in a few seconds; what was made stays.
 pub async fn make_ahead(
     conn: &mut AsyncPgConnection,
     first: NaiveDate,
@@ -100,24 +120,99 @@ pub async fn make_between(
     Ok(made)
 }
 
-/// Drops every partition of a day before `first_kept`, deletes older rows of the default partitions, and forgets the
-/// idempotency keys of the events that went, and meta events of those days. Returns the partitions dropped.
+/// What became of an expired day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dropping {
+    /// It is gone.
+    Dropped,
+    /// Something of it is still to be delivered.
+    Unfinished,
+    /// Somebody is reading it, or its table, for longer than can be waited.
+    Busy,
+}
+
+/// Drops a day of a table, unless something of it is still to be delivered. Nobody waits longer than a moment for it.
 ///
 /// # Errors
-/// The database fails, or a lock could not be had within a second; what was dropped stays dropped.
-pub async fn drop_before(conn: &mut AsyncPgConnection, first_kept: NaiveDate) -> QueryResult<Vec<Partition>> {
-    let mut dropped = Vec::new();
-    for table in PartitionedTable::ALL {
-        for partition in list(conn, table).await?.into_iter().filter(|partition| partition.day < first_kept) {
-            in_short_transaction(conn, &[format!("DROP TABLE IF EXISTS {partition}")]).await?;
-            dropped.push(partition);
-        }
-        delete_in_batches(conn, &format!("{}_default", table.name()), "id", first_kept).await?;
+/// The database fails; the day is still there.
+pub async fn drop(conn: &mut AsyncPgConnection, partition: Partition) -> QueryResult<Dropping> {
+    let is_delivered = matches!(partition.table, PartitionedTable::EventDeliveries | PartitionedTable::Events);
+    if is_delivered && has_unfinished(conn, partition.day).await? {
+        return Ok(Dropping::Unfinished);
     }
+    let parent = partition.table.name();
+    // The table itself comes last: whoever writes to it waits for nothing but the drop.
+    let locks = [
+        format!("LOCK TABLE {partition} IN ACCESS EXCLUSIVE MODE"),
+        format!("LOCK TABLE {parent}_default IN ACCESS EXCLUSIVE MODE"),
+        format!("LOCK TABLE ONLY {parent} IN ACCESS EXCLUSIVE MODE"),
+    ];
+    let guard = (partition.table == PartitionedTable::EventDeliveries).then_some(partition);
+    for attempt in 0..TRIES {
+        if attempt > 0 {
+            sleep(TRY_PAUSE).await;
+        }
+        match drop_at_once(conn, &locks, partition, guard).await {
+            Err(error) if is_locked(&error) => {}
+            outcome => return outcome,
+        }
+    }
+    Ok(Dropping::Busy)
+}
+
+async fn drop_at_once(
+    conn: &mut AsyncPgConnection,
+    [own, rest @ ..]: &[String; 3],
+    partition: Partition,
+    guard: Option<Partition>,
+) -> QueryResult<Dropping> {
+    conn.transaction(async |conn| {
+        set_lock_timeout(conn).await?;
+        diesel::sql_query(own).execute(conn).await?;
+        // Now that nobody can send anything of it again.
+        if let Some(partition) = guard
+            && is_unfinished(conn, &partition.to_string()).await?
+        {
+            return Ok(Dropping::Unfinished);
+        }
+        for lock in rest {
+            diesel::sql_query(lock).execute(conn).await?;
+        }
+        diesel::sql_query(format!("DROP TABLE {partition}")).execute(conn).await?;
+        Ok(Dropping::Dropped)
+    })
+    .await
+}
+
+/// Whether anything of the day is still to be delivered.
+async fn has_unfinished(conn: &mut AsyncPgConnection, day: NaiveDate) -> QueryResult<bool> {
+    let table = PartitionedTable::EventDeliveries;
+    let is_there = list(conn, table).await?.iter().any(|partition| partition.day == day);
+    Ok(is_there && is_unfinished(conn, &Partition { table, day }.to_string()).await?)
+}
+
+async fn is_unfinished(conn: &mut AsyncPgConnection, partition: &str) -> QueryResult<bool> {
+    let statement = format!("SELECT 1 FROM {partition} WHERE status IN ('Scheduled', 'Processing', 'Retry') LIMIT 1");
+    Ok(diesel::sql_query(statement).execute(conn).await? > 0)
+}
+
+/// Whether a lock was not to be had in time.
+#[must_use]
+pub fn is_locked(error: &QueryError) -> bool {
+    // diesel has no kind for it, and the server's text is the same in every release.
+    matches!(error, QueryError::DatabaseError(_, info) if info.message().contains("lock timeout"))
+}
+
+/// Forgets what is kept for as long as events and is not cut by day: idempotency keys of events before this day, and meta
+/// events.
+///
+/// # Errors
+/// The database fails; what was deleted stays deleted.
+pub async fn forget_before(conn: &mut AsyncPgConnection, first_kept: NaiveDate) -> QueryResult<()> {
     delete_in_batches(conn, "idempotency_keys", "event_id", first_kept).await?;
     delete_in_batches(conn, "past_idempotency_keys", "event_id", first_kept).await?;
-    delete_in_batches(conn, "meta_events", "id", first_kept).await?;
-    Ok(dropped)
+    delete_in_batches(conn, "event_search_default", "id", first_kept).await?;
+    delete_in_batches(conn, "meta_events", "id", first_kept).await
 }
 
 /// The partitions of a table, by day.
@@ -156,20 +251,35 @@ fn bound(day: NaiveDate) -> String {
     format!("{:032x}", EventId::first_at(midnight(day)).to_bits())
 }
 
-fn midnight(day: NaiveDate) -> DateTime<Utc> {
+pub(crate) fn midnight(day: NaiveDate) -> DateTime<Utc> {
     day.and_time(NaiveTime::MIN).and_utc()
 }
 
-/// Runs DDL that gives up rather than make the hot path queue behind it. Statements hold only names made from a day.
+/// Runs DDL that gives up rather than make the hot path queue behind it, and tries again. Statements hold only names made
+/// from a day.
 async fn in_short_transaction(conn: &mut AsyncPgConnection, statements: &[String]) -> QueryResult<()> {
-    conn.transaction(async |conn| {
-        diesel::sql_query("SET LOCAL lock_timeout = '1s'").execute(conn).await?;
-        for statement in statements {
-            diesel::sql_query(statement).execute(conn).await?;
+    let mut tries = TRIES;
+    loop {
+        let done = conn
+            .transaction(async |conn| {
+                set_lock_timeout(conn).await?;
+                for statement in statements {
+                    diesel::sql_query(statement).execute(conn).await?;
+                }
+                Ok(())
+            })
+            .await;
+        tries -= 1;
+        match done {
+            Err(error) if is_locked(&error) && tries > 0 => sleep(TRY_PAUSE).await,
+            done => return done,
         }
-        Ok(())
-    })
-    .await
+    }
+}
+
+async fn set_lock_timeout(conn: &mut AsyncPgConnection) -> QueryResult<usize> {
+    let milliseconds = LOCK_WAIT.as_millis();
+    diesel::sql_query(format!("SET LOCAL lock_timeout = {milliseconds}")).execute(conn).await
 }
 
 async fn delete_in_batches(

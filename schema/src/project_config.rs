@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::KeyWindow,
     ids::ProjectId,
+    retention::RetentionPolicy,
     tables::{projects, routing_versions},
     words::{MetaEventKind, RetryStrategy, StandardWebhooks},
 };
@@ -92,6 +93,9 @@ impl NotificationConfig {
     fn is_none(&self) -> bool {
         *self == Self::default()
     }
+    /// How long it keeps what it has, where that is not as long as the instance does.
+    #[serde(skip_serializing_if = "RetentionPolicy::is_empty")]
+    pub retention_policy: RetentionPolicy,
 }
 
 impl ProjectConfig {
@@ -292,6 +296,7 @@ impl Default for ProjectConfig {
             circuit_breaker: None,
             idempotency_key_window: 0,
             notifications: NotificationConfig::default(),
+            retention_policy: RetentionPolicy::default(),
         }
     }
 }

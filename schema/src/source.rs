@@ -56,6 +56,10 @@ pub struct Source {
     pub updated_at: DateTime<Utc>,
     /// When Twitter last asked it to prove that it knows the secret.
     pub crc_verified_at: Option<DateTime<Utc>>,
+    /// How long it may receive nothing until its project is told.
+    pub stale_after_seconds: Option<i32>,
+    /// Since when its project is told that this was too long.
+    pub stale_since: Option<DateTime<Utc>>,
 }
 
 impl std::fmt::Debug for Source {
@@ -92,6 +96,8 @@ pub struct SourceValues {
     pub body_function: Option<String>,
     /// Makes a message's headers.
     pub header_function: Option<String>,
+    /// How long it may receive nothing until its project is told.
+    pub stale_after_seconds: Option<i32>,
 }
 
 /// Which sources to list.

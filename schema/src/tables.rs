@@ -382,6 +382,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    retention_marks (project_id, purged_table) {
+        project_id -> Uuid,
+        purged_table -> Text,
+        purged_before -> Uuid,
+    }
+}
+
+diesel::table! {
     routing_versions (project_id) {
         project_id -> Uuid,
         version -> Int8,
@@ -394,6 +402,32 @@ diesel::table! {
         tick_at -> Timestamptz,
         fencing_token -> Int8,
         enqueued_at -> Nullable<Timestamptz>,
+        requested_by -> Nullable<Text>,
+        worker -> Nullable<Text>,
+        tries -> Int4,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+        result -> Nullable<Jsonb>,
+        error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    schedules (name) {
+        name -> Text,
+        cron -> Text,
+        catch_up_max -> Int4,
+        jitter_seconds -> Int4,
+        settings -> Jsonb,
+        next_tick_at -> Nullable<Timestamptz>,
+        announced_by -> Text,
+        announced_at -> Timestamptz,
+        retired_at -> Nullable<Timestamptz>,
+        paused_at -> Nullable<Timestamptz>,
+        paused_by -> Nullable<Text>,
+        resumed_at -> Nullable<Timestamptz>,
+        resumed_by -> Nullable<Text>,
+        created_at -> Timestamptz,
     }
 }
 
@@ -431,6 +465,8 @@ diesel::table! {
         updated_at -> Timestamptz,
         deleted_at -> Nullable<Timestamptz>,
         crc_verified_at -> Nullable<Timestamptz>,
+        stale_after_seconds -> Nullable<Int4>,
+        stale_since -> Nullable<Timestamptz>,
     }
 }
 
@@ -541,8 +577,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     portal_links,
     projects,
     rejected_messages,
+    retention_marks,
     routing_versions,
     schedule_ticks,
+    schedules,
     sessions,
     sources,
     subscription_filters,

@@ -1,7 +1,9 @@
-//! What those who run the instance do to all of it: they retry what failed, in every project at once. Nobody else gets
-//! here, whatever their role in an organisation.
+//! What those who run the instance do to all of it: they retry what failed, in every project at once, and look after the
+//! periodic jobs. Nobody else gets here, whatever their role in an organisation.
 
 mod filter;
+mod retention;
+mod schedules;
 mod wire;
 
 use posthouse_jobs::RunBatch;
@@ -25,6 +27,10 @@ const UNKNOWN: &str = "batch not found";
 
 /// The routes of who runs the instance.
 pub fn router() -> Router {
+    Router::new().push(retries()).push(schedules::router()).push(retention::router())
+}
+
+fn retries() -> Router {
     Router::with_path("admin/retry-event-deliveries")
         .post(begin_retry)
         .push(Router::with_path("count").get(count_retry))

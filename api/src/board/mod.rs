@@ -1,6 +1,8 @@
 //! The job board: apalis' own pages over our queues, on a listener of its own because their paths are compiled in. They
 //! have no login and can push jobs; here they are behind our credentials, and only read.
 
+mod schedules;
+
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
@@ -52,6 +54,7 @@ pub fn service(app: Arc<App>) -> Service {
         .hoop(conventions::standard_headers)
         .hoop(guard)
         .push(api.build())
+        .push(schedules::router())
         .push(ServeApp::router());
     Service::new(router).catcher(Catcher::default().hoop(conventions::catch))
 }

@@ -4,6 +4,7 @@
 use posthouse_jobs::DeliverEvent;
 use posthouse_schema::{
     endpoint::Endpoint,
+    event::{self, Event},
     event_delivery::{self, EventDelivery},
     ids::EventDeliveryId,
     words::{DeliveryStatus, EndpointStatus},
@@ -42,6 +43,10 @@ pub async fn resend_delivery(req: &mut Request, depot: &mut Depot) -> ApiResult<
         DeliveryStatus::Scheduled | DeliveryStatus::Processing | DeliveryStatus::Retry => {
             return Err(ApiError::invalid("cannot resend event that did not fail previously"));
         }
+    }
+    let event = Event::find(&mut conn, project.id, old.event_id).await?;
+    if event.is_none_or(|event| event.has_expired()) {
+        return Err(ApiError::invalid(event::EXPIRED));
     }
     let resent = event_delivery::resend(&mut conn, project.id, &[old.id], &[old.status]).await?;
     let Some(row) = resent.into_iter().next() else {

@@ -40,6 +40,9 @@ pub async fn replay_event(req: &mut Request, depot: &mut Depot) -> ApiResult<Eve
         let original = before.map_or_else(|| "one that is gone".into(), ToString::to_string);
         return Err(ApiError::invalid(format!("the event is a duplicate of {original} and is never delivered")));
     }
+    if row.has_expired() {
+        return Err(ApiError::invalid(event::EXPIRED));
+    }
     let names = SourceNames::of(&mut conn, project.id, [&row]).await?;
     drop(conn);
     let job = ReplayEvent {

@@ -120,6 +120,7 @@ fn check(config: &ProjectConfig) -> Result<(), ApiError> {
     };
     let breaker = config.circuit_breaker.as_ref().and_then(breaker_fault);
     let retry = config.strategy.fault();
+    let retention = config.retention_policy.fault();
     let faults = [
         (
             config.strategy.retry_count < 0 || config.strategy.retry_count > ATTEMPTS_MAX,
@@ -147,6 +148,7 @@ fn check(config: &ProjectConfig) -> Result<(), ApiError> {
                 "config.idempotency_key_window: a number of seconds between 0 and {KEY_WINDOW_SECONDS_MAX} is expected"
             ),
         ),
+        (retention.is_some(), format!("config.retention_policy.{}", retention.unwrap_or_default())),
         (
             config.signature.versions.is_empty() || config.signature.versions.len() > VERSIONS_MAX,
             format!("config.signature.versions: between 1 and {VERSIONS_MAX} are expected"),
@@ -208,6 +210,11 @@ mod tests {
         assert_eq!(windowed.key_window(), KeyWindow::of_seconds(3_600));
         let kept = patched(&windowed, Some(json!({"disable_endpoint": true})), ProjectKind::Incoming).unwrap();
         assert_eq!(kept.idempotency_key_window, 3_600);
+        let retention = |text: &str| json!({"retention_policy": {"policy": "10d", "payloads": text}});
+        let short = patched(&old, Some(retention("24h")), ProjectKind::Outgoing).unwrap();
+        assert_eq!(json!(short.retention_policy), json!({"policy": "240h", "payloads": "24h"}));
+        let longer = patched(&short, Some(retention("")), ProjectKind::Outgoing).unwrap();
+        assert_eq!(json!(longer.retention_policy), json!({"policy": "240h"}));
     }
 
     #[test]
@@ -241,6 +248,8 @@ mod tests {
             (json!({"idempotency_key_window": 31_536_001}), "config.idempotency_key_window"),
             (json!({"idempotency_key_window": -1}), "config: "),
             (json!({"idempotency_key_window": "1h"}), "config: "),
+            (json!({"retention_policy": {"policy": "71h"}}), "config.retention_policy.policy: at least 72h"),
+            (json!({"retention_policy": {"attempts": "soon"}}), "a time such as 720h"),
             (json!({"sync_dynamic_event_ack": true}), "has been renamed"),
         ] {
             let error =

@@ -23,6 +23,8 @@ use crate::{
 };
 
 const LIST_MAX: usize = 50;
+/// Between a minute and 30 days: events are there for so long at least in a usual deployment.
+const STALE_AFTER: std::ops::RangeInclusive<i32> = 60..=2_592_000;
 /// Bytes of a custom answer.
 const RESPONSE_BYTES_MAX: usize = 51_200;
 
@@ -88,7 +90,19 @@ pub fn values(body: SourceBody, old: Option<&Source>) -> Result<SourceValues, Ap
         event_type_location,
         body_function,
         header_function,
+        stale_after_seconds: match body.stale_after_seconds {
+            Some(seconds) => stale_after(seconds)?,
+            None => old.and_then(|old| old.stale_after_seconds),
+        },
     })
+}
+
+/// 0 for never. The look at sources comes once a minute, so that less would be no promise.
+fn stale_after(seconds: u32) -> Result<Option<i32>, ApiError> {
+    let known = i32::try_from(seconds).ok().filter(|seconds| *seconds == 0 || STALE_AFTER.contains(seconds));
+    let (least, most) = (STALE_AFTER.start(), STALE_AFTER.end());
+    let expected = || ApiError::invalid(format!("stale_after_seconds: 0, or between {least} and {most} is expected"));
+    Ok(Some(known.ok_or_else(expected)?).filter(|seconds| *seconds > 0))
 }
 
 /// The event type must be covered by the signature where there is one, or anyone on the way could choose it.

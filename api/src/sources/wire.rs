@@ -52,6 +52,8 @@ pub struct SourceBody {
     pub body_function: Option<String>,
     /// The same for the message's headers, an object of texts.
     pub header_function: Option<String>,
+    /// Seconds for which it may receive nothing until the meta event `source.failing` tells so, once; 0 for never.
+    pub stale_after_seconds: Option<u32>,
 }
 
 /// What an ingest request is answered with. An empty body means our own answer.
@@ -102,6 +104,12 @@ pub struct SourceWire {
     pub body_function: Option<String>,
     /// What makes a message's headers.
     pub header_function: Option<String>,
+    /// Seconds for which it may receive nothing until that is told; missing for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_after_seconds: Option<i32>,
+    /// Since when it is known that it was silent for longer; missing where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_since: Option<DateTime<Utc>>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
@@ -143,6 +151,8 @@ impl SourceWire {
             event_type_location: row.event_type_location,
             body_function: row.body_function,
             header_function: row.header_function,
+            stale_after_seconds: row.stale_after_seconds,
+            stale_since: row.stale_since,
             created_at: row.created_at,
             updated_at: row.updated_at,
             deleted_at: None,

@@ -36,6 +36,7 @@ mod recovery;
 mod rejected_messages;
 mod replays;
 mod resources;
+mod schedules;
 mod sources;
 mod targets;
 mod tenancy;

@@ -57,6 +57,15 @@ impl Access {
         self.connect_to(None).await
     }
 
+    /// A client for what belongs to no project.
+    ///
+    /// # Errors
+    /// URL or key are missing, or the profile cannot be read.
+    pub fn connect_above(&self) -> anyhow::Result<Client> {
+        let Profile { url, api_key, .. } = self.resolve(self.profile.load()?)?;
+        Client::new(url, None, api_key)
+    }
+
     /// The same for this project, if one is given.
     ///
     /// # Errors

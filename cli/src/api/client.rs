@@ -141,6 +141,18 @@ impl Client {
         self.read(below(&self.base, &["api", "v1"], path, query)).await
     }
 
+    /// Reads or changes something of the whole instance, which only its administrators can.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn ask_ui(&self, method: Method, path: &[&str]) -> Result<Value, CallError> {
+        let url = below(&self.base, &["ui"], path, Query::new());
+        if method == Method::GET {
+            return self.read(url).await;
+        }
+        Ok(self.send(method, url, None).await?.data)
+    }
+
     /// Changes something of the project. An answer that did not come does not mean that nothing was done.
     ///
     /// # Errors

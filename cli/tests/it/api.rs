@@ -19,6 +19,7 @@ async fn the_api_is_used_from_a_shell() {
     a_window_is_replayed(&desk).await;
     endpoints_are_paused_activated_and_deleted(&desk).await;
     what_is_wrong_is_found_and_nothing_else(&desk).await;
+    schedules_are_run_paused_and_resumed(&desk).await;
     desk.stop().await;
 }
 
@@ -224,4 +225,35 @@ async fn what_is_wrong_is_found_and_nothing_else(desk: &Desk) {
     }
     let text = String::from_utf8(desk.run(&args).await.stdout).unwrap();
     assert!(text.contains("to do: set fsync = on") && !text.contains(&desk.ground.tenant.api_key), "{text}");
+}
+
+async fn schedules_are_run_paused_and_resumed(desk: &Desk) {
+    let (url, key) = (desk.url(), desk.ground.tenant.personal_key.as_str());
+    let with = |args: &[&'static str]| [args, &["--url", &url, "--api-key", key]].concat();
+    let refused = desk.complaint(&["schedule", "list"], 1).await;
+    assert!(refused.contains("Unauthorized"), "a project key runs no instance: {refused}");
+    let listed = desk.json(&with(&["schedule", "list"]), 0).await;
+    let names: Vec<_> =
+        listed["schedules"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    for name in ["purge_expired", "sweep_deliveries", "audit_ledger", "watch_sources"] {
+        assert!(names.contains(&name), "{names:?}");
+    }
+    let paused = desk.json(&with(&["schedule", "pause", "purge_expired"]), 0).await;
+    assert_eq!(paused["is_paused"], true);
+    let run = desk.json(&with(&["schedule", "run", "purge_expired", "--wait"]), 0).await;
+    assert_eq!((&run["status"], &run["tries"]), (&json!("succeeded"), &json!(1)), "{run}");
+    assert!(run["result"]["partitions_dropped"].is_array() && run["worker"].is_string(), "{run}");
+    let audit = desk.json(&with(&["schedule", "run", "audit_ledger", "--wait"]), 0).await;
+    assert_eq!(audit["result"]["inconsistent"], 0, "{audit}");
+    let shown = desk.run(&with(&["schedule", "show", "purge_expired"])).await;
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(text.contains("paused") && text.contains("succeeded"), "{text}");
+    let resumed = desk.json(&with(&["schedule", "resume", "purge_expired"]), 0).await;
+    assert_eq!(resumed["is_paused"], false);
+    let unknown = desk.complaint(&with(&["schedule", "run", "nothing"]), 1).await;
+    assert!(unknown.contains("schedule not found"), "{unknown}");
+    let database = desk.ground.stage.database_url();
+    let preview = desk.json(&["purge", "--dry-run", "--database-url", database], 0).await;
+    assert_eq!((&preview["expired"], &preview["partitions"]), (&json!([]), &json!([])), "{preview}");
+    assert_eq!(desk.run(&["purge", "--database-url", database]).await.status.code(), Some(2), "only tried here");
 }

@@ -7,7 +7,7 @@ use super::{
     QueueError,
     inspect::{PAGE_MAX, QueueView, time},
     page::read,
-    script::{Call, PURGE, REDRIVE},
+    script::{Call, PURGE, REDRIVE, TRIM},
     settings::BATCH_MAX,
 };
 
@@ -95,6 +95,23 @@ impl QueueView {
             passed += letters.len() - ready;
         }
         Ok(redriven)
+    }
+
+    /// Forgets letters that died before `before`, and the oldest of those beyond `kept`; tells how many that were.
+    ///
+    /// # Errors
+    /// [`QueueError::Redis`] or [`QueueError::Timeout`]; some are forgotten then.
+    pub async fn trim_dead(&self, before: DateTime<Utc>, kept: u32) -> Result<u64, QueueError> {
+        let keys = &self.keys;
+        let mut trim = Call::new(&TRIM, &[&keys.dead(), &keys.dead_jobs(), &keys.dead_reasons()]);
+        trim.arg(BATCH_MAX).arg(before.timestamp_millis()).arg(kept);
+        let mut trimmed = 0;
+        loop {
+            match self.connection.call::<u64>(&trim).await? {
+                0 => return Ok(trimmed),
+                some => trimmed += some,
+            }
+        }
     }
 
     /// Forgets all dead letters and tells how many there were.

@@ -30,6 +30,7 @@ scripts! {
     PAGE = "lanes.lua" "page.lua";
     PURGE = "purge.lua";
     TAKE = "take.lua";
+    TRIM = "trim.lua";
     TURN = "turn.lua";
 }
 

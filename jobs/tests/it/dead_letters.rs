@@ -1,6 +1,7 @@
 //! Jobs that cannot succeed: why, how they are looked at, and how they get another life.
 
 use apalis_core::error::AbortError;
+use chrono::{TimeDelta, Utc};
 use posthouse_jobs::{
     Job as _,
     queue::{Redriven, testing::TestQueues},
@@ -76,11 +77,20 @@ async fn letters_are_listed_redriven_and_purged() {
     assert_eq!(view.redrive_all(|letter| letter.id.ends_with('7')).await.unwrap(), 120);
     until("the redriven ones", async || counts(&queues).await.done == 121).await;
     assert_eq!(counts(&queues).await.dead, 1_200 - 121);
+    let (died, long_ago) = (1_200 - 121, Utc::now() - TimeDelta::days(1));
+    assert_eq!(view.trim_dead(long_ago, 10_000).await.unwrap(), 0, "none is too old, and none too many");
+    let oldest = view.dead_letters(died - 1, 1).await.unwrap().remove(0);
+    assert_eq!(view.trim_dead(long_ago, 1_000).await.unwrap(), 79);
+    assert_eq!(view.dead_letter(&oldest.id).await.unwrap(), None, "the oldest give way");
+    let newest = view.dead_letters(0, 1).await.unwrap().remove(0);
+    view.trim_dead(newest.died_at, 10_000).await.unwrap();
+    let left = counts(&queues).await.dead;
+    assert!(view.dead_letters(0, 500).await.unwrap().iter().all(|letter| letter.died_at == newest.died_at));
     // A letter whose id lives again stays where it is.
     view.pause().await.unwrap();
-    assert!(queues.push(&named(9_999, "job-0001")).await.unwrap());
-    assert_eq!(view.redrive("job-0001").await.unwrap(), Redriven::Alive);
-    assert_eq!(view.purge_dead().await.unwrap(), 1_200 - 121);
+    assert!(queues.push(&named(9_999, &newest.id)).await.unwrap());
+    assert_eq!(view.redrive(&newest.id).await.unwrap(), Redriven::Alive);
+    assert_eq!(view.purge_dead().await.unwrap(), left);
     view.resume().await.unwrap();
     // The late one is a first try and dies: the only letter now.
     until("the late one", async || counts(&queues).await.dead == 1).await;

@@ -50,7 +50,7 @@ pub struct Config {
     /// Jobs of all queues under way at once. Without it each queue has places of its own: 1000 for events to store,
     /// --deliveries-max for deliveries, 100 for replays, 64 for meta events, 8 each for mail, notifications and chats, 4 for
     /// batches, for onboarding and for refused messages, and one each for housekeeping.
-    #[arg(long, env = "POSTHOUSE_WORKER_JOBS_MAX", value_parser = clap::value_parser!(u16).range(15..))]
+    #[arg(long, env = "POSTHOUSE_WORKER_JOBS_MAX", value_parser = clap::value_parser!(u16).range(16..))]
     pub jobs_max: Option<u16>,
     /// How the queues share --jobs-max while there is more work than places, such as deliver_event=8,create_event=4. A queue
     /// that is not named weighs 1.
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn weights_are_read_and_ordered() {
         let given = ["deliver_event=8", "create_event=2", "create_event=4"].map(|text| text.parse().unwrap());
-        assert_eq!(QueueWeight::of_all(&given), [4, 8, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(QueueWeight::of_all(&given), [4, 8, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
         for (text, part) in [
             ("deliver_event", "QUEUE=WEIGHT"),
             ("mail=1", "the queues are create_event"),

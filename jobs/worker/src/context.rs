@@ -20,6 +20,7 @@ use crate::{
         snapshot::Snapshots,
     },
     error::WorkerError,
+    instance,
     mail::Mailer,
 };
 
@@ -57,6 +58,8 @@ pub struct Context {
     pub backup_metrics: BackupMetrics,
     /// Refused messages of brokers that are kept of each source.
     pub rejected_messages_max: u32,
+    /// What this process is called.
+    pub instance: String,
 }
 
 impl Context {
@@ -109,6 +112,7 @@ impl Context {
             mailer,
             backup_metrics,
             rejected_messages_max,
+            instance: instance::name(),
         }
     }
 }

@@ -7,6 +7,8 @@ pub mod context;
 pub mod delivery;
 pub mod error;
 pub mod handlers;
+pub mod house;
+pub mod instance;
 pub mod mail;
 pub mod meta_event;
 pub mod notice;

@@ -133,6 +133,7 @@ fn all(serving: &Serving, deliveries_max: usize, shares: [Option<Share>; QUEUES.
         notifying,
         chatting,
         digesting,
+        housekeeping,
     ] = shares;
     vec![
         serving.worker(CREATIONS_MAX, creating, handlers::create_event),
@@ -150,13 +151,14 @@ fn all(serving: &Serving, deliveries_max: usize, shares: [Option<Share>; QUEUES.
         serving.worker(MAILS_MAX, notifying, handlers::notify),
         serving.worker(MAILS_MAX, chatting, handlers::send_chat_message),
         serving.worker(1, digesting, handlers::send_digests),
+        serving.worker(1, housekeeping, handlers::keep_house),
     ]
 }
 
 #[cfg(test)]
 mod tests {
     use posthouse_jobs::{
-        BackUp, CreateEvent, DeliverEvent, DeliverMetaEvent, IndexEvents, Notify, OnboardBatch, PurgeExpired,
+        BackUp, CreateEvent, DeliverEvent, DeliverMetaEvent, IndexEvents, KeepHouse, Notify, OnboardBatch, PurgeExpired,
         ReplayEvent, RunBatch, SendChatMessage, SendDigests, SendEmail, StoreRejectedMessage, SweepDeliveries,
     };
 
@@ -180,6 +182,7 @@ mod tests {
             Notify::QUEUE,
             SendChatMessage::QUEUE,
             SendDigests::QUEUE,
+            KeepHouse::QUEUE,
         ];
         assert_eq!(served, posthouse_jobs::QUEUES);
     }

@@ -50,7 +50,7 @@ pub struct Event {
     pub source_id: Option<SourceId>,
     /// Header names to values, forwarded to endpoints.
     pub headers: Headers,
-    /// The caller's exact bytes.
+    /// The caller's exact bytes; empty once they have expired.
     pub payload: Vec<u8>,
     /// The caller's repeat marker; empty when there is none.
     pub idempotency_key: String,
@@ -70,6 +70,17 @@ pub struct Event {
     pub acknowledged_at: DateTime<Utc>,
     /// When the row last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// Why an event without its data is not delivered any more.
+pub const EXPIRED: &str = "the event's data has expired";
+
+impl Event {
+    /// Whether its data is gone, while it is still there itself: no JSON is empty.
+    #[must_use]
+    pub fn has_expired(&self) -> bool {
+        self.payload.is_empty()
+    }
 }
 
 /// An event to insert.

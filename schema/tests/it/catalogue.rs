@@ -45,7 +45,7 @@ async fn meta_events_expire_and_overdue_ones_are_found() {
         };
         MetaEvent::insert_new(&mut fixture.conn, &new).await.unwrap();
     }
-    partitions::drop_before(&mut fixture.conn, now.date_naive() - Days::new(30)).await.unwrap();
+    partitions::forget_before(&mut fixture.conn, now.date_naive() - Days::new(30)).await.unwrap();
     let is_there = MetaEvent::find(&mut fixture.conn, fixture.project, old).await.unwrap().is_some();
     assert!(!is_there, "what is older than the retention is gone");
     let stranded = meta_event::list_stranded_all_projects(&mut fixture.conn, now, 10).await.unwrap();

@@ -40,5 +40,12 @@ async fn a_tick_is_noted_once_and_not_by_an_ended_term() {
     lease::acquire(&mut conn, "scheduler", "b", TERM).await.unwrap().unwrap();
     let next = tick + TERM;
     assert!(!schedule::note_tick(&mut conn, "sweep", next, ("scheduler", old)).await.unwrap(), "the term is over");
-    assert_eq!(schedule::forget_ticks(&mut conn, next).await.unwrap(), 1);
+    assert_eq!(
+        schedule::forget_runs(&mut conn, next).await.unwrap(),
+        0,
+        "what was missed is counted from the last one"
+    );
+    let newest = lease::acquire(&mut conn, "scheduler", "b", TERM).await.unwrap().unwrap();
+    assert!(schedule::note_tick(&mut conn, "sweep", next, ("scheduler", newest)).await.unwrap());
+    assert_eq!(schedule::forget_runs(&mut conn, next).await.unwrap(), 1);
 }

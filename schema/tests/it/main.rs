@@ -21,5 +21,8 @@ mod reads_lists;
 mod reads_searches;
 mod reads_windows;
 mod rejected_messages;
+mod retention;
 mod rows_read;
+mod schedules;
 mod searches;
+mod silences;

@@ -6,7 +6,7 @@ use posthouse_schema::{
     ids::{EventId, ProjectId, SourceId},
     ledger::AcceptedEvent,
     page::{Direction, PageRequest, Sort},
-    partitions,
+    partitions::{self, Dropping, PartitionedTable},
 };
 use serde_json::{Value, json};
 
@@ -132,7 +132,11 @@ async fn everything_is_indexed_once_late_events_too_and_expires_with_its_day() {
     assert_eq!(index(&mut fixture).await, 451);
     let project = fixture.project;
     assert_eq!(found(&mut fixture, project, Some("late-key"), Value::Null).await, [late]);
-    let kept = Utc::now().date_naive() + chrono::Days::new(1);
-    partitions::drop_before(&mut fixture.conn, kept).await.unwrap();
+    for partition in partitions::list(&mut fixture.conn, PartitionedTable::EventSearch).await.unwrap() {
+        if partition.day <= Utc::now().date_naive() {
+            assert_eq!(partitions::drop(&mut fixture.conn, partition).await.unwrap(), Dropping::Dropped);
+        }
+    }
+    partitions::forget_before(&mut fixture.conn, Utc::now().date_naive() + chrono::Days::new(1)).await.unwrap();
     assert!(found(&mut fixture, project, Some("invoice"), Value::Null).await.is_empty());
 }

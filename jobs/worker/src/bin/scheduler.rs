@@ -4,7 +4,10 @@ use std::{process::ExitCode, sync::Arc};
 
 use posthouse_jobs::backing::{Backing, Purpose};
 use posthouse_service::{logs, metrics::Metrics, probes, settings, shutdown, traces};
-use posthouse_worker::scheduler::{self, config::Config, metrics::SchedulerMetrics};
+use posthouse_worker::{
+    instance,
+    scheduler::{self, config::Config, metrics::SchedulerMetrics},
+};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
@@ -27,9 +30,13 @@ async fn start(config: &Config, shutdown: CancellationToken) -> anyhow::Result<(
     let metrics = Metrics::new("scheduler");
     backing.register(&metrics);
     let own = SchedulerMetrics::new(&metrics);
-    let (_, probes) = probes::serve(config.listen, Arc::new(backing.checks()), metrics, shutdown.clone()).await?;
-    let (pool, queues, schedules, holder) = (&backing.pool, &backing.queues, config.schedules(), scheduler::holder());
-    tokio::join!(scheduler::run(pool, queues, &schedules, &holder, &own, &shutdown), own.watch(queues, &shutdown));
+    let (_, probes) =
+        probes::serve(config.listen, Arc::new(backing.checks()), metrics.clone(), shutdown.clone()).await?;
+    let (services, schedules, holder) = ((&backing.pool, &backing.queues), config.schedules(), instance::name());
+    tokio::join!(
+        scheduler::run(services, &schedules, &holder, (&metrics, &own), &shutdown),
+        own.watch(&backing.queues, &shutdown)
+    );
     probes.await?;
     tracing::info!("The scheduler has stopped and given its lease back.");
     Ok(())

@@ -85,8 +85,8 @@ pub enum RequestError {
     /// The endpoint's URL is not one.
     #[error("the endpoint's URL is invalid")]
     Url,
-    /// The subscription's function gave nothing to send, as the delivery says.
-    #[error("the subscription's function made no payload")]
+    /// The subscription's function gave nothing to send, as the delivery says, or there is nothing left of it.
+    #[error("the subscription's function made no payload, or the event's data has expired")]
     Payload,
     /// The endpoint wants a form and the payload is not an object.
     #[error("the payload is not an object and cannot be sent as a form")]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use apalis::prelude::{BoxDynError, Data};
 use posthouse_jobs::{CreateEvent, DeliverEvent, IndexEvents, Job as _};
 use posthouse_schema::event::{Indexed, index_page_all_projects, merge_index_all_projects};
+use serde_json::{Value, json};
 
+use super::reported::reported;
 use crate::context::Context;
 
 /// Jobs that wait in a hot queue beyond which searches have to wait instead.
@@ -16,15 +18,20 @@ const BACKLOG_MAX: u64 = 1_000;
 /// # Errors
 /// The database or the queue fails; the next tick goes on.
 pub async fn index_events(job: IndexEvents, context: Data<Arc<Context>>) -> Result<(), BoxDynError> {
+    reported(&context, (IndexEvents::QUEUE, job.tick), index(&job, &context)).await
+}
+
+async fn index(job: &IndexEvents, context: &Context) -> Result<Value, BoxDynError> {
     let mut left = usize::try_from(job.events_max).unwrap_or(usize::MAX);
     let mut is_changed = false;
-    while left > 0 && index_page(&context, &mut left).await? {
+    while left > 0 && index_page(context, &mut left).await? {
         is_changed = true;
     }
     if is_changed && let Err(error) = merge_index_all_projects(&mut *context.pool.get().await?).await {
         tracing::debug!(%error, "New entries of the search index wait to be merged.");
     }
-    Ok(())
+    let events = usize::try_from(job.events_max).unwrap_or(usize::MAX).saturating_sub(left);
+    Ok(json!({"events": events}))
 }
 
 /// Indexes one page of at most as many as are `left`. `false`: there is nothing to do now.

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use apalis::prelude::{BoxDynError, Data};
 use chrono::Utc;
-use posthouse_jobs::{Notify, Reschedule, SendChatMessage, SendDigests};
+use posthouse_jobs::{Job as _, Notify, Reschedule, SendChatMessage, SendDigests};
+use serde_json::Value;
 
+use super::reported::reported;
 use crate::{
     context::Context,
     notice::{self, Told},
@@ -35,5 +37,9 @@ pub async fn send_chat_message(job: SendChatMessage, context: Data<Arc<Context>>
 /// # Errors
 /// The database or the queue fails; the job runs again.
 pub async fn send_digests(job: SendDigests, context: Data<Arc<Context>>) -> Result<(), BoxDynError> {
-    Ok(notice::send_digests(&context, job.tick).await?)
+    let sent = async {
+        notice::send_digests(&context, job.tick).await?;
+        Ok(Value::Null)
+    };
+    reported(&context, (SendDigests::QUEUE, job.tick), sent).await
 }

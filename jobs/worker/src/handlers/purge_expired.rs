@@ -3,37 +3,92 @@
 use std::sync::Arc;
 
 use apalis::prelude::{BoxDynError, Data};
-use chrono::{Days, NaiveTime, TimeDelta, Utc};
-use posthouse_jobs::PurgeExpired;
-use posthouse_schema::{account_purge, audit_log, batch_run, partitions, rejected_message, schedule};
+use chrono::{TimeDelta, Utc};
+use posthouse_jobs::{Job as _, PurgeExpired};
+use posthouse_schema::{
+    account_purge, audit_log, batch_run, event_count,
+    partitions::{self, Partition, PartitionedTable},
+    rejected_message,
+    retention::{self, InstanceRetention},
+    schedule,
+};
+use serde_json::{Value, json};
 
+use super::reported::reported;
 use crate::context::Context;
 
 /// Rows of each kind that one statement deletes.
 const ROWS_AT_ONCE: i64 = 1_000;
+/// How long it is remembered what became of schedules' runs.
+const RUNS_KEPT: TimeDelta = TimeDelta::days(7);
 
-/// Makes the partitions of the coming days and drops those past their retention, with the batch runs of their time; deletes
-/// sessions and tokens that are over, and refused messages and lines of the audit log that are too old.
+/// Makes the partitions of the coming days, and takes what has expired: events with everything that belongs to them, batch runs
+/// of their time, sessions and tokens that are over, refused messages and lines of the audit log that are too old.
 ///
 /// # Errors
-/// The database fails, or a lock was not free within a second; the job runs again and goes on where it stopped.
+/// The database fails, or a coming day could not be made; the job runs again and goes on where it stopped.
 pub async fn purge_expired(job: PurgeExpired, context: Data<Arc<Context>>) -> Result<(), BoxDynError> {
-    let today = Utc::now().date_naive();
+    reported(&context, (PurgeExpired::QUEUE, job.tick), purge(&job, &context)).await
+}
+
+async fn purge(job: &PurgeExpired, context: &Context) -> Result<Value, BoxDynError> {
+    let now = Utc::now();
     let mut conn = context.pool.get().await?;
-    let made = partitions::make_ahead(&mut conn, today, today).await?;
-    let first_kept = today - Days::new(u64::from(job.retention_days));
-    let dropped = partitions::drop_before(&mut conn, first_kept).await?;
-    let kept_since = first_kept.and_time(NaiveTime::MIN).and_utc();
-    batch_run::forget(&mut conn, kept_since).await?;
-    schedule::forget_ticks(&mut conn, kept_since).await?;
-    while account_purge::purge(&mut conn, ROWS_AT_ONCE).await? > 0 {}
-    let rejected_days = job.rejected_retention_days.unwrap_or(job.retention_days);
-    let oldest = Utc::now() - TimeDelta::days(rejected_days.into());
-    while rejected_message::purge_all_projects(&mut conn, oldest, ROWS_AT_ONCE).await? > 0 {}
-    if let Some(days) = job.audit_retention_days {
-        let oldest = Utc::now() - TimeDelta::days(days.into());
-        while audit_log::purge_all_projects(&mut conn, oldest, ROWS_AT_ONCE).await? > 0 {}
+    let made = partitions::make_ahead(&mut conn, now.date_naive(), now.date_naive()).await?;
+    let horizon = InstanceRetention::new(
+        job.retention_days,
+        job.deliveries_retention_days,
+        job.attempts_retention_days,
+        job.payload_retention_days,
+    )
+    .horizon(now);
+    // Afterwards it would be too late.
+    for partition in partitions::list(&mut conn, PartitionedTable::Events).await? {
+        if partition.day < horizon.events.date_naive() {
+            event_count::count_day_all_projects(&mut conn, partition.day).await?;
+        }
     }
-    tracing::info!(made = made.len(), dropped = dropped.len(), first_kept = %first_kept, "Partitions were made and dropped.");
-    Ok(())
+    let purge = retention::purge_all_projects(&mut conn, &horizon, now).await?;
+    let batch_runs = batch_run::forget(&mut conn, horizon.events).await?;
+    let runs = schedule::forget_runs(&mut conn, now - RUNS_KEPT).await?;
+    let mut sessions = 0;
+    loop {
+        match account_purge::purge(&mut conn, ROWS_AT_ONCE).await? {
+            0 => break,
+            some => sessions += some,
+        }
+    }
+    let rejected_days = job.rejected_retention_days.unwrap_or(job.retention_days);
+    let (oldest, mut rejected) = (now - TimeDelta::days(rejected_days.into()), 0);
+    loop {
+        match rejected_message::purge_all_projects(&mut conn, oldest, ROWS_AT_ONCE).await? {
+            0 => break,
+            some => rejected += some,
+        }
+    }
+    let mut audit_log_lines = 0;
+    if let Some(days) = job.audit_log_retention_days {
+        let oldest = now - TimeDelta::days(days.into());
+        loop {
+            match audit_log::purge_all_projects(&mut conn, oldest, ROWS_AT_ONCE).await? {
+                0 => break,
+                some => audit_log_lines += some,
+            }
+        }
+    }
+    let (dropped, busy) = (purge.dropped.len(), purge.busy.len());
+    tracing::info!(made = made.len(), dropped, busy, rows = ?purge.rows, "What has expired was purged.");
+    let names = |days: &[Partition]| days.iter().map(ToString::to_string).collect::<Vec<_>>();
+    Ok(json!({
+        "partitions_made": names(&made),
+        "partitions_dropped": names(&purge.dropped),
+        "partitions_busy": names(&purge.busy),
+        "partitions_with_unfinished_deliveries": names(&purge.unfinished),
+        "rows": purge.rows,
+        "batch_runs": batch_runs,
+        "schedule_runs": runs,
+        "sessions_and_tokens": sessions,
+        "rejected_messages": rejected,
+        "audit_log_lines": audit_log_lines,
+    }))
 }

@@ -5,13 +5,15 @@ use std::{sync::Arc, time::Duration};
 
 use apalis::prelude::{BoxDynError, Data};
 use chrono::{DateTime, Utc};
-use posthouse_jobs::{DeliverEvent, DeliverMetaEvent, RunBatch, SweepDeliveries};
+use posthouse_jobs::{DeliverEvent, DeliverMetaEvent, Job as _, RunBatch, SweepDeliveries};
 use posthouse_schema::{
     batch_run,
     event_delivery::{self, StrandedDelivery},
     meta_event,
 };
+use serde_json::{Value, json};
 
+use super::reported::reported;
 use crate::context::Context;
 
 /// How long a delivery may be overdue before its job counts as lost: longer than a job waits in a healthy deployment.
@@ -25,6 +27,10 @@ const RUNS_MAX: i64 = 1_000;
 /// # Errors
 /// The database or the queue fails; the job runs again from the start.
 pub async fn sweep_deliveries(job: SweepDeliveries, context: Data<Arc<Context>>) -> Result<(), BoxDynError> {
+    reported(&context, (SweepDeliveries::QUEUE, job.tick), sweep(&job, &context)).await
+}
+
+async fn sweep(job: &SweepDeliveries, context: &Context) -> Result<Value, BoxDynError> {
     let before = Utc::now() - GRACE;
     let mut after: Option<StrandedDelivery> = None;
     let (mut seen, mut enqueued) = (0, 0);
@@ -52,15 +58,17 @@ pub async fn sweep_deliveries(job: SweepDeliveries, context: Data<Arc<Context>>)
     let stranded = batch_run::list_stranded_all_projects(&mut conn, before, RUNS_MAX).await?;
     drop(conn);
     let runs = stranded.into_iter().map(|(project_id, batch_run_id)| RunBatch { project_id, batch_run_id });
-    context.queues.push_all(&runs.collect::<Vec<_>>()).await?;
+    let runs: Vec<RunBatch> = runs.collect();
+    context.queues.push_all(&runs).await?;
     if seen > 0 {
         tracing::info!(tick = %job.tick, overdue = seen, enqueued, "Overdue deliveries were swept.");
     }
-    sweep_meta_events(&context, before).await
+    let meta_events = sweep_meta_events(context, before).await?;
+    Ok(json!({"overdue": seen, "enqueued": enqueued, "batch_runs": runs.len(), "meta_events": meta_events}))
 }
 
 /// Enqueues meta events that are overdue, the longest overdue first; more than a page wait for the next tick.
-async fn sweep_meta_events(context: &Context, before: DateTime<Utc>) -> Result<(), BoxDynError> {
+async fn sweep_meta_events(context: &Context, before: DateTime<Utc>) -> Result<usize, BoxDynError> {
     let mut conn = context.pool.get().await?;
     let stranded = meta_event::list_stranded_all_projects(&mut conn, before, i64::from(PAGE_ROWS)).await?;
     drop(conn);
@@ -69,5 +77,5 @@ async fn sweep_meta_events(context: &Context, before: DateTime<Utc>) -> Result<(
         .map(|(project_id, meta_event_id)| DeliverMetaEvent { project_id, meta_event_id, new: None })
         .collect();
     context.queues.push_all(&jobs).await?;
-    Ok(())
+    Ok(jobs.len())
 }

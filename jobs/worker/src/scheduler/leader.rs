@@ -20,21 +20,51 @@ const PERIOD: Duration = Duration::from_secs(2);
 /// What a holder keeps in hand: it stops so long before its term can end.
 const MARGIN: Duration = Duration::from_secs(1);
 
+/// Where the lease is.
+pub trait Lease {
+    /// Takes it or renews it, for `term` from now. `None`: somebody else has it.
+    fn acquire(
+        &self,
+        holder: &str,
+        term: Duration,
+    ) -> impl Future<Output = Result<Option<FencingToken>, String>> + Send;
+    /// Gives it back.
+    fn release(&self, holder: &str) -> impl Future<Output = Result<(), String>> + Send;
+}
+
+/// The row in PostgreSQL.
+pub struct LedgerLease<'p>(
+    /// Connections to it.
+    pub &'p Pool,
+);
+
+impl Lease for LedgerLease<'_> {
+    async fn acquire(&self, holder: &str, term: Duration) -> Result<Option<FencingToken>, String> {
+        let mut conn = self.0.get().await.map_err(|error| error.to_string())?;
+        lease::acquire(&mut conn, LEASE, holder, term).await.map_err(|error| error.to_string())
+    }
+
+    async fn release(&self, holder: &str) -> Result<(), String> {
+        let mut conn = self.0.get().await.map_err(|error| error.to_string())?;
+        lease::release(&mut conn, LEASE, holder).await.map_err(|error| error.to_string())
+    }
+}
+
 /// Waits for the lease, does `work` with each term's token for as long as the term lasts, and waits again; until
 /// `shutdown`, where the lease is given back. `work` is stopped by dropping it.
-pub async fn lead<F>(pool: &Pool, holder: &str, shutdown: &CancellationToken, work: impl Fn(FencingToken) -> F)
+pub async fn lead<F>(lease: &impl Lease, holder: &str, shutdown: &CancellationToken, work: impl Fn(FencingToken) -> F)
 where
     F: Future<Output = ()>,
 {
     while !shutdown.is_cancelled() {
-        if let Some(token) = ask(pool, holder).await {
+        if let Some(token) = ask(lease, holder).await {
             tracing::info!(holder, fencing_token = token.0, "This scheduler is active.");
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = keep(pool, holder, token) => tracing::warn!(holder, "This scheduler is no longer active."),
+                () = keep(lease, holder, token) => tracing::warn!(holder, "This scheduler is no longer active."),
                 () = work(token) => {}
             }
-            give_back(pool, holder).await;
+            give_back(lease, holder).await;
         }
         tokio::select! {
             () = shutdown.cancelled() => {}
@@ -44,12 +74,12 @@ where
 }
 
 /// Renews until the lease is lost, or cannot be renewed for so long that it might be.
-async fn keep(pool: &Pool, holder: &str, token: FencingToken) {
+async fn keep(lease: &impl Lease, holder: &str, token: FencingToken) {
     let mut renewed = Instant::now();
     loop {
         tokio::time::sleep(PERIOD).await;
         let asked = Instant::now();
-        match tokio::time::timeout(PERIOD, acquire(pool, holder)).await {
+        match tokio::time::timeout(PERIOD, lease.acquire(holder, TERM)).await {
             Ok(Ok(Some(current))) if current == token => renewed = asked,
             Ok(Ok(_)) => return,
             Ok(Err(error)) => tracing::warn!(error, "The scheduler's lease could not be renewed yet."),
@@ -62,25 +92,18 @@ async fn keep(pool: &Pool, holder: &str, token: FencingToken) {
     }
 }
 
-async fn ask(pool: &Pool, holder: &str) -> Option<FencingToken> {
-    acquire(pool, holder).await.unwrap_or_else(|error| {
+/// A connection that hangs is not waited for: whoever waits for it cannot take over.
+async fn ask(lease: &impl Lease, holder: &str) -> Option<FencingToken> {
+    let asked = tokio::time::timeout(PERIOD, lease.acquire(holder, TERM)).await;
+    asked.unwrap_or_else(|_| Err("no answer in time".into())).unwrap_or_else(|error| {
         tracing::warn!(error, "The scheduler's lease could not be asked for.");
         None
     })
 }
 
-async fn acquire(pool: &Pool, holder: &str) -> Result<Option<FencingToken>, String> {
-    let mut conn = pool.get().await.map_err(|error| error.to_string())?;
-    lease::acquire(&mut conn, LEASE, holder, TERM).await.map_err(|error| error.to_string())
-}
-
 /// So that a waiting instance need not wait for the term's end; a failure only costs that wait.
-async fn give_back(pool: &Pool, holder: &str) {
-    let released = async {
-        let mut conn = pool.get().await.map_err(|error| error.to_string())?;
-        lease::release(&mut conn, LEASE, holder).await.map_err(|error| error.to_string())
-    };
-    if let Some(Err(error)) = tokio::time::timeout(PERIOD, released).map(Result::ok).await {
+async fn give_back(lease: &impl Lease, holder: &str) {
+    if let Some(Err(error)) = tokio::time::timeout(PERIOD, lease.release(holder)).map(Result::ok).await {
         tracing::warn!(error, "The scheduler's lease could not be given back.");
     }
 }

@@ -10,6 +10,7 @@ mod filtering;
 mod holding;
 mod housekeeping;
 mod mail_server;
+mod keeping_house;
 mod mailing;
 mod meta_events;
 mod mutual_tls;

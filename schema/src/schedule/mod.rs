@@ -1,5 +1,10 @@
 //! The ticks of each schedule: noted before their jobs are pushed, and marked after. What a leader left half-done is known
-//! to the next one, and a leader whose term is over can note nothing more.
+//! to the next one, and a leader whose term is over can note nothing more. A tick that somebody asks for is one that was noted
+//! and is still to be pushed.
+
+mod announced;
+mod run;
+mod view;
 
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -8,9 +13,14 @@ use diesel::{
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
+pub use self::{
+    announced::{NewSchedule, Standing, announce, expect_next, standing},
+    run::{AuditSums, ScheduleRun, begin_run, end_run, forget_runs, sum_audits},
+    view::{ScheduleView, pause, request_run, resume},
+};
 use crate::{lease::FencingToken, tables::schedule_ticks};
 
-/// The schedule's last tick, or `None` before its first.
+/// The schedule's last tick, or `None` before its first. What was asked for is none of them: it makes up for nothing.
 ///
 /// # Errors
 /// The database fails.
@@ -18,6 +28,7 @@ pub async fn last_tick(conn: &mut AsyncPgConnection, name: &str) -> QueryResult<
     use schedule_ticks::dsl;
     dsl::schedule_ticks
         .filter(dsl::name.eq(name))
+        .filter(dsl::requested_by.is_null())
         .select(dsl::tick_at)
         .order(dsl::tick_at.desc())
         .first(conn)
@@ -34,8 +45,25 @@ pub async fn interrupted_ticks(conn: &mut AsyncPgConnection, name: &str) -> Quer
     dsl::schedule_ticks
         .filter(dsl::name.eq(name))
         .filter(dsl::enqueued_at.is_null())
+        .filter(dsl::requested_by.is_null())
         .select(dsl::tick_at)
         .order(dsl::tick_at.asc())
+        .load(conn)
+        .await
+}
+
+/// Ticks that somebody asked for and that were not enqueued yet, the oldest first, up to `limit`.
+///
+/// # Errors
+/// The database fails.
+pub async fn requested_ticks(conn: &mut AsyncPgConnection, limit: i64) -> QueryResult<Vec<(String, DateTime<Utc>)>> {
+    use schedule_ticks::dsl;
+    dsl::schedule_ticks
+        .filter(dsl::enqueued_at.is_null())
+        .filter(dsl::requested_by.is_not_null())
+        .select((dsl::name, dsl::tick_at))
+        .order((dsl::name.asc(), dsl::tick_at.asc()))
+        .limit(limit)
         .load(conn)
         .await
 }
@@ -74,12 +102,4 @@ pub async fn mark_enqueued(conn: &mut AsyncPgConnection, name: &str, tick: DateT
         .execute(conn)
         .await?;
     Ok(())
-}
-
-/// Forgets the ticks before `before`; returns how many.
-///
-/// # Errors
-/// The database fails.
-pub async fn forget_ticks(conn: &mut AsyncPgConnection, before: DateTime<Utc>) -> QueryResult<usize> {
-    diesel::delete(schedule_ticks::table.filter(schedule_ticks::tick_at.lt(before))).execute(conn).await
 }

@@ -1,0 +1,52 @@
+//! What operators see of a run: when it began, where, and what came of it. The work does not depend on whether that can be
+//! written.
+
+use apalis::prelude::BoxDynError;
+use chrono::{DateTime, Utc};
+use posthouse_schema::schedule;
+use serde_json::Value;
+
+use crate::{context::Context, error::WorkerError};
+
+/// Does the work of a schedule's tick, and notes what became of it.
+///
+/// # Errors
+/// Those of the work.
+pub async fn reported(
+    context: &Context,
+    (name, tick): (&str, DateTime<Utc>),
+    work: impl Future<Output = Result<Value, BoxDynError>>,
+) -> Result<(), BoxDynError> {
+    or_log(begin(context, (name, tick)).await, name);
+    let outcome = work.await;
+    or_log(end(context, (name, tick), &outcome).await, name);
+    outcome.map(drop)
+}
+
+async fn begin(context: &Context, run: (&str, DateTime<Utc>)) -> Result<(), WorkerError> {
+    Ok(schedule::begin_run(&mut *context.pool.get().await?, run, &context.instance).await?)
+}
+
+async fn end(
+    context: &Context,
+    run: (&str, DateTime<Utc>),
+    outcome: &Result<Value, BoxDynError>,
+) -> Result<(), WorkerError> {
+    let failed = outcome.as_ref().err().map(|error| with_causes(error.as_ref()));
+    let outcome = match (outcome, &failed) {
+        (Ok(result), _) => Ok(result),
+        (Err(_), reason) => Err(reason.as_deref().unwrap_or_default()),
+    };
+    Ok(schedule::end_run(&mut *context.pool.get().await?, run, outcome).await?)
+}
+
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+fn or_log(noted: Result<(), WorkerError>, name: &str) {
+    if let Err(error) = noted {
+        tracing::warn!(schedule = name, error = %error, "What became of a run could not be noted.");
+    }
+}

@@ -1,0 +1,10 @@
+DROP INDEX schedule_ticks_interrupted;
+ALTER TABLE schedule_ticks
+    DROP COLUMN requested_by,
+    DROP COLUMN worker,
+    DROP COLUMN tries,
+    DROP COLUMN started_at,
+    DROP COLUMN finished_at,
+    DROP COLUMN result,
+    DROP COLUMN error;
+DROP TABLE schedules;
