@@ -6,6 +6,7 @@ mod chaos;
 mod collector;
 mod demo;
 mod exits;
+mod emptied;
 mod node;
 mod outages;
 mod python;
