@@ -193,5 +193,9 @@ fn is_equal(given: &[u8], expected: &[u8]) -> bool {
 mod tests;
 
 #[cfg(test)]
+#[path = "published_tests.rs"]
+mod published_tests;
+
+#[cfg(test)]
 #[path = "vector_tests.rs"]
 mod vector_tests;
