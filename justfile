@@ -304,6 +304,11 @@ bench-egress *ARGS:
     cargo build --release --bin posthouse-bench --bin posthouse-egress
     @exec "{{built}}/release/posthouse-bench" egress "$@"
 
+# What one instance of ingest brings into Redis from each broker: --case amqp, --quick, --strict
+bench-ingest *ARGS: kafka
+    cargo build --release --bin posthouse-bench --bin posthouse-ingest
+    @exec "{{built}}/release/posthouse-bench" ingest "$@"
+
 # Apply pending migrations to DATABASE_URL
 migrate:
     cargo run --quiet --bin posthouse -- migrate

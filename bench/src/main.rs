@@ -5,6 +5,7 @@ mod delivery;
 mod egress;
 mod gateway;
 mod http;
+mod ingest;
 mod latency;
 mod lists;
 mod load;
@@ -32,6 +33,7 @@ const EXAMPLES: &str = "Examples:
   just bench-delivery                         # functions, filters, hanging endpoints, a wave of retries
   just bench-lists                            # pages of a large ledger, on a system of its own
   just bench-egress                           # the egress proxy beside a plain relay
+  just bench-ingest                           # messages of brokers into Redis
   posthouse-bench load --run-env .posthouse/run.env -n 5000 -k 4 --rate 100";
 
 /// Measures what Posthouse costs and how quick it is. Use a release build and an otherwise quiet machine.
@@ -133,7 +135,24 @@ enum Command {
         #[command(flatten)]
         report: Report,
     },
-    /// Another process of that; started by it.
+    /// How many messages of brokers one instance of ingest brings into Redis on one core.
+    Ingest {
+        /// Only these brokers.
+        #[arg(long = "case", value_enum)]
+        cases: Vec<ingest::Case>,
+        /// Messages of each.
+        #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
+        messages: u64,
+        /// A tenth of them.
+        #[arg(long)]
+        quick: bool,
+        /// Exit code 1 when a figure falls short.
+        #[arg(long)]
+        strict: bool,
+        #[command(flatten)]
+        report: Report,
+    },
+    /// Another process of the egress measurement; started by it.
     #[command(hide = true)]
     EgressEnd {
         #[command(subcommand)]
@@ -182,6 +201,11 @@ async fn run(command: Command) -> Result<ExitCode> {
             std::fs::create_dir_all(&report.folder).context("make the folder")?;
             let scale = Scale { divisor: if quick { 10 } else { 1 } };
             report.tell(&egress::measure(&report.folder, scale).await?, strict)
+        }
+        Command::Ingest { cases, messages, quick, strict, report } => {
+            std::fs::create_dir_all(&report.folder).context("make the folder")?;
+            let messages = if quick { messages / 10 } else { messages };
+            report.tell(&ingest::measure(&report.folder, &cases, messages).await?, strict)
         }
         Command::Lists { events, strict, report } => {
             std::fs::create_dir_all(&report.folder).context("make the folder")?;
