@@ -56,6 +56,9 @@ pub enum ApiError {
     /// 429. Tried too often; when to come back.
     #[error("too many attempts, try again later")]
     TooManyAttempts(Duration),
+    /// 429. The source takes no more requests for so long.
+    #[error("the source has taken in as much as its rate limit allows")]
+    SourceFull(Duration),
     /// 503. Something that we need is away; nothing was accepted.
     #[error("{what} is unavailable, try again")]
     Unavailable {
@@ -95,7 +98,7 @@ impl ApiError {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) | Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooMany { .. } | Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooMany { .. } | Self::TooManyAttempts(_) | Self::SourceFull(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } | Self::Unconfirmed => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooSlow => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -121,7 +124,7 @@ impl ApiError {
             Self::Unavailable { .. } => {
                 res.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            Self::TooManyAttempts(wait) => {
+            Self::TooManyAttempts(wait) | Self::SourceFull(wait) => {
                 let seconds = HeaderValue::from(wait.as_secs().saturating_add(1));
                 res.headers_mut().insert(RETRY_AFTER, seconds);
             }

@@ -20,7 +20,7 @@ pub use self::{
     fields::{SettingsError, Start},
     google::{GoogleSettings, ServiceAccount},
     kafka::{KafkaCredentials, KafkaSettings, Mechanism},
-    mqtt::{MqttSettings, Qos},
+    mqtt::{MqttSettings, Qos, Retained, Version},
     nats::{NatsCredentials, NatsSettings},
     redis::RedisSettings,
     sqs::SqsSettings,
@@ -35,7 +35,7 @@ const WORKERS_MAX: i64 = 16;
 /// The settings of a source, by the kind of its broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settings {
-    /// MQTT 3.1.1.
+    /// MQTT 3.1.1 or 5.
     Mqtt(MqttSettings),
     /// AMQP 0-9-1.
     Amqp(AmqpSettings),

@@ -30,8 +30,34 @@ pub struct MqttSettings {
     pub credentials: Option<(String, String)>,
     /// Whether the connection is encrypted.
     pub is_tls: bool,
+    /// The protocol's version.
+    pub version: Version,
+    /// How long an MQTT 5 broker keeps the session without a connection; [`u32::MAX`], which is the default: for ever.
+    pub session_expiry_seconds: u32,
     /// PEM certificates to trust instead of the public authorities.
     pub ca_certificate: Option<String>,
+    /// What becomes of retained messages.
+    pub retained: Retained,
+    /// Makes an event of whatever a message is, and its type of the topic.
+    pub event_type: Option<String>,
+}
+
+/// What becomes of the state that a broker keeps of a topic and repeats to a new subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retained {
+    /// It is no event.
+    Skip,
+    /// It is one, at every connection.
+    Take,
+}
+
+/// A version of MQTT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// 3.1.1.
+    Three,
+    /// 5.
+    Five,
 }
 
 /// How sure the broker makes that a message arrives.
@@ -77,6 +103,13 @@ impl MqttSettings {
             // MQTT 3.1.1 knows no password without a user name.
             credentials: username.map(|username| (username, password.unwrap_or_default())),
             is_tls,
+            version: version(&fields)?,
+            session_expiry_seconds: session_expiry_seconds(&fields)?,
+            retained: match fields.word("retained", ["skip", "take"])?.as_deref() {
+                Some("take") => Retained::Take,
+                _ => Retained::Skip,
+            },
+            event_type: event_type(&fields)?,
             ca_certificate: fields.file("ca_certificate")?,
         })
     }
@@ -97,6 +130,43 @@ impl fmt::Debug for MqttSettings {
             .field("client_id", &self.client_id)
             .finish_non_exhaustive()
     }
+}
+
+/// As a number or as text.
+fn version(fields: &Fields<'_>) -> Result<Version, SettingsError> {
+    let version = fields.value("version").map(|version| version.as_str().map_or_else(|| version.to_string(), str::to_owned));
+    match version.as_deref() {
+        None | Some("" | "3.1.1") => Ok(Version::Three),
+        Some("5" | "5.0") => Ok(Version::Five),
+        Some(_) => Err(fields.wrong("version", "3.1.1 or 5 is expected")),
+    }
+}
+
+fn session_expiry_seconds(fields: &Fields<'_>) -> Result<u32, SettingsError> {
+    let Some(seconds) = fields.value("session_expiry_seconds") else { return Ok(u32::MAX) };
+    let seconds = seconds.as_u64().and_then(|seconds| u32::try_from(seconds).ok());
+    seconds.ok_or_else(|| fields.wrong("session_expiry_seconds", "a number of seconds is expected"))
+}
+
+fn event_type(fields: &Fields<'_>) -> Result<Option<String>, SettingsError> {
+    let template = fields.text("event_type")?;
+    if template.as_deref().is_some_and(|template| !is_template(template)) {
+        return Err(fields.wrong("event_type", "a text is expected with {topic}, or {1} for a level of the topic"));
+    }
+    Ok(template)
+}
+
+/// Whether what is in braces is `topic` or the number of a level.
+fn is_template(text: &str) -> bool {
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('{') {
+        let Some((name, after)) = after.split_once('}') else { return false };
+        if name != "topic" && !name.parse::<usize>().is_ok_and(|level| level > 0) {
+            return false;
+        }
+        rest = after;
+    }
+    !rest.contains('}')
 }
 
 #[cfg(test)]
@@ -128,7 +198,13 @@ mod tests {
             .unwrap();
         assert_eq!((settings.host.as_str(), settings.port, settings.client_id.as_str()), ("::1", 1999, "c"));
         assert_eq!((settings.qos, settings.credentials.clone()), (Qos::ExactlyOnce, Some(("u".into(), "p".into()))));
-        assert!(settings.is_tls);
+        assert_eq!((settings.retained, &settings.event_type), (Retained::Skip, &None));
+        assert!(settings.is_tls && settings.version == Version::Three && settings.session_expiry_seconds == u32::MAX);
+        for version in [json!("5"), json!(5), json!("5.0"), json!(5.0)] {
+            let settings = json!({"host": "h", "topic": "t", "version": version, "session_expiry_seconds": 60});
+            let settings = read(&settings).unwrap();
+            assert_eq!((settings.version, settings.session_expiry_seconds), (Version::Five, 60));
+        }
         assert!(!format!("{settings:?}").contains("\"p\""));
         assert_eq!(read(&json!({"host": "h", "topic": "t", "tls": true})).unwrap().port, 8883);
     }
@@ -154,6 +230,10 @@ mod tests {
             (json!({"host": "h", "topic": "t", "port": 0}), "port"),
             (json!({"host": "h", "topic": "t", "port": "x"}), "port"),
             (json!({"host": "h", "topic": "t", "qos": 3}), "qos"),
+            (json!({"host": "h", "topic": "t", "version": 4}), "version"),
+            (json!({"host": "h", "topic": "t", "retained": "keep"}), "retained"),
+            (json!({"host": "h", "topic": "t", "session_expiry_seconds": -1}), "session_expiry_seconds"),
+            (json!({"host": "h", "topic": "t", "event_type": "{topics}"}), "event_type"),
             (json!({"host": "h", "topic": "t", "client_id": "c".repeat(1025)}), "client_id"),
             (json!({"host": "h", "topic": "t", "password": 12_345}), "password"),
             (Value::Null, "mqtt"),

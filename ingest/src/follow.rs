@@ -2,6 +2,7 @@
 //! another source.
 
 use posthouse_broker_settings::Settings;
+use posthouse_jobs::queue::Rate;
 use posthouse_schema::{pool::Pool, source_feed::FeedSource};
 use tokio::sync::watch;
 
@@ -78,7 +79,8 @@ impl Follower {
 
     async fn consume<B: Broker>(&self, source: &FeedSource, broker: &B, stop: &Stop) {
         let intake = Intake { metrics: self.intake.metrics.of_kind(B::KIND), ..self.intake.clone() };
-        let consumer = Consumer { origin: Origin::of(source), broker, intake };
+        let rate = Rate::of_seconds(source.rate_limit, source.rate_limit_duration_seconds);
+        let consumer = Consumer { origin: Origin::of(source), rate, broker, intake };
         match B::SHARING {
             Sharing::Lease => self.consume_by_lease(source, &consumer, stop).await,
             Sharing::Broker => {

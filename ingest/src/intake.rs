@@ -3,7 +3,11 @@
 
 use std::time::Duration;
 
-use posthouse_jobs::{CreateEvent, Queues, StoreRejectedMessage, TraceContext};
+use posthouse_jobs::{
+    CreateEvent, Queues, StoreRejectedMessage, TraceContext,
+    queue::{QueueError, Rate, Sighting, Turns},
+};
+use posthouse_schema::ids::SourceId;
 use posthouse_service::traces::{self, Beginning, Kind, Place, Span};
 use posthouse_transform::Transformer;
 
@@ -67,6 +71,22 @@ impl Intake {
         Some(job)
     }
 
+    /// Takes up to so many messages from what a source may take in.
+    ///
+    /// # Errors
+    /// Redis did not answer; in words.
+    pub async fn take_turns(&self, source: SourceId, rate: Rate, wanted: usize) -> Result<Turns, String> {
+        self.confirmed(self.queues.take_turns(&format!("source:{source}"), rate, wanted)).await
+    }
+
+    /// The ids that these messages of a source have: those that came before have them already.
+    ///
+    /// # Errors
+    /// Redis did not answer; in words.
+    pub async fn recognise(&self, source: SourceId, sightings: &[Sighting]) -> Result<Vec<u128>, String> {
+        self.confirmed(self.queues.recognise(source, sightings)).await
+    }
+
     /// Pushes the jobs of these events and of what was refused. After an error some may be in Redis: a repeated push finds them
     /// by their ids.
     ///
@@ -77,24 +97,19 @@ impl Intake {
             self.queues.push_all(events).await?;
             self.queues.push_all(rejected).await
         };
-        match tokio::time::timeout(PUSH_MAX, push).await {
-            Ok(Ok(_)) => {
-                self.metrics.accepted(events.len());
-                events
-                    .iter()
-                    .filter_map(|event| event.source_id)
-                    .for_each(|source| self.metrics.statuses().accepted(source));
-                Ok(())
-            }
-            Ok(Err(error)) => {
-                self.metrics.push_failed();
-                Err(format!("{:#}", anyhow::Error::new(error)))
-            }
-            Err(_) => {
-                self.metrics.push_failed();
-                Err("Redis did not answer in time".to_owned())
-            }
-        }
+        self.confirmed(push).await?;
+        self.metrics.accepted(events);
+        Ok(())
+    }
+
+    async fn confirmed<T>(&self, asked: impl Future<Output = Result<T, QueueError>>) -> Result<T, String> {
+        let error = match tokio::time::timeout(PUSH_MAX, asked).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => format!("{:#}", anyhow::Error::new(error)),
+            Err(_) => "Redis did not answer in time".to_owned(),
+        };
+        self.metrics.push_failed();
+        Err(error)
     }
 }
 

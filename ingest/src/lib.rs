@@ -5,6 +5,7 @@ pub mod amqp;
 pub mod backoff;
 pub mod broker;
 pub mod config;
+pub mod connection_test;
 pub mod fault;
 pub mod feed;
 pub mod follow;

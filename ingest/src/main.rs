@@ -3,7 +3,8 @@
 use std::{process::ExitCode, sync::Arc};
 
 use posthouse_ingest::{
-    config::Config, feed::Feed, follow::Follower, intake::Intake, metrics::IngestMetrics, redrive, watch::Watch,
+    config::Config, connection_test, feed::Feed, follow::Follower, intake::Intake, metrics::IngestMetrics, redrive,
+    watch::Watch,
 };
 use posthouse_jobs::backing::{Backing, Purpose};
 use posthouse_service::{logs, metrics::Metrics, probes, settings, shutdown, traces};
@@ -53,11 +54,14 @@ async fn run(config: &Config) -> anyhow::Result<()> {
         statuses: intake.metrics.statuses().clone(),
         failing_after: config.source_failing_after,
     };
+    let testing = connection_test::run(backing.pool.clone(), intake.queues.clone(), stopping.clone());
+    let testing = tokio::spawn(testing);
     let followed = CancellationToken::new();
     let watching = tokio::spawn(watch.run(followed.clone()));
     let feed = Feed::new(Follower { pool: backing.pool, intake, instance });
     feed.run(config.poll_interval, config.process.drain_timeout, stopping).await;
     redriving.await?;
+    testing.await?;
     followed.cancel();
     watching.await?;
     drained.cancel();

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use chrono::Utc;
+use posthouse_jobs::CreateEvent;
 use posthouse_schema::ids::SourceId;
 use posthouse_service::metrics::Metrics;
 use prometheus_client::{
@@ -44,6 +45,7 @@ pub struct IngestMetrics {
     push_failures: Counter,
     connected: Family<SourceLabels, Gauge>,
     last_message_at: Family<SourceLabels, Gauge<f64, AtomicU64>>,
+    lag: Family<SourceLabels, Gauge>,
     statuses: SourceStatuses,
 }
 
@@ -80,6 +82,11 @@ impl IngestMetrics {
                 "When the source last brought a message, in seconds since 1970",
                 Family::default(),
             ),
+            lag: metrics.register(
+                "ingest_lag",
+                "Messages of the source that waited at its broker when this instance last asked",
+                Family::default(),
+            ),
             statuses: SourceStatuses::default(),
         }
     }
@@ -103,9 +110,20 @@ impl IngestMetrics {
         self.statuses.received(source_id, count);
     }
 
-    /// Redis holds the jobs of messages.
-    pub fn accepted(&self, count: usize) {
-        self.accepted.get_or_create(&KindLabels { source_kind: self.source_kind }).inc_by(count as u64);
+    /// Redis holds the jobs of these.
+    pub fn accepted(&self, events: &[CreateEvent]) {
+        self.accepted.get_or_create(&KindLabels { source_kind: self.source_kind }).inc_by(events.len() as u64);
+        for of_source in events.chunk_by(|one, next| one.source_id == next.source_id) {
+            if let Some(source) = of_source.first().and_then(|event| event.source_id) {
+                self.statuses.accepted(source, of_source.len());
+            }
+        }
+    }
+
+    /// So many messages of a source wait at its broker.
+    pub fn lag(&self, source_id: SourceId, lag: u64) {
+        self.lag.get_or_create(&source(source_id)).set(i64::try_from(lag).unwrap_or(i64::MAX));
+        self.statuses.lag(source_id, lag);
     }
 
     /// A message was acknowledged that will never be an event.
@@ -139,6 +157,7 @@ impl IngestMetrics {
     pub fn forget(&self, source_id: SourceId) {
         self.connected.remove(&source(source_id));
         self.last_message_at.remove(&source(source_id));
+        self.lag.remove(&source(source_id));
     }
 }
 

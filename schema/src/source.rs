@@ -60,6 +60,10 @@ pub struct Source {
     pub stale_after_seconds: Option<i32>,
     /// Since when its project is told that this was too long.
     pub stale_since: Option<DateTime<Utc>>,
+    /// Messages or requests that it takes in within the duration; 0 for no limit.
+    pub rate_limit: i32,
+    /// The duration.
+    pub rate_limit_duration_seconds: i32,
 }
 
 impl std::fmt::Debug for Source {
@@ -98,6 +102,10 @@ pub struct SourceValues {
     pub header_function: Option<String>,
     /// How long it may receive nothing until its project is told.
     pub stale_after_seconds: Option<i32>,
+    /// Messages or requests that it takes in within the duration; 0 for no limit.
+    pub rate_limit: i32,
+    /// The duration.
+    pub rate_limit_duration_seconds: i32,
 }
 
 /// Which sources to list.

@@ -37,6 +37,10 @@ pub struct FeedSource {
     pub body_function: Option<String>,
     /// Makes a message's headers.
     pub header_function: Option<String>,
+    /// Messages that it takes in within the duration; 0 for no limit.
+    pub rate_limit: i32,
+    /// The duration.
+    pub rate_limit_duration_seconds: i32,
     /// Changes with every setting of the source.
     pub updated_at: chrono::DateTime<chrono::Utc>,
 }

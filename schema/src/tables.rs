@@ -467,6 +467,8 @@ diesel::table! {
         crc_verified_at -> Nullable<Timestamptz>,
         stale_after_seconds -> Nullable<Int4>,
         stale_since -> Nullable<Timestamptz>,
+        rate_limit -> Int4,
+        rate_limit_duration_seconds -> Int4,
     }
 }
 

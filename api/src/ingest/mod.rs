@@ -73,6 +73,7 @@ pub async fn ingest_event(req: &mut Request, depot: &mut Depot, res: &mut Respon
     if let (Verifier::Slack(_), Some(challenge)) = (verifier, slack_challenge(&payload)) {
         return Ok(IngestAnswer::SlackChallenge(challenge));
     }
+    source.take_turn(&app).await?;
     let job = new_event(req, &source, &project, &payload)?;
     let is_known = is_known(&app, &job, project.config.key_window()).await;
     push(&app, &job, res).await?;

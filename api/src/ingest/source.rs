@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use posthouse_jobs::queue::Rate;
 use posthouse_schema::{
     ids::{ProjectId, SourceId},
     source::Source,
@@ -41,6 +42,8 @@ pub struct HttpSource {
     pub forward_headers: Vec<String>,
     /// What requests are answered with.
     pub custom_response: Option<CustomResponse>,
+    /// How many requests it takes in.
+    rate: Option<Rate>,
 }
 
 /// What requests are answered with instead of our own words.
@@ -87,7 +90,18 @@ impl HttpSource {
             forward_headers: row.forward_headers.0,
             custom_response: row.custom_response.as_ref().and_then(CustomResponse::of),
             mask: row.mask_id,
+            rate: Rate::of_seconds(row.rate_limit, row.rate_limit_duration_seconds),
         }
+    }
+
+    /// Takes a request from what the source may take in, which all instances share.
+    ///
+    /// # Errors
+    /// 429 where there is nothing left; 503 when Redis is away.
+    pub async fn take_turn(&self, app: &App) -> Result<(), ApiError> {
+        let Some(rate) = self.rate else { return Ok(()) };
+        let turns = app.queues.take_turns(&format!("source:{}", self.id), rate, 1).await.map_err(ApiError::queue)?;
+        if turns.taken == 1 { Ok(()) } else { Err(ApiError::SourceFull(turns.wait)) }
     }
 }
 

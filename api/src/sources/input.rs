@@ -25,6 +25,8 @@ use crate::{
 const LIST_MAX: usize = 50;
 /// Between a minute and 30 days: events are there for so long at least in a usual deployment.
 const STALE_AFTER: std::ops::RangeInclusive<i32> = 60..=2_592_000;
+/// Longest duration of a rate limit.
+const DAY_SECONDS: i32 = 86_400;
 /// Bytes of a custom answer.
 const RESPONSE_BYTES_MAX: usize = 51_200;
 
@@ -67,6 +69,9 @@ pub fn values(body: SourceBody, old: Option<&Source>) -> Result<SourceValues, Ap
     let body_function = function("body_function", body.body_function, old.and_then(|old| old.body_function.as_ref()))?;
     let header_function =
         function("header_function", body.header_function, old.and_then(|old| old.header_function.as_ref()))?;
+    let rate_limit = number("rate_limit", body.rate_limit, old.map(|old| old.rate_limit), i32::MAX)?;
+    let stored = old.map(|old| old.rate_limit_duration_seconds);
+    let rate_limit_duration_seconds = number("rate_limit_duration", body.rate_limit_duration, stored, DAY_SECONDS)?;
     Ok(SourceValues {
         name,
         kind,
@@ -94,6 +99,8 @@ pub fn values(body: SourceBody, old: Option<&Source>) -> Result<SourceValues, Ap
             Some(seconds) => stale_after(seconds)?,
             None => old.and_then(|old| old.stale_after_seconds),
         },
+        rate_limit,
+        rate_limit_duration_seconds,
     })
 }
 
@@ -103,6 +110,13 @@ fn stale_after(seconds: u32) -> Result<Option<i32>, ApiError> {
     let (least, most) = (STALE_AFTER.start(), STALE_AFTER.end());
     let expected = || ApiError::invalid(format!("stale_after_seconds: 0, or between {least} and {most} is expected"));
     Ok(Some(known.ok_or_else(expected)?).filter(|seconds| *seconds > 0))
+}
+
+/// What is given, else what is stored, else 0.
+fn number(field: &'static str, given: Option<i64>, stored: Option<i32>, max: i32) -> Result<i32, ApiError> {
+    let Some(given) = given else { return Ok(stored.unwrap_or_default()) };
+    let number = i32::try_from(given).ok().filter(|number| (0..=max).contains(number));
+    number.ok_or_else(|| ApiError::invalid(format!("{field}: a number between 0 and {max} is expected")))
 }
 
 /// The event type must be covered by the signature where there is one, or anyone on the way could choose it.

@@ -1,6 +1,7 @@
 //! Sources: make, read, list, change, delete. Ingest follows what is stored here.
 
 mod broker;
+mod connection_test;
 mod input;
 pub mod metadata;
 mod status;
@@ -38,20 +39,27 @@ pub fn router() -> Router {
         .put(update_source)
         .post(update_source)
         .delete(delete_source)
-        .push(Router::with_path("status").get(status::get_source_status));
+        .push(Router::with_path("status").get(status::get_source_status))
+        .push(Router::with_path("test").post(connection_test::test_source));
     Router::with_path("sources")
         .get(list_sources)
         .post(create_source)
+        .push(Router::with_path("test").post(connection_test::test_settings))
         .push(Router::with_path("test_function").post(functions::test_source_function))
         .push(one)
 }
 
 /// Makes a source
+///
+/// With `test=true` its broker must be there to be read: otherwise nothing is made.
 #[endpoint(tags("Sources"), operation_id = "CreateSource", request_body = SourceBody)]
 pub async fn create_source(req: &mut Request, depot: &mut Depot) -> ApiResult<SourceWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let body: SourceBody = read_json(req, &app).await?;
     let values = input::values(body, None)?;
+    if let Some(pub_sub) = values.pub_sub.as_ref().filter(|_| query::one(req, "test").as_deref() == Some("true")) {
+        connection_test::require(&app, project.id, pub_sub).await?;
+    }
     let mask: String = {
         let mut random = rand::rng();
         (0..MASK_CHARS).map(|_| char::from(random.sample(rand::distr::Alphanumeric))).collect()

@@ -29,6 +29,10 @@ pub struct SourceStatusWire {
     pub accepted: u64,
     /// Those that were refused.
     pub rejected: u64,
+    /// Messages that wait at its broker, about ten seconds ago: of Kafka those after what the group has committed, of AMQP those
+    /// in the queue, of NATS and Redis those that were given to nobody yet. Null where it is not known, and for MQTT, whose
+    /// brokers do not tell.
+    pub lag: Option<u64>,
     /// When its broker last brought a message.
     pub last_message_at: Option<DateTime<Utc>>,
     /// What last went wrong: with the connection, or with a message.
@@ -67,6 +71,7 @@ impl SourceStatusWire {
             received: note.received,
             accepted: note.accepted,
             rejected: note.rejected,
+            lag: note.lag,
             last_message_at: note.last_message_at,
             last_error,
             last_error_at,

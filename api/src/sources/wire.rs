@@ -28,7 +28,8 @@ pub struct SourceBody {
     /// Inbound headers that are forwarded although they carry credentials, such as `Authorization`.
     pub forward_headers: Option<Vec<String>>,
     /// The broker: `{"type", "workers", …}` with the settings under the name of the type. `mqtt`: `{"host", "port", "topic",
-    /// "qos", "client_id", "username", "password", "tls", "ca_certificate"}`; host and topic are required. `amqp`:
+    /// "qos", "client_id", "username", "password", "tls", "ca_certificate", "version", "session_expiry_seconds",
+    /// "retained", "event_type"}`; host and topic are required. `amqp`:
     /// `{"schema", "host", "port", "queue", "vhost", "auth": {"user", "password"}, "bindExchange": {"exchange",
     /// "routingKey"}, "deadLetterExchange", "prefetch", "ca_certificate"}`; host and queue are required. `kafka`:
     /// `{"brokers", "topic_name", "consumer_group_id", "start", "auth": {"type", "hash", "username", "password", "tls"},
@@ -54,6 +55,11 @@ pub struct SourceBody {
     pub header_function: Option<String>,
     /// Seconds for which it may receive nothing until the meta event `source.failing` tells so, once; 0 for never.
     pub stale_after_seconds: Option<u32>,
+    /// Messages of the broker, or requests of the provider, that are taken in within `rate_limit_duration`; 0 for no limit. A
+    /// broker is held back; a provider is answered 429.
+    pub rate_limit: Option<i64>,
+    /// The duration, in seconds; at most a day.
+    pub rate_limit_duration: Option<i64>,
 }
 
 /// What an ingest request is answered with. An empty body means our own answer.
@@ -110,6 +116,10 @@ pub struct SourceWire {
     /// Since when it is known that it was silent for longer; missing where it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_since: Option<DateTime<Utc>>,
+    /// Messages or requests that are taken in within `rate_limit_duration`; 0 for no limit.
+    pub rate_limit: i32,
+    /// The duration, in seconds.
+    pub rate_limit_duration: i32,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
@@ -153,6 +163,8 @@ impl SourceWire {
             header_function: row.header_function,
             stale_after_seconds: row.stale_after_seconds,
             stale_since: row.stale_since,
+            rate_limit: row.rate_limit,
+            rate_limit_duration: row.rate_limit_duration_seconds,
             created_at: row.created_at,
             updated_at: row.updated_at,
             deleted_at: None,

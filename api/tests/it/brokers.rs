@@ -1,5 +1,6 @@
 //! The settings of message brokers: what is kept, what is hidden, and what is refused by its name.
 
+use posthouse_jobs::queue::ConnectionTestResult;
 use posthouse_schema::source_feed::broker_sources_all_projects;
 use serde_json::{Value, json};
 
@@ -194,4 +195,61 @@ async fn what_is_wrong_with_a_broker_is_named() {
         assert_eq!((answer.status, answer.message()), (400, expected));
     }
     api.close().await;
+}
+
+/// An instance of ingest tries it, which the API only asks; what it tries are the settings given, with the secrets stored.
+#[tokio::test]
+async fn a_connection_is_tried_by_ingest() {
+    let api = Api::start().await;
+    let mqtt = |password: &str| json!({"type": "mqtt", "mqtt": {"host": "h", "topic": "t", "username": "u", "password": password}});
+    let body = json!({"name": "s", "type": "pub_sub", "pub_sub": mqtt("hunter2")});
+    let source = api.post("sources", body.clone()).await.body["data"]["uid"].as_str().unwrap().to_owned();
+    let answered = async |given: Value, result: ConnectionTestResult| {
+        let ingest = async {
+            loop {
+                if let Some(test) = api.queues().take_connection_test().await.unwrap() {
+                    api.queues().answer_connection_test(&test.id, result).await.unwrap();
+                    return test;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        let path = format!("sources/{source}/test");
+        let (answer, test) = tokio::join!(api.post(&path, given), ingest);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        (answer.body["data"].clone(), test)
+    };
+    let result = |step: Option<&str>| ConnectionTestResult {
+        failed_step: step.map(str::to_owned),
+        reason: step.map(|_| "NotAuthorized".to_owned()),
+        notes: vec!["n".to_owned()],
+        duration_ms: 7,
+    };
+    let (wire, test) = answered(json!({}), result(None)).await;
+    assert_eq!(wire, json!({"is_ok": true, "failed_step": null, "reason": null, "notes": ["n"], "duration_ms": 7}));
+    assert_eq!((test.source_id.to_string(), test.pub_sub), (source.clone(), None));
+    let (wire, test) = answered(json!({"pub_sub": mqtt("[REDACTED]")}), result(Some("sign_in"))).await;
+    assert_eq!(
+        (&wire["is_ok"], &wire["failed_step"], &wire["reason"]),
+        (&json!(false), &json!("sign_in"), &json!("NotAuthorized"))
+    );
+    assert_eq!(test.pub_sub.unwrap()["mqtt"]["password"], "hunter2");
+
+    // Nobody is there. What would be made only if it works is not made.
+    let answer = api.post("sources/test", json!({"pub_sub": mqtt("p")})).await;
+    assert_eq!((answer.status, &answer.body["data"]["failed_step"]), (200, &json!("ingest")), "{}", answer.body);
+    let answer = api.post("sources?test=true", body).await;
+    assert!(answer.status == 400 && answer.body["message"].as_str().unwrap().contains("(ingest)"), "{}", answer.body);
+    assert_eq!(api.get("sources").await.body["data"]["content"].as_array().unwrap().len(), 1);
+    assert_eq!(api.queues().take_connection_test().await.unwrap(), None, "they were taken back");
+    for (path, body) in
+        [("sources/test", json!({})), ("sources/test", json!({"pub_sub": {"type": "mqtt", "mqtt": {}}}))]
+    {
+        assert_eq!(api.post(path, body).await.status, 400);
+    }
+    let http = api.post("sources", json!({"name": "h", "type": "http"})).await.body["data"]["uid"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(api.post(&format!("sources/{http}/test"), json!({})).await.status, 400);
 }

@@ -47,6 +47,11 @@ async fn every_example_is_accepted() {
                 let path = tenant.fill("/api/v1/projects/{project_id}/subscriptions/{subscription_id}");
                 api.send("DELETE", &path, Some(&key), &[], None).await;
             }
+            "TestSourceConnection" => {
+                let path = tenant.fill("/api/v1/projects/{project_id}/sources/{source_id}");
+                let of_a_broker = serde_json::json!({"name": "s", "type": "pub_sub", "pub_sub": body["pub_sub"]});
+                api.send("PUT", &path, Some(&key), &[], Some(of_a_broker.to_string())).await;
+            }
             "ForceResendEventDeliveries" => api.database.run("UPDATE event_deliveries SET status = 'Success'").await,
             _ => {}
         }

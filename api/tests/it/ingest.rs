@@ -49,6 +49,38 @@ async fn a_request_becomes_an_event_of_its_source() {
     api.close().await;
 }
 
+/// Whoever comes when a source has taken in as much as its rate allows hears when to come back.
+#[tokio::test]
+async fn a_source_takes_in_no_more_than_its_rate() {
+    let api = Api::start().await;
+    let verifier = json!({"type": "api_key", "api_key": {"header_name": "X-Key", "header_value": "v"}});
+    let settings = json!({"rate_limit": 2, "rate_limit_duration": 3_600, "verifier": verifier});
+    let limited = source(&api, settings).await;
+    let forged = send(&api, &limited, &[("x-key", "w")], BODY).await;
+    assert_eq!(forged.status, 400, "who does not prove itself uses nothing up");
+    let key = [("x-key", "v")];
+    for status in [200, 200, 429] {
+        let answer = send(&api, &limited, &key, BODY).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+        if status == 429 {
+            let seconds: u64 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
+            assert!(
+                (1..=3_601).contains(&seconds) && answer.message().contains("rate limit"),
+                "{seconds} {}",
+                answer.body
+            );
+        }
+    }
+    assert_eq!(send(&api, &source(&api, json!({})).await, &[], BODY).await.status, 200, "another source");
+    assert_eq!(api.queued_events().await.len(), 3);
+    for wrong in [json!({"rate_limit": -1}), json!({"rate_limit_duration": 86_401})] {
+        let mut body = json!({"name": "s", "type": "http"});
+        body.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+        assert_eq!(api.post("sources", body).await.status, 400, "{wrong}");
+    }
+    api.close().await;
+}
+
 #[tokio::test]
 async fn what_is_no_url_of_a_live_source_is_refused() {
     let mut api = Api::start().await;

@@ -38,6 +38,7 @@ async fn a_source_has_every_field_of_the_contract() {
         "custom_response": {"body": "", "content_type": ""}, "provider_config": null, "forward_headers": null,
         "pub_sub": {"type": "", "workers": 0, "sqs": null, "google": null, "kafka": null, "amqp": null},
         "idempotency_keys": null, "event_type_location": "", "body_function": null, "header_function": null,
+        "rate_limit": 0, "rate_limit_duration": 0,
         "deleted_at": null,
     });
     assert_eq!(data, rest);
@@ -147,7 +148,7 @@ async fn a_source_of_a_broker_has_functions_and_a_status() {
     assert_eq!(removed.data()["header_function"], Value::Null);
     let unread = api.get(&format!("{path}/status")).await;
     let nothing = json!({
-        "uid": made.uid(), "is_connected": false, "received": 0, "accepted": 0, "rejected": 0, "last_message_at": null,
+        "uid": made.uid(), "is_connected": false, "received": 0, "accepted": 0, "rejected": 0, "lag": null, "last_message_at": null,
         "last_error": null, "last_error_at": null, "failing_since": null, "failing_reason": null, "updated_at": null,
     });
     assert_eq!((unread.status, unread.data()), (200, &nothing));
@@ -158,6 +159,7 @@ async fn a_source_of_a_broker_has_functions_and_a_status() {
         accepted: 1,
         rejected: 2,
         is_connected: true,
+        lag: Some(9),
         last_message_at: Some(since),
         error: Some(("the body is not JSON".into(), since)),
     };
@@ -168,7 +170,7 @@ async fn a_source_of_a_broker_has_functions_and_a_status() {
     assert_eq!(
         told,
         json!({
-            "uid": made.uid(), "is_connected": true, "received": 3, "accepted": 1, "rejected": 2,
+            "uid": made.uid(), "is_connected": true, "received": 3, "accepted": 1, "rejected": 2, "lag": 9,
             "last_message_at": "2027-01-15T08:00:00Z", "last_error": "the body is not JSON",
             "last_error_at": "2027-01-15T08:00:00Z", "failing_since": "2027-01-15T08:00:00Z", "failing_reason": "rejecting",
             "updated_at": null,

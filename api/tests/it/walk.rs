@@ -296,6 +296,7 @@ fn of_filters_and_functions(operation: &str, tenant: &Tenant) -> Option<Value> {
         "BulkCreateFilters" => json!([{"event_type": "order.made"}]),
         "BulkUpdateFilters" => json!([{"uid": tenant.id("filter_id"), "event_type": "order.made"}]),
         "TestFilter" => json!({"payload": {}}),
+        "TestSourceConnection" | "TestSourceSettings" => json!({"pub_sub": {"type": "mqtt"}}),
         "TestSubscriptionFilter" => json!({"request": {}, "schema": {}}),
         "TestSubscriptionFunction" | "PostV1ProjectsProjectIDSourcesTestFunction" => {
             json!({"payload": {}, "function": "function transform(payload) { return payload }", "type": "header"})

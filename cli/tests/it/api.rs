@@ -12,6 +12,7 @@ async fn the_api_is_used_from_a_shell() {
     let desk = Desk::start("cli-api").await;
     a_key_is_stored_for_its_owner_alone(&desk).await;
     what_is_there_is_shown_without_secrets(&desk).await;
+    a_broker_is_tried_by_ingest(&desk).await;
     an_event_is_sent_and_waited_for(&desk).await;
     what_is_wrong_is_said_with_the_field(&desk).await;
     deliveries_are_watched_and_forwarded(&desk).await;
@@ -81,6 +82,22 @@ async fn what_is_there_is_shown_without_secrets(desk: &Desk) {
     assert_eq!(desk.json(&["source", "list"], 0).await["sources"], json!([]));
     let paged = desk.json(&["endpoint", "list", "--limit", "1"], 0).await;
     assert_eq!(paged["endpoints"].as_array().unwrap().len(), 1);
+}
+
+async fn a_broker_is_tried_by_ingest(desk: &Desk) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("broker.json");
+    let settings = r#"{"type": "mqtt", "mqtt": {"host": "127.0.0.1", "port": 1, "topic": "t", "password": "hunter2"}}"#;
+    std::fs::write(&file, settings).unwrap();
+    let args = ["source", "test", "--settings", file.to_str().unwrap()];
+    let result = desk.json(&args, 3).await;
+    assert_eq!((&result["is_ok"], &result["failed_step"]), (&json!(false), &json!("connect")), "{result}");
+    let output = String::from_utf8(desk.run(&args).await.stdout).unwrap();
+    assert!(output.contains("Failed at connect") && output.contains("refused"), "{output}");
+    std::fs::write(&file, "hunter2").unwrap();
+    let complaint = desk.complaint(&args, 2).await;
+    assert!(complaint.contains("not JSON") && !complaint.contains("hunter2"), "{complaint}");
+    assert!(desk.complaint(&["source", "test", "01BX5ZZKBKACTAV9WEVGEMMVS0"], 1).await.contains("not found"));
 }
 
 async fn an_event_is_sent_and_waited_for(desk: &Desk) {

@@ -5,20 +5,22 @@ use std::time::Duration;
 
 use futures::{FutureExt as _, StreamExt as _};
 use lapin::{
-    Channel, ConnectionProperties, Consumer, ErrorKind,
+    Channel, ConnectionProperties, Consumer, ErrorKind, ExchangeKind,
     message::Delivery,
     options::{
-        BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions,
+        BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions,
+        ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
     },
     types::{AMQPValue, FieldTable},
     uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo},
 };
 use posthouse_broker_settings::AmqpSettings;
+use rustls::ClientConfig;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{headers, transport};
-use crate::broker::{self, Answer, BATCH_MAX, Link, Message};
+use crate::broker::{self, Answer, BATCH_MAX, Identity, LagProbe, Link, Message, Problem, Step};
 
 /// Seconds between two signs of life on a silent connection.
 const HEARTBEAT_SECONDS: u16 = 30;
@@ -34,28 +36,13 @@ pub struct Connection {
     connection: lapin::Connection,
     channel: Channel,
     consumer: Consumer,
+    queue: String,
 }
 
 impl Connection {
     pub(super) async fn open(settings: &AmqpSettings) -> Result<Self, String> {
-        let tls = match settings.is_tls {
-            true => Some(broker::client_config(settings.ca_certificate.as_deref(), "pub_sub.amqp.ca_certificate")?),
-            false => None,
-        };
-        let wire = broker::connect(&settings.host, settings.port, tls).await?;
-        let properties = ConnectionProperties::default().with_connection_name("posthouse".into());
-        let connected = timeout(
-            ANSWER_MAX,
-            Box::pin(async {
-                let connection = transport::connect(wire, uri(settings), properties).await?;
-                Self::consume(settings, connection).await
-            }),
-        );
-        match connected.await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error)) => Err(words(&error)),
-            Err(_) => Err("the broker did not answer in time".to_owned()),
-        }
+        let connection = sign_in(settings).await?;
+        answered(Self::consume(settings, connection)).await
     }
 
     async fn consume(settings: &AmqpSettings, connection: lapin::Connection) -> lapin::Result<Self> {
@@ -77,13 +64,77 @@ impl Connection {
         let consumer = channel
             .basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
             .await?;
-        Ok(Self { connection, channel, consumer })
+        Ok(Self { connection, channel, consumer, queue: settings.queue.clone() })
     }
 
     async fn acknowledge(&self, through: u64) -> Result<(), String> {
         let all = BasicAckOptions { multiple: true };
         self.channel.basic_ack(through, all).await.map_err(|error| words(&error))
     }
+}
+
+/// The encryption that the settings ask for.
+pub(super) fn tls(settings: &AmqpSettings) -> Result<Option<ClientConfig>, String> {
+    match settings.is_tls {
+        true => broker::client_config(settings.ca_certificate.as_deref(), "pub_sub.amqp.ca_certificate").map(Some),
+        false => Ok(None),
+    }
+}
+
+async fn sign_in(settings: &AmqpSettings) -> Result<lapin::Connection, String> {
+    let wire = broker::connect(&settings.host, settings.port, tls(settings)?).await?;
+    let properties = ConnectionProperties::default().with_connection_name("posthouse".into());
+    answered(transport::connect(wire, uri(settings), properties)).await
+}
+
+async fn answered<T>(asked: impl Future<Output = lapin::Result<T>> + Send) -> Result<T, String> {
+    match timeout(ANSWER_MAX, Box::pin(asked)).await {
+        Ok(answer) => answer.map_err(|error| words(&error)),
+        Err(_) => Err("the broker did not answer in time".to_owned()),
+    }
+}
+
+/// Signs in, and looks for the queue and what it is to be bound to.
+pub(super) async fn check(settings: &AmqpSettings) -> Result<Vec<String>, Problem> {
+    let connection = sign_in(settings).await.map_err(|reason| Problem::at(Step::SignIn, reason))?;
+    let looked = answered(look(settings, &connection)).await;
+    timeout(ANSWER_MAX, connection.close(REPLY_SUCCESS, "".into())).await.ok();
+    looked.map_err(|reason| Problem::at(Step::Open, reason))
+}
+
+async fn look(settings: &AmqpSettings, connection: &lapin::Connection) -> lapin::Result<Vec<String>> {
+    let (queue, mut notes) = (settings.queue.as_str(), Vec::new());
+    if let Some(binding) = &settings.binding {
+        let passive = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+        let (channel, exchange) = (connection.create_channel().await?, binding.exchange.as_str());
+        // The broker takes no notice of the kind.
+        channel.exchange_declare(exchange.into(), ExchangeKind::Direct, passive, FieldTable::default()).await?;
+    }
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let channel = connection.create_channel().await?;
+    match channel.queue_declare(queue.into(), passive, FieldTable::default()).await {
+        Ok(found) if found.message_count() == 0 => {
+            // The one way to learn whether this user may read. Where something came just now, it goes back to its place.
+            if let Some(message) = channel.basic_get(queue.into(), BasicGetOptions::default()).await? {
+                let back = BasicNackOptions { multiple: false, requeue: true };
+                channel.basic_nack(message.delivery.delivery_tag, back).await?;
+            }
+            if settings.dead_letter_exchange.is_some() {
+                declare(settings, connection).await?;
+            }
+        }
+        Ok(_) => {
+            notes.push("the queue has messages, so whether this user may read them was not tried".to_owned());
+            if settings.dead_letter_exchange.is_some() {
+                declare(settings, connection).await?;
+            }
+        }
+        Err(error) if is_not_found(&error) => {
+            notes.push(format!("the queue {queue} is not there yet; the source makes it"));
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(notes)
 }
 
 /// Makes the queue, durable, unless it is there: an owner's own kind of queue is taken as it is. With a dead-letter
@@ -134,6 +185,18 @@ impl Link for Connection {
         Ok(messages)
     }
 
+    fn lag_probe(&self) -> Option<LagProbe> {
+        let (channel, queue) = (self.channel.clone(), self.queue.clone());
+        Some(Box::new(move || {
+            let (channel, queue) = (channel.clone(), queue.clone());
+            Box::pin(async move {
+                let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+                let found = channel.queue_declare(queue.as_str().into(), passive, FieldTable::default()).await.ok()?;
+                Some(found.message_count().into())
+            })
+        }))
+    }
+
     async fn hold(&mut self, _answers: &[(u64, Answer)]) -> Result<(), String> {
         let is_connected = self.connection.status().connected() && self.channel.status().connected();
         if is_connected { Ok(()) } else { Err("the connection to the broker was lost".to_owned()) }
@@ -178,7 +241,14 @@ fn taken(next: Option<lapin::Result<Delivery>>) -> Result<Delivery, String> {
 
 fn message(delivery: Delivery) -> Message<u64> {
     let properties = &delivery.properties;
+    // The publisher chose the name and may have chosen it twice: the body must be the same as well, and the broker must say
+    // that it sends the message again.
+    let identity = properties.message_id().as_ref().map(|id| Identity {
+        is_first: !delivery.redelivered,
+        ..Identity::of(&[id.as_str().as_bytes(), &delivery.data])
+    });
     Message {
+        identity,
         headers: properties.headers().as_ref().map(headers::texts).unwrap_or_default(),
         broker_message_id: properties.message_id().as_ref().map(ToString::to_string),
         ..Message::new(delivery.data, delivery.delivery_tag)

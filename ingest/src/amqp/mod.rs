@@ -8,7 +8,7 @@ mod transport;
 use posthouse_broker_settings::AmqpSettings;
 
 use self::connection::Connection;
-use crate::broker::{Broker, Sharing};
+use crate::broker::{Broker, Problem, Reach, Sharing};
 
 /// The AMQP broker of one source.
 pub struct AmqpBroker {
@@ -23,5 +23,14 @@ impl Broker for AmqpBroker {
 
     async fn connect(&self) -> Result<Connection, String> {
         Connection::open(&self.settings).await
+    }
+
+    fn reach(&self) -> Result<Option<Reach>, String> {
+        let addresses = vec![(self.settings.host.clone(), self.settings.port)];
+        Ok(Some(Reach { addresses, tls: connection::tls(&self.settings)?, greets: false }))
+    }
+
+    async fn check(&self) -> Result<Vec<String>, Problem> {
+        Box::pin(connection::check(&self.settings)).await
     }
 }

@@ -2,17 +2,17 @@
 //! sequence and no other. A message is acknowledged when Redis holds its job: that of its event, or that which keeps it where
 //! it will never be one.
 
-use std::pin::pin;
+use std::{convert::Infallible, pin::pin};
 
 use futures::{StreamExt as _, stream};
-use posthouse_jobs::CreateEvent;
+use posthouse_jobs::{CreateEvent, queue::Rate};
 use tokio::{
     sync::watch,
-    time::{Duration, Instant, sleep},
+    time::{Duration, Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Broker, Link, Message, batch::Batch};
+use super::{Answer, Broker, LagProbe, Link, Message, batch::Batch};
 use crate::{
     backoff::Backoff,
     fault::Fault,
@@ -24,6 +24,9 @@ use crate::{
 const GOOD_AFTER: Duration = Duration::from_secs(10);
 /// Functions of one source at once.
 const FUNCTIONS_MAX: usize = 16;
+/// How often a source's lag is asked for, and how often a connection looks whether it is to ask.
+const LAG_PAUSE: Duration = Duration::from_secs(10);
+const LAG_LOOK: Duration = Duration::from_secs(1);
 /// How long functions may go on when the source is to stop; then their messages are left to the broker.
 const FUNCTIONS_GRACE: Duration = Duration::from_secs(5);
 
@@ -31,6 +34,8 @@ const FUNCTIONS_GRACE: Duration = Duration::from_secs(5);
 pub struct Consumer<'a, B> {
     /// Whose messages these are.
     pub origin: Origin,
+    /// How many of them are taken in, by all instances together.
+    pub rate: Option<Rate>,
     /// Where they come from.
     pub broker: &'a B,
     /// Where they go.
@@ -73,11 +78,29 @@ impl<B: Broker> Consumer<'_, B> {
         } else {
             tracing::info!(source.id = %self.origin.source_id, "The source is being consumed.");
         }
-        let end = self.consume(&mut link, stop).await;
+        let probe = link.lag_probe();
+        let end = tokio::select! {
+            biased;
+            end = self.consume(&mut link, stop) => end,
+            never = self.watch_lag(probe) => match never {},
+        };
         if end.is_ok() {
             link.close().await;
         }
         if stop.is_cancelled() { Ok(()) } else { end }
+    }
+
+    /// Asks for the source's lag now and then; of several connections one does.
+    async fn watch_lag(&self, probe: Option<LagProbe>) -> Infallible {
+        let Some(probe) = probe else { return std::future::pending().await };
+        loop {
+            if self.intake.metrics.statuses().takes_lag(self.origin.source_id, LAG_PAUSE)
+                && let Ok(Some(lag)) = timeout(LAG_PAUSE, probe()).await
+            {
+                self.intake.metrics.lag(self.origin.source_id, lag);
+            }
+            sleep(LAG_LOOK).await;
+        }
     }
 
     async fn consume(&self, link: &mut B::Link, stop: &CancellationToken) -> Result<(), String> {
@@ -88,23 +111,90 @@ impl<B: Broker> Consumer<'_, B> {
                 return Ok(());
             }
             self.intake.metrics.received(self.origin.source_id, messages.len());
-            let (tags, contents): (Vec<_>, Vec<_>) = messages.into_iter().map(Message::apart).unzip();
+            let (tags, mut contents): (Vec<_>, Vec<_>) = messages.into_iter().map(Message::apart).unzip();
             // Until more is known: whoever holds messages only wants to know which.
             let mut answers: Vec<_> = tags.into_iter().map(|tag| (tag, Answer::Accepted)).collect();
-            let mut held = Ok(());
-            let Some(reads) = self.read(link, &contents, &answers, &mut held, stop).await else {
-                tracing::info!(source.id = %self.origin.source_id, "Functions take too long to stop; their messages are left to the broker.");
-                return Ok(());
+            while !answers.is_empty() {
+                let (count, held) = self.turns(link, &answers, stop, &mut fault).await;
+                let is_last = count == 0;
+                let rest = match count {
+                    // Whoever sends the rest again does so; what nobody else holds is taken in whatever the rate.
+                    0 => {
+                        let kept = answers.into_iter().zip(contents).filter(|(_, content)| !content.is_repeatable);
+                        (answers, contents) = kept.unzip();
+                        (Vec::new(), Vec::new())
+                    }
+                    count => (answers.split_off(count), contents.split_off(count)),
+                };
+                if !self.take_in(link, (answers, contents), held, stop, &mut fault).await? || is_last {
+                    return Ok(());
+                }
+                (answers, contents) = rest;
+            }
+        }
+    }
+
+    /// How many of these messages may go on by the source's rate: waits until there is one. None where it is to stop, or where
+    /// the connection is lost meanwhile.
+    async fn turns(
+        &self,
+        link: &mut B::Link,
+        answers: &[(<B::Link as Link>::Tag, Answer)],
+        stop: &CancellationToken,
+        fault: &mut Fault,
+    ) -> (usize, Result<(), String>) {
+        let Some(rate) = self.rate else { return (answers.len(), Ok(())) };
+        loop {
+            let wait = match self.intake.take_turns(self.origin.source_id, rate, answers.len()).await {
+                Ok(turns) if turns.taken > 0 => return (turns.taken, Ok(())),
+                Ok(turns) => turns.wait,
+                Err(error) => {
+                    self.note_outage(&error, fault);
+                    PUSH_PAUSE
+                }
             };
-            let mut batch = Batch::default();
-            for (((_, answer), content), read) in answers.iter_mut().zip(contents).zip(reads) {
-                *answer = self.sort(&content, read, &mut batch);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return (0, Ok(())),
+                () = sleep(wait.min(PUSH_PAUSE)) => {}
             }
-            if held.is_err() {
-                self.leave_repeatable(link, &mut batch).await;
+            if let Err(error) = link.hold(answers).await {
+                return (0, Err(error));
             }
-            self.push(link, &mut batch, &answers, held, &mut fault).await?;
+        }
+    }
+
+    /// Reads messages, pushes what they become, and answers them. `false`: it is to stop, and some were left to the broker.
+    async fn take_in(
+        &self,
+        link: &mut B::Link,
+        (mut answers, contents): (Answers<B::Link>, Vec<Message<()>>),
+        mut held: Result<(), String>,
+        stop: &CancellationToken,
+        fault: &mut Fault,
+    ) -> Result<bool, String> {
+        let Some(reads) = self.read(link, &contents, &answers, &mut held, stop).await else {
+            tracing::info!(source.id = %self.origin.source_id, "Functions take too long to stop; their messages are left to the broker.");
+            return Ok(false);
+        };
+        let mut batch = Batch::default();
+        for (((_, answer), content), read) in answers.iter_mut().zip(contents).zip(reads) {
+            *answer = self.sort(&content, read, &mut batch);
+        }
+        if held.is_err() {
+            self.leave_repeatable(link, &mut batch).await;
+        }
+        self.push(link, &mut batch, &answers, held, fault).await?;
+        if !answers.is_empty() {
             link.settle(answers).await?;
+        }
+        Ok(true)
+    }
+
+    /// Redis does not answer: said once.
+    fn note_outage(&self, error: &str, fault: &mut Fault) {
+        if fault.is_news(error) {
+            tracing::error!(source.id = %self.origin.source_id, error, "The queue takes no events; the broker is held back.");
         }
     }
 
@@ -145,12 +235,12 @@ impl<B: Broker> Consumer<'_, B> {
     fn sort(&self, content: &Message<()>, read: Result<CreateEvent, Rejection>, batch: &mut Batch) -> Answer {
         match read {
             Ok(event) => {
-                batch.add(event, content.is_repeatable);
+                batch.add(event, content.identity, content.is_repeatable);
                 Answer::Accepted
             }
             Err(rejection) => {
                 if let Some(kept) = self.intake.refuse(&self.origin, &rejection, content.refused()) {
-                    batch.refuse(kept, content.is_repeatable);
+                    batch.refuse(kept, content.identity, content.is_repeatable);
                 }
                 Answer::Refused
             }
@@ -168,6 +258,15 @@ impl<B: Broker> Consumer<'_, B> {
         }
     }
 
+    /// What came before gets the id that it had.
+    async fn push_once(&self, batch: &mut Batch) -> Result<(), String> {
+        let sightings = batch.sightings();
+        if !sightings.is_empty() {
+            batch.recognised(self.intake.recognise(self.origin.source_id, &sightings).await?);
+        }
+        self.intake.push(&batch.events, &batch.rejected).await
+    }
+
     /// Tries until Redis holds everything. `held` is how the connection is; where it is lost meanwhile, what the broker repeats
     /// is left to it.
     async fn push(
@@ -179,15 +278,13 @@ impl<B: Broker> Consumer<'_, B> {
         fault: &mut Fault,
     ) -> Result<(), String> {
         while !batch.is_empty() {
-            let Err(error) = self.intake.push(&batch.events, &batch.rejected).await else {
+            let Err(error) = self.push_once(batch).await else {
                 if fault.is_over() {
                     tracing::info!(source.id = %self.origin.source_id, "The queue takes events again.");
                 }
                 break;
             };
-            if fault.is_news(&error) {
-                tracing::error!(source.id = %self.origin.source_id, error, "The queue takes no events; the broker is held back.");
-            }
+            self.note_outage(&error, fault);
             sleep(PUSH_PAUSE).await;
             if held.is_ok() {
                 held = link.hold(answers).await;
@@ -199,6 +296,9 @@ impl<B: Broker> Consumer<'_, B> {
         held
     }
 }
+
+/// What answers messages, with the answer.
+type Answers<L> = Vec<(<L as Link>::Tag, Answer)>;
 
 async fn is_allowed(mut may_connect: watch::Receiver<bool>, stop: &CancellationToken) -> bool {
     tokio::select! {

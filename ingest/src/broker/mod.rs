@@ -4,6 +4,8 @@
 mod batch;
 mod cause;
 mod consumer;
+mod identity;
+mod problem;
 mod settings;
 mod tls;
 mod wire;
@@ -11,6 +13,7 @@ mod wire;
 use std::{collections::BTreeMap, future::Future};
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use posthouse_schema::event::BROKER_MESSAGE_HEADER;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +23,13 @@ pub(crate) use self::{
     tls::client_config,
     wire::{Wire, connect},
 };
-pub use self::{consumer::Consumer, settings::settings};
+pub use self::{
+    consumer::Consumer,
+    identity::Identity,
+    problem::{Problem, Step},
+    settings::settings,
+    wire::Reach,
+};
 use crate::message::{Refused, Rejection};
 
 /// Most messages of one push to Redis.
@@ -50,6 +59,27 @@ pub trait Broker: Send + Sync {
     /// What is wrong, in words for the source's owner, without secrets.
     fn connect(&self) -> impl Future<Output = Result<Self::Link, String>> + Send;
 
+    /// Where it listens; `None`: its client library alone knows.
+    ///
+    /// # Errors
+    /// What is wrong with the settings.
+    fn reach(&self) -> Result<Option<Reach>, String> {
+        Ok(None)
+    }
+
+    /// Does what [`Broker::connect`] does, but takes no message and stands in no consumer's way. Answers what the owner may want
+    /// to know although it works.
+    ///
+    /// # Errors
+    /// Why it would not.
+    fn check(&self) -> impl Future<Output = Result<Vec<String>, Problem>> + Send {
+        async {
+            let link = self.connect().await.map_err(|reason| Problem::at(Step::Open, reason))?;
+            link.close().await;
+            Ok(Vec::new())
+        }
+    }
+
     /// Makes the broker give up what it keeps for a source that is gone or moves elsewhere.
     ///
     /// # Errors
@@ -58,6 +88,9 @@ pub trait Broker: Send + Sync {
         async { Ok(()) }
     }
 }
+
+/// Asks a broker how many of a source's messages wait there; `None`: it does not say so now.
+pub type LagProbe = Box<dyn Fn() -> BoxFuture<'static, Option<u64>> + Send + Sync>;
 
 /// A connection to a broker that is subscribed. Dropping it leaves to the broker what was not settled.
 pub trait Link: Send {
@@ -73,6 +106,11 @@ pub trait Link: Send {
         &mut self,
         stop: &CancellationToken,
     ) -> impl Future<Output = Result<Vec<Message<Self::Tag>>, String>> + Send;
+
+    /// Asks how many messages wait for the source, of all its connections together; `None`: this broker does not tell.
+    fn lag_probe(&self) -> Option<LagProbe> {
+        None
+    }
 
     /// Called again and again while messages wait for Redis, so that the broker does not give them to another.
     ///
@@ -91,7 +129,7 @@ pub trait Link: Send {
     /// The connection is lost.
     fn settle(&mut self, answers: Vec<(Self::Tag, Answer)>) -> impl Future<Output = Result<(), String>> + Send;
 
-    /// Leaves in good order, after everything was settled.
+    /// Leaves in good order. What was not settled is left to the broker.
     fn close(self) -> impl Future<Output = ()> + Send;
 }
 
@@ -104,8 +142,10 @@ pub struct Message<T> {
     pub body_bytes: usize,
     /// The headers beside the body that are text.
     pub headers: Vec<(String, String)>,
-    /// The broker's name for the message, the same at every repetition.
+    /// The broker's name for the message, the same at every repetition, and perhaps at other messages.
     pub broker_message_id: Option<String>,
+    /// Which one it is, where its broker tells.
+    pub identity: Option<Identity>,
     /// What else the broker says of it, such as the topic.
     pub metadata: BTreeMap<String, String>,
     /// Why the broker's module itself refuses it.
@@ -125,6 +165,7 @@ impl<T> Message<T> {
             body,
             headers: Vec::new(),
             broker_message_id: None,
+            identity: None,
             metadata: BTreeMap::new(),
             refusal: None,
             is_repeatable: true,
@@ -134,8 +175,20 @@ impl<T> Message<T> {
 
     /// What answers it, and the rest.
     fn apart(self) -> (T, Message<()>) {
-        let Self { body, body_bytes, headers, broker_message_id, metadata, refusal, is_repeatable, tag } = self;
-        (tag, Message { body, body_bytes, headers, broker_message_id, metadata, refusal, is_repeatable, tag: () })
+        let Self { body, body_bytes, headers, broker_message_id, identity, metadata, refusal, is_repeatable, tag } =
+            self;
+        let content = Message {
+            body,
+            body_bytes,
+            headers,
+            broker_message_id,
+            identity,
+            metadata,
+            refusal,
+            is_repeatable,
+            tag: (),
+        };
+        (tag, content)
     }
 
     /// Its headers beside the body, with the broker's name for it.

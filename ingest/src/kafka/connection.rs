@@ -1,7 +1,7 @@
 //! One member of the consumer group. The library connects again by itself and says nothing of it; so when nothing comes,
 //! the cluster is asked for the topic, and a member that hears nothing is given up.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use krafka::{
     ConsumerRecord, Kafka, KrafkaError,
@@ -12,10 +12,12 @@ use posthouse_broker_settings::{KafkaSettings, Mechanism, Start};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::{Answer, Link, Message, client_config};
+use crate::broker::{Answer, Identity, LagProbe, Link, Message, Problem, Reach, Step, client_config};
 
 /// Longest wait for the cluster to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Most partitions of a topic that are looked at for its lag.
+const PARTITIONS_MAX: usize = 1_000;
 /// How long a poll waits for something new.
 const POLL_LASTS: Duration = Duration::from_secs(3);
 /// After so long without a sign of life the group gives a member's partitions to others.
@@ -27,12 +29,21 @@ const FETCH_BYTES_MAX: i32 = 8 * 1024 * 1024;
 
 /// A member of the group that reads a topic.
 pub struct Connection {
-    consumer: Consumer,
+    consumer: Arc<Consumer>,
     topic: String,
+    start: Start,
 }
 
 impl Connection {
     pub(super) async fn open(settings: &KafkaSettings) -> Result<Self, String> {
+        let connection = Self::sign_in(settings).await?;
+        connection.look_for_topic().await?;
+        answered(connection.consumer.subscribe([&settings.topic])).await?;
+        Ok(connection)
+    }
+
+    /// Knows the cluster, and is no member of the group yet.
+    async fn sign_in(settings: &KafkaSettings) -> Result<Self, String> {
         let kafka = Kafka::builder(settings.brokers.join(","))
             .client_id("posthouse")
             .connect_timeout(ANSWER_MAX)
@@ -53,11 +64,8 @@ impl Connection {
             .max_buffered_records(POLL_MAX)
             .fetch_max_bytes(FETCH_BYTES_MAX)
             .build();
-        let consumer = answered(consumer).await?;
-        let connection = Self { consumer, topic: settings.topic.clone() };
-        connection.look_for_topic().await?;
-        answered(connection.consumer.subscribe([&settings.topic])).await?;
-        Ok(connection)
+        let consumer = Arc::new(answered(consumer).await?);
+        Ok(Self { consumer, topic: settings.topic.clone(), start: settings.start })
     }
 
     async fn look_for_topic(&self) -> Result<(), String> {
@@ -90,6 +98,14 @@ impl Link for Connection {
         }
     }
 
+    fn lag_probe(&self) -> Option<LagProbe> {
+        let (consumer, topic, start) = (Arc::clone(&self.consumer), self.topic.clone(), self.start);
+        Some(Box::new(move || {
+            let (consumer, topic) = (Arc::clone(&consumer), topic.clone());
+            Box::pin(async move { lag(&consumer, &topic, start).await })
+        }))
+    }
+
     /// The library tells the group by itself that the member lives.
     async fn hold(&mut self, _answers: &[((i32, i64), Answer)]) -> Result<(), String> {
         Ok(())
@@ -112,6 +128,49 @@ impl Link for Connection {
             tracing::debug!(error, "The group notices later that a member has left.");
         }
     }
+}
+
+/// Signs in, and looks for the topic and what the group has committed of it.
+pub(super) async fn check(settings: &KafkaSettings) -> Result<Vec<String>, Problem> {
+    let connection = Connection::sign_in(settings).await.map_err(|reason| Problem::at(Step::SignIn, reason))?;
+    let unusable = |reason| Problem::at(Step::Open, reason);
+    connection.look_for_topic().await.map_err(unusable)?;
+    answered(connection.consumer.fetch_watermarks(&connection.topic, 0)).await.map_err(unusable)?;
+    answered(connection.consumer.committed(&[(&connection.topic, 0)])).await.map_err(unusable)?;
+    connection.close().await;
+    Ok(Vec::new())
+}
+
+pub(super) fn reach(settings: &KafkaSettings) -> Result<Reach, String> {
+    let address = |broker: &String| {
+        let (host, port) = broker.rsplit_once(':')?;
+        Some((host.trim_start_matches('[').trim_end_matches(']').to_owned(), port.parse().ok()?))
+    };
+    let tls = match settings.is_tls {
+        true => Some(client_config(settings.ca_certificate.as_deref(), "pub_sub.kafka.ca_certificate")?),
+        false => None,
+    };
+    Ok(Reach { addresses: settings.brokers.iter().filter_map(address).collect(), tls, greets: false })
+}
+
+/// What the group has not committed yet, of all partitions.
+async fn lag(consumer: &Consumer, topic: &str, start: Start) -> Option<u64> {
+    let metadata = answered(consumer.fetch_metadata(Some(topic))).await.ok()?;
+    let partitions: Vec<i32> =
+        metadata.topics.iter().flat_map(|topic| topic.partitions.keys().copied()).take(PARTITIONS_MAX).collect();
+    let places: Vec<(&str, i32)> = partitions.iter().map(|partition| (topic, *partition)).collect();
+    let committed = answered(consumer.committed(&places)).await.ok()?;
+    let mut lag = 0;
+    for partition in partitions {
+        let (first, end) = answered(consumer.fetch_watermarks(topic, partition)).await.ok()?;
+        let at = match (committed.get(&(topic.to_owned(), partition)), start) {
+            (Some(committed), _) => committed.offset.max(first),
+            (None, Start::First) => first,
+            (None, Start::New) => end,
+        };
+        lag += u64::try_from(end - at).unwrap_or_default();
+    }
+    Some(lag)
 }
 
 fn security(settings: &KafkaSettings) -> Result<AuthConfig, String> {
@@ -155,11 +214,15 @@ fn message(record: ConsumerRecord) -> Message<(i32, i64)> {
         Some(key) if !key.is_empty() => key.to_owned(),
         Some(_) | None => format!("{}:{}:{}", record.topic, record.partition, record.offset),
     };
+    // Its time tells it from one that was at this place before the topic was made anew.
+    let place = [i64::from(record.partition), record.offset, record.timestamp].map(i64::to_be_bytes);
+    let identity = Identity::of(&[record.topic.as_bytes(), place.as_flattened()]);
     let text = |value: Option<bytes::Bytes>| String::from_utf8(value?.to_vec()).ok();
     let headers = record.headers.into_iter().filter_map(|(name, value)| Some((name, text(value)?)));
     Message {
         headers: headers.collect(),
         broker_message_id: Some(name),
+        identity: Some(identity),
         ..Message::new(record.value.unwrap_or_default(), (record.partition, record.offset))
     }
 }

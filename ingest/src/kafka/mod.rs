@@ -6,7 +6,7 @@ mod connection;
 use posthouse_broker_settings::KafkaSettings;
 
 use self::connection::Connection;
-use crate::broker::{Broker, Sharing};
+use crate::broker::{Broker, Problem, Reach, Sharing};
 
 /// The topic of one source.
 pub struct KafkaBroker {
@@ -21,5 +21,13 @@ impl Broker for KafkaBroker {
 
     async fn connect(&self) -> Result<Connection, String> {
         Box::pin(Connection::open(&self.settings)).await
+    }
+
+    fn reach(&self) -> Result<Option<Reach>, String> {
+        connection::reach(&self.settings).map(Some)
+    }
+
+    async fn check(&self) -> Result<Vec<String>, Problem> {
+        Box::pin(connection::check(&self.settings)).await
     }
 }

@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use posthouse_jobs::{STORED_PARENT, STORED_STATE, TraceContext};
 use serde_json::{Map, Value, value::RawValue};
 
 use super::Rejection;
 
 /// Says whom a message is for. SDKs put it among the custom headers.
 const MESSAGE_TYPE: &str = "x-convoy-message-type";
+const TRACE_PARENT: &str = "traceparent";
+const TRACE_STATE: &str = "tracestate";
 /// Most headers of one message.
 const HEADERS_MAX: usize = 100;
 /// Longest header name, in bytes.
@@ -55,8 +58,16 @@ impl MessageHeaders {
         self.0.get(MESSAGE_TYPE).and_then(|values| values.first()).map(String::as_str)
     }
 
+    /// As they are kept with the event: the trace that it belongs to is for its deliveries to continue, and is not passed on.
     pub(super) fn into_map(self) -> BTreeMap<String, Vec<String>> {
-        self.0
+        let mut headers = self.0;
+        let values = |name| headers.get(name).into_iter().flatten().map(String::as_str);
+        let trace = TraceContext::read(values(TRACE_PARENT), values(TRACE_STATE));
+        headers.retain(|name, _| !is_of_trace(name));
+        if let Some(trace) = trace {
+            trace.store(&mut headers);
+        }
+        headers
     }
 }
 
@@ -71,6 +82,11 @@ pub(super) fn merged(value: Option<&RawValue>, beside: &[(String, String)]) -> R
         headers.insert(name.clone(), Value::String(value.clone()));
     }
     Ok(Value::Object(headers).to_string())
+}
+
+/// Whether a header is of a trace, as it came or as it is kept.
+fn is_of_trace(name: &str) -> bool {
+    [TRACE_PARENT, TRACE_STATE, STORED_PARENT, STORED_STATE].iter().any(|other| name.eq_ignore_ascii_case(other))
 }
 
 /// A token of RFC 9110, section 5.6.2.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use posthouse_jobs::TraceContext;
 use posthouse_transform::Limits;
 use proptest::prelude::*;
 
@@ -51,6 +52,27 @@ fn the_message_type_chooses_the_target_in_any_spelling_of_its_header() {
     assert_eq!(of(r#"{"x-convoy-message-type":"dynamic"}"#, &ids), Err(Rejection::MessageType));
     assert_eq!(of(r#"{"x-convoy-message-type":""}"#, &ids), Err(Rejection::MessageType));
     assert_eq!(of(r#"{"x-convoy-message-type":"fanout"}"#, ""), Err(Rejection::Missing("owner_id")));
+}
+
+/// Beside the body or among the custom headers; those of the broker win.
+#[test]
+fn a_trace_is_kept_for_deliveries_to_continue() {
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let decoded = |custom: &str, beside: &[(&str, &str)]| {
+        let body = format!(r#"{{"event_type":"a","data":1,"custom_headers":{custom}}}"#);
+        let beside = beside.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        decode(body.as_bytes(), None, beside, &origin(ProjectKind::Incoming)).unwrap()
+    };
+    let kept = |event: &CreateEvent| TraceContext::of_event(event.event_id, &event.headers).parent_of(1);
+    let continued = PARENT.replace("b7ad6b7169203331", "0000000000000001");
+    let given = [("Traceparent", PARENT), ("tracestate", "a=1"), ("posthouse-traceparent", "x"), ("X-Other", "y")];
+    let event = decoded(r#"{"traceparent":"00-00000000000000000000000000000001-0000000000000001-00"}"#, &given);
+    assert_eq!(kept(&event), continued);
+    let names: Vec<&str> = event.headers.keys().map(String::as_str).collect();
+    assert_eq!(names, ["Posthouse-Traceparent", "Posthouse-Tracestate", "X-Other", "x-other"]);
+    assert_eq!(kept(&decoded(&format!(r#"{{"traceparent":"{PARENT}"}}"#), &[])), continued);
+    let event = decoded("{}", &[("traceparent", "nonsense"), ("tracestate", "a=1")]);
+    assert!(event.headers.is_empty(), "no trace, nothing of one");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use posthouse_broker_settings::Qos;
-use rumqttc::{AsyncClient, Incoming, MqttState, Publish, QoS};
+use rumqttc::QoS;
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     task::JoinHandle,
@@ -13,9 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     MqttBroker,
-    arrival::Arrival,
-    options::{Session, options},
+    arrival::{Arrival, Taking},
+    client::{Client, client},
+    options::Session,
     reader::Reader,
+    template::EventTypeTemplate,
 };
 use crate::broker::{Answer, BATCH_MAX, Link, Message};
 
@@ -40,7 +42,7 @@ pub(super) enum End {
 
 /// A connection with its subscription. A task of its own drives the network, and ends with it.
 pub struct Connection {
-    client: AsyncClient,
+    client: Client,
     arrivals: mpsc::Receiver<Arrival>,
     /// Cancelled when the network has ended, however it did.
     lost: CancellationToken,
@@ -58,16 +60,18 @@ impl Drop for AbortOnDrop {
 impl Connection {
     /// Connects and subscribes.
     pub(super) async fn open(broker: &MqttBroker) -> Result<Self, String> {
-        let options = options(&broker.settings, Session::Kept)?;
-        let (client, mut events) = AsyncClient::new(options, REQUESTS_MAX);
+        let template = EventTypeTemplate::of(&broker.settings)?;
+        let taking = Taking { retained: broker.settings.retained, template };
+        let (client, mut network) = client(&broker.settings, Session::Kept, REQUESTS_MAX)?;
         if broker.settings.qos == Qos::ExactlyOnce {
-            expect_any_release(&mut events.state);
+            network.expect_any_release();
         }
         let (inbox, arrivals) = mpsc::channel(IN_FLIGHT_MAX);
         let (established, is_established) = oneshot::channel();
         let lost = CancellationToken::new();
         let reader = Reader {
             source_id: broker.source_id,
+            taking,
             settings: broker.settings.clone(),
             stale_topics: broker.stale_topics.clone(),
             client: client.clone(),
@@ -77,7 +81,7 @@ impl Connection {
         };
         let guard = lost.clone().drop_guard();
         let reader = AbortOnDrop(tokio::spawn(async move {
-            let end = reader.run(&mut events).await;
+            let end = reader.run(&mut network).await;
             drop(guard);
             end
         }));
@@ -138,7 +142,7 @@ impl Link for Connection {
     async fn settle(&mut self, answers: Vec<(Arrival, Answer)>) -> Result<(), String> {
         for (arrival, _) in answers {
             // After a loss the broker sends them again, under packet ids that may be other messages' by then.
-            if !self.lost.is_cancelled() && self.client.try_ack(arrival.publish()).is_err() {
+            if !self.lost.is_cancelled() && !self.client.acknowledge(arrival.packet()) {
                 return Err(LOST.to_owned());
             }
         }
@@ -147,21 +151,8 @@ impl Link for Connection {
     }
 
     async fn close(mut self) {
-        if self.client.try_disconnect().is_ok() {
+        if self.client.disconnect() {
             self.end().await;
         }
     }
-}
-
-/// Makes the client answer every PUBREL. The broker repeats those that an earlier connection did not answer, and the
-/// library, whose memory ends with the connection, would take them for a protocol error and never get past them.
-fn expect_any_release(state: &mut MqttState) {
-    for packet_id in 1..=u16::MAX {
-        let mut publish = Publish::new("", QoS::ExactlyOnce, Vec::new());
-        publish.pkid = packet_id;
-        // Taking note of a QoS 2 message cannot fail and, with manual acknowledgement, answers nothing.
-        let answer = state.handle_incoming_packet(Incoming::Publish(publish));
-        debug_assert!(matches!(answer, Ok(None)));
-    }
-    state.events.clear();
 }

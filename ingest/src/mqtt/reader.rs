@@ -5,10 +5,16 @@ use std::sync::Arc;
 
 use posthouse_broker_settings::MqttSettings;
 use posthouse_schema::ids::SourceId;
-use rumqttc::{AsyncClient, Event, EventLoop, Incoming, Outgoing, Publish, SubscribeReasonCode};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::{arrival::Arrival, connection::End, options, session, topic};
+use super::{
+    arrival::{Arrival, Taking},
+    client::{Client, Happening, Network, Publication},
+    connection::End,
+    options,
+    session,
+    topic,
+};
 
 /// Foreign topics that one connection unsubscribes from.
 const FOREIGN_TOPICS_MAX: usize = 16;
@@ -16,8 +22,9 @@ const FOREIGN_TOPICS_MAX: usize = 16;
 pub(super) struct Reader {
     pub source_id: SourceId,
     pub settings: MqttSettings,
+    pub taking: Taking,
     pub stale_topics: Vec<String>,
-    pub client: AsyncClient,
+    pub client: Client,
     pub inbox: mpsc::Sender<Arrival>,
     pub room: Arc<Semaphore>,
     /// Told once that messages may be taken.
@@ -25,26 +32,26 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) async fn run(mut self, events: &mut EventLoop) -> End {
+    pub(super) async fn run(mut self, network: &mut Network) -> End {
         let mut foreign_topics = Vec::new();
         loop {
-            let event = match events.poll().await {
-                Ok(event) => event,
-                Err(error) => return End::Lost(error.to_string()),
+            let happening = match network.next().await {
+                Ok(happening) => happening,
+                Err(error) => return End::Lost(error),
             };
-            let outcome = match event {
-                Event::Incoming(Incoming::ConnAck(_)) => self.subscribe(),
-                Event::Incoming(Incoming::SubAck(answer)) => self.subscribed(&answer.return_codes),
-                Event::Incoming(Incoming::Publish(publish)) => {
-                    self.leave_foreign_topic(&publish.topic, &mut foreign_topics);
-                    self.hand_on(publish).await;
+            let outcome = match happening {
+                Happening::Connected => self.subscribe(),
+                Happening::Subscribed { is_refused } => self.subscribed(is_refused),
+                Happening::Brought(publication) => {
+                    self.leave_foreign_topic(&publication.topic, &mut foreign_topics);
+                    self.hand_on(publication).await;
                     Ok(())
                 }
-                Event::Outgoing(Outgoing::Disconnect) => {
-                    session::wait_for_close(events).await;
+                Happening::Left => {
+                    session::wait_for_close(network).await;
                     return End::Stopped;
                 }
-                Event::Incoming(_) | Event::Outgoing(_) => Ok(()),
+                Happening::Other => Ok(()),
             };
             if let Err(error) = outcome {
                 return End::Lost(error);
@@ -56,13 +63,13 @@ impl Reader {
     fn subscribe(&self) -> Result<(), String> {
         let settings = &self.settings;
         for stale in &self.stale_topics {
-            self.client.try_unsubscribe(stale).map_err(|error| error.to_string())?;
+            self.client.unsubscribe(stale)?;
         }
-        self.client.try_subscribe(&settings.topic, options::qos(settings.qos)).map_err(|error| error.to_string())
+        self.client.subscribe(&settings.topic, options::qos(settings.qos))
     }
 
-    fn subscribed(&mut self, answers: &[SubscribeReasonCode]) -> Result<(), String> {
-        if answers.contains(&SubscribeReasonCode::Failure) {
+    fn subscribed(&mut self, is_refused: bool) -> Result<(), String> {
+        if is_refused {
             return Err("the broker refused the subscription".to_owned());
         }
         self.established();
@@ -77,12 +84,12 @@ impl Reader {
 
     /// Waits while too much is in flight, which holds the broker back. Once the writer has stopped taking, the message
     /// is left unacknowledged: the broker keeps it.
-    async fn hand_on(&mut self, publish: Publish) {
+    async fn hand_on(&mut self, publication: Publication) {
         // A kept session may bring more than there is room for before it answers the subscription.
-        if self.inbox.capacity() == 0 || self.room.available_permits() < publish.payload.len() {
+        if self.inbox.capacity() == 0 || self.room.available_permits() < publication.payload.len() {
             self.established();
         }
-        let arrival = Arrival::of(publish, &self.room).await;
+        let arrival = Arrival::of(publication, &self.taking, &self.room).await;
         if self.inbox.send(arrival).await.is_err() {
             tracing::debug!(source.id = %self.source_id, "A message is left to the broker while stopping.");
         }
@@ -99,8 +106,8 @@ impl Reader {
         }
         tracing::warn!(source.id = %self.source_id, "The broker's session holds a subscription of earlier settings.");
         left.push(topic.to_owned());
-        if let Err(error) = self.client.try_unsubscribe(topic) {
-            tracing::warn!(source.id = %self.source_id, %error, "The earlier subscription stays.");
+        if let Err(error) = self.client.unsubscribe(topic) {
+            tracing::warn!(source.id = %self.source_id, error, "The earlier subscription stays.");
         }
     }
 }

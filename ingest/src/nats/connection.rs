@@ -15,9 +15,10 @@ use async_nats::{
 };
 use futures::{FutureExt as _, StreamExt as _};
 use posthouse_broker_settings::{NatsCredentials, NatsSettings, Start};
+use rustls::ClientConfig;
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::{Answer, BATCH_MAX, Link, Message, client_config};
+use crate::broker::{Answer, BATCH_MAX, Identity, LagProbe, Link, Message, Problem, Reach, Step, client_config};
 
 /// Longest wait for the server to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -32,6 +33,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// A connection that consumes a stream.
 pub struct Connection {
     client: Client,
+    consumer: Consumer<pull::Config>,
     messages: pull::Stream,
     /// Cancelled when the connection is lost.
     lost: CancellationToken,
@@ -47,7 +49,8 @@ impl Connection {
         let consumer = consumer(settings, &client).await?;
         let pulls = consumer.stream().max_messages_per_batch(PULL_MAX).expires(PULL_LASTS).heartbeat(SIGN_OF_LIFE);
         let messages = pulls.messages().await.map_err(|error| error.to_string())?;
-        Ok(Self { client, messages, lost, progress_every: settings.redeliver_after / 3, held_at: Instant::now() })
+        let progress_every = settings.redeliver_after / 3;
+        Ok(Self { client, consumer, messages, lost, progress_every, held_at: Instant::now() })
     }
 
     fn lost() -> String {
@@ -80,6 +83,14 @@ impl Link for Connection {
             }
         }
         Ok(messages)
+    }
+
+    fn lag_probe(&self) -> Option<LagProbe> {
+        let consumer = self.consumer.clone();
+        Some(Box::new(move || {
+            let consumer = consumer.clone();
+            Box::pin(async move { Some(consumer.get_info().await.ok()?.num_pending) })
+        }))
     }
 
     async fn hold(&mut self, answers: &[(Acker, Answer)]) -> Result<(), String> {
@@ -121,7 +132,7 @@ impl Link for Connection {
 }
 
 async fn connect(settings: &NatsSettings, lost: CancellationToken) -> Result<Client, String> {
-    let tls = client_config(settings.ca_certificate.as_deref(), "pub_sub.nats.ca_certificate")?;
+    let tls = tls(settings)?;
     let mut options = ConnectOptions::new()
         .name("posthouse")
         .connection_timeout(ANSWER_MAX)
@@ -147,9 +158,36 @@ async fn connect(settings: &NatsSettings, lost: CancellationToken) -> Result<Cli
             options.credentials(file).map_err(|_| "pub_sub.nats.auth.credentials is no credentials file".to_owned())?
         }
     };
+    options.connect(servers(settings)?).await.map_err(|error| format!("the server cannot be used: {error}"))
+}
+
+fn servers(settings: &NatsSettings) -> Result<Vec<ServerAddr>, String> {
     let servers: Result<Vec<ServerAddr>, _> = settings.servers.iter().map(|server| server.parse()).collect();
-    let servers = servers.map_err(|_| "pub_sub.nats.servers holds no URL of a server".to_owned())?;
-    options.connect(servers).await.map_err(|error| format!("the server cannot be used: {error}"))
+    servers.map_err(|_| "pub_sub.nats.servers holds no URL of a server".to_owned())
+}
+
+fn tls(settings: &NatsSettings) -> Result<ClientConfig, String> {
+    client_config(settings.ca_certificate.as_deref(), "pub_sub.nats.ca_certificate")
+}
+
+pub(super) fn reach(settings: &NatsSettings) -> Result<Reach, String> {
+    let servers = servers(settings)?;
+    let is_tls = settings.is_tls || servers.iter().any(ServerAddr::tls_required);
+    let addresses = servers.iter().map(|server| (server.host().to_owned(), server.port())).collect();
+    Ok(Reach { addresses, tls: if is_tls { Some(tls(settings)?) } else { None }, greets: true })
+}
+
+/// Signs in, and looks for the stream and the consumer.
+pub(super) async fn check(settings: &NatsSettings) -> Result<Vec<String>, Problem> {
+    let connected = connect(settings, CancellationToken::new()).await;
+    let client = connected.map_err(|reason| Problem::at(Step::SignIn, reason))?;
+    let unusable = |reason| Problem::at(Step::Open, reason);
+    let stream = stream(settings, &client).await.map_err(unusable)?;
+    let durable = &settings.durable;
+    Ok(match existing(settings, &stream).await.map_err(unusable)? {
+        Some(_) => Vec::new(),
+        None => vec![format!("the consumer {durable} is not there yet; the source makes it")],
+    })
 }
 
 /// The durable consumer. The source's own is made, and follows the source's subject; an owner's is made where it is
@@ -157,19 +195,12 @@ async fn connect(settings: &NatsSettings, lost: CancellationToken) -> Result<Cli
 async fn consumer(settings: &NatsSettings, client: &Client) -> Result<Consumer<pull::Config>, String> {
     let stream = stream(settings, client).await?;
     let subject = settings.subject.clone().unwrap_or_default();
-    let config = match stream.consumer_info(&settings.durable).await {
-        Ok(info) => {
-            let existing = pull::Config::try_from_consumer_config(info.config)
-                .map_err(|_| format!("the consumer {} is not one to pull from", settings.durable))?;
-            if existing.ack_policy != AckPolicy::Explicit {
-                return Err(format!("the consumer {} must ask for explicit acknowledgements", settings.durable));
-            }
-            match settings.is_own {
-                true => pull::Config { filter_subject: subject, ack_wait: settings.redeliver_after, ..existing },
-                false => existing,
-            }
+    let config = match existing(settings, &stream).await? {
+        Some(existing) if settings.is_own => {
+            pull::Config { filter_subject: subject, ack_wait: settings.redeliver_after, ..existing }
         }
-        Err(error) if matches!(error.kind(), ConsumerInfoErrorKind::NotFound) => pull::Config {
+        Some(existing) => existing,
+        None => pull::Config {
             durable_name: Some(settings.durable.clone()),
             description: Some("Posthouse".to_owned()),
             deliver_policy: match settings.start {
@@ -182,9 +213,23 @@ async fn consumer(settings: &NatsSettings, client: &Client) -> Result<Consumer<p
             max_ack_pending: ACK_PENDING_MAX,
             ..pull::Config::default()
         },
-        Err(error) => return Err(format!("the consumer cannot be read: {error}")),
     };
     stream.create_consumer(config).await.map_err(|error| format!("the consumer cannot be made: {error}"))
+}
+
+/// The consumer as it is, if it is there and can be used.
+async fn existing(settings: &NatsSettings, stream: &Stream) -> Result<Option<pull::Config>, String> {
+    let info = match stream.consumer_info(&settings.durable).await {
+        Ok(info) => info,
+        Err(error) if matches!(error.kind(), ConsumerInfoErrorKind::NotFound) => return Ok(None),
+        Err(error) => return Err(format!("the consumer cannot be read: {error}")),
+    };
+    let existing = pull::Config::try_from_consumer_config(info.config)
+        .map_err(|_| format!("the consumer {} is not one to pull from", settings.durable))?;
+    if existing.ack_policy != AckPolicy::Explicit {
+        return Err(format!("the consumer {} must ask for explicit acknowledgements", settings.durable));
+    }
+    Ok(Some(existing))
 }
 
 async fn stream(settings: &NatsSettings, client: &Client) -> Result<Stream, String> {
@@ -222,11 +267,17 @@ fn taken(next: Option<Result<jetstream::Message, pull::MessagesError>>) -> Resul
 }
 
 fn message(message: jetstream::Message) -> Message<Acker> {
-    let broker_message_id = message.info().ok().map(|info| format!("{}:{}", info.stream, info.stream_sequence));
+    let (mut broker_message_id, mut identity) = (None, None);
+    if let Ok(info) = message.info() {
+        broker_message_id = Some(format!("{}:{}", info.stream, info.stream_sequence));
+        // Its time tells it from one of a stream that was there before.
+        let (sequence, at) = (info.stream_sequence.to_be_bytes(), info.published.unix_timestamp_nanos().to_be_bytes());
+        identity = Some(Identity::of(&[info.stream.as_bytes(), &sequence, &at]));
+    }
     let (message, acker) = message.split();
     let headers = message.headers.iter().flat_map(|headers| headers.iter()).filter_map(|(name, values)| {
         let value = values.first()?;
         Some((name.to_string(), value.as_str().to_owned()))
     });
-    Message { headers: headers.collect(), broker_message_id, ..Message::new(message.payload, acker) }
+    Message { headers: headers.collect(), broker_message_id, identity, ..Message::new(message.payload, acker) }
 }

@@ -6,7 +6,7 @@ mod connection;
 use posthouse_broker_settings::NatsSettings;
 
 use self::connection::Connection;
-use crate::broker::{Broker, Sharing};
+use crate::broker::{Broker, Problem, Reach, Sharing};
 
 /// The JetStream of one source.
 pub struct NatsBroker {
@@ -21,6 +21,14 @@ impl Broker for NatsBroker {
 
     async fn connect(&self) -> Result<Connection, String> {
         Box::pin(Connection::open(&self.settings)).await
+    }
+
+    fn reach(&self) -> Result<Option<Reach>, String> {
+        connection::reach(&self.settings).map(Some)
+    }
+
+    async fn check(&self) -> Result<Vec<String>, Problem> {
+        Box::pin(connection::check(&self.settings)).await
     }
 
     async fn forget(&self) -> Result<(), String> {

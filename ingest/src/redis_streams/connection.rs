@@ -9,12 +9,13 @@ use redis::{
     aio::{ConnectionLike as _, MultiplexedConnection},
     cmd,
 };
+use rustls::ClientConfig;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::reply::{self, Entry};
 use crate::{
-    broker::{self, Answer, Link, Message},
+    broker::{self, Answer, Identity, LagProbe, Link, Message, Problem, Step},
     message::Rejection,
 };
 
@@ -88,12 +89,26 @@ impl Connection {
         self.redis.req_packed_command(command).await
     }
 
-    /// Consumers are never removed by Redis, and every process has new ones.
-    async fn remove_gone_consumers(&mut self) -> Result<(), String> {
+    /// Name, unanswered entries and idle milliseconds of each consumer of the group.
+    async fn consumers(&mut self) -> Result<Vec<(String, i64, i64)>, String> {
         let listed = cmd("XINFO").arg("CONSUMERS").arg(&self.stream).arg(&self.group).to_owned();
         let listed = self.ask(&listed).await.map_err(|error| words(&error))?;
+        reply::of_consumers(listed).ok_or_else(not_understood)
+    }
+
+    /// Removes the consumer where it has answered everything: what it has not would be forgotten with it.
+    async fn leave(&mut self, consumer: &str) -> Result<(), String> {
+        let has_answered = |(name, pending, _): &(String, i64, i64)| name == consumer && *pending == 0;
+        match self.consumers().await?.iter().any(has_answered) {
+            true => self.remove_consumer(consumer).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Consumers are never removed by Redis, and every process has new ones.
+    async fn remove_gone_consumers(&mut self) -> Result<(), String> {
         let gone_after = i64::try_from(CONSUMER_GONE_AFTER.as_millis()).unwrap_or(i64::MAX);
-        for (name, pending, idle) in reply::of_consumers(listed).ok_or_else(not_understood)? {
+        for (name, pending, idle) in self.consumers().await? {
             if name.starts_with(CONSUMERS) && pending == 0 && idle >= gone_after {
                 self.remove_consumer(&name).await?;
             }
@@ -164,7 +179,9 @@ impl Connection {
         // An entry without the field is no message, whatever else it holds.
         let refusal = body.is_none().then_some(Rejection::Missing("body"));
         let id = entry.id;
-        Message { headers, refusal, broker_message_id: Some(id.clone()), ..Message::new(body.unwrap_or_default(), id) }
+        let identity = Some(Identity::of(&[self.stream.as_bytes(), id.as_bytes()]));
+        let broker_message_id = Some(id.clone());
+        Message { headers, refusal, broker_message_id, identity, ..Message::new(body.unwrap_or_default(), id) }
     }
 }
 
@@ -193,6 +210,15 @@ impl Link for Connection {
         Ok(Vec::new())
     }
 
+    fn lag_probe(&self) -> Option<LagProbe> {
+        let (redis, stream, group) = (self.redis.clone(), self.stream.clone(), self.group.clone());
+        Some(Box::new(move || {
+            let (mut redis, group) = (redis.clone(), group.clone());
+            let groups = cmd("XINFO").arg("GROUPS").arg(&stream).to_owned();
+            Box::pin(async move { reply::lag_of_group(redis.req_packed_command(&groups).await.ok()?, &group) })
+        }))
+    }
+
     async fn hold(&mut self, answers: &[(String, Answer)]) -> Result<(), String> {
         if self.held_at.elapsed() < self.redeliver_after / 3 {
             return Ok(());
@@ -212,20 +238,15 @@ impl Link for Connection {
     }
 
     async fn close(mut self) {
-        // It has answered everything, so nothing is forgotten with it.
         let consumer = std::mem::take(&mut self.consumer);
-        if let Err(error) = self.remove_consumer(&consumer).await {
+        if let Err(error) = self.leave(&consumer).await {
             tracing::debug!(error, "A consumer stays in its group and is removed later.");
         }
     }
 }
 
 async fn connect(settings: &RedisSettings) -> Result<(MultiplexedConnection, AbortOnDrop), String> {
-    let tls = match settings.is_tls {
-        true => Some(broker::client_config(settings.ca_certificate.as_deref(), "pub_sub.redis.ca_certificate")?),
-        false => None,
-    };
-    let wire = broker::connect(&settings.host, settings.port, tls).await?;
+    let wire = broker::connect(&settings.host, settings.port, tls(settings)?).await?;
     let mut info = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2).set_db(settings.database.into());
     if let Some(username) = &settings.username {
         info = info.set_username(username);
@@ -241,6 +262,43 @@ async fn connect(settings: &RedisSettings) -> Result<(MultiplexedConnection, Abo
         Ok(Err(error)) => Err(words(&error)),
         Err(_) => Err("the server did not answer in time".to_owned()),
     }
+}
+
+/// The encryption that the settings ask for.
+pub(super) fn tls(settings: &RedisSettings) -> Result<Option<ClientConfig>, String> {
+    match settings.is_tls {
+        true => broker::client_config(settings.ca_certificate.as_deref(), "pub_sub.redis.ca_certificate").map(Some),
+        false => Ok(None),
+    }
+}
+
+/// Signs in, and looks for the stream and whether this user may read it and answer.
+pub(super) async fn check(settings: &RedisSettings) -> Result<Vec<String>, Problem> {
+    let (mut redis, _driver) = connect(settings).await.map_err(|reason| Problem::at(Step::SignIn, reason))?;
+    let refused = |error: &RedisError| Problem::at(Step::Open, words(error));
+    // By a group that nobody has: whoever may not do this hears so, and whoever may gets nothing.
+    let (stream, nobodys) = (&settings.stream, format!("{CONSUMERS}nobody-{:016x}", rand::random::<u64>()));
+    let read = cmd("XREADGROUP")
+        .arg("GROUP")
+        .arg(&nobodys)
+        .arg("nobody")
+        .arg("COUNT")
+        .arg(1)
+        .arg("STREAMS")
+        .arg(stream)
+        .arg(">")
+        .to_owned();
+    match redis.req_packed_command(&read).await {
+        Err(error) if error.code() == Some("NOGROUP") => {}
+        Err(error) => return Err(refused(&error)),
+        Ok(_) => {}
+    }
+    let answer = cmd("XACK").arg(stream).arg(&nobodys).arg("0-1").to_owned();
+    redis.req_packed_command(&answer).await.map_err(|error| refused(&error))?;
+    let exists = cmd("EXISTS").arg(stream).to_owned();
+    let exists = redis.req_packed_command(&exists).await.map_err(|error| refused(&error))?;
+    let is_there = exists == Value::Int(1);
+    Ok(if is_there { Vec::new() } else { vec![format!("the stream {stream} is not there yet; the source makes it")] })
 }
 
 /// Removes the source's own group, and with it what it had not answered.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use posthouse_broker_settings::RedisSettings;
 
 use self::connection::Connection;
-use crate::broker::{Broker, Sharing};
+use crate::broker::{Broker, Problem, Reach, Sharing};
 
 /// The stream of one source.
 pub struct RedisBroker {
@@ -35,6 +35,15 @@ impl Broker for RedisBroker {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
         let consumer = format!("{}{}-{number}", connection::CONSUMERS, self.instance);
         Connection::open(&self.settings, consumer).await
+    }
+
+    fn reach(&self) -> Result<Option<Reach>, String> {
+        let addresses = vec![(self.settings.host.clone(), self.settings.port)];
+        Ok(Some(Reach { addresses, tls: connection::tls(&self.settings)?, greets: false }))
+    }
+
+    async fn check(&self) -> Result<Vec<String>, Problem> {
+        Box::pin(connection::check(&self.settings)).await
     }
 
     async fn forget(&self) -> Result<(), String> {

@@ -16,6 +16,9 @@ use crate::{
     world::World,
 };
 
+/// A trace that messages belong to.
+pub const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 #[tokio::test]
 async fn queues_bindings_dead_letters_and_headers() {
     let (broker, world) = (RabbitMq::start().await, World::new().await);
@@ -46,13 +49,15 @@ async fn queues_bindings_dead_letters_and_headers() {
     ingest.connected(source_id).await;
     let mut headers = FieldTable::default();
     headers.insert("X-Trace".into(), AMQPValue::LongString("t".into()));
+    headers.insert("traceparent".into(), AMQPValue::LongString(PARENT.into()));
     headers.insert("x-convoy-message-type".into(), AMQPValue::LongString("fanout".into()));
     let properties = BasicProperties::default().with_headers(headers).with_message_id("order-7".into());
     let body = r#"{"event_type":"a","data":0,"owner_id":"acme","custom_headers":{"x-trace":"inside"}}"#;
     let options = BasicPublishOptions::default();
     channel.basic_publish("orders".into(), "eu.paid".into(), options, body.as_bytes(), properties).await.unwrap();
     let event = world.wait_for(1).await.remove(0);
-    for (name, value) in [("X-Trace", "t"), ("x-trace", "t"), ("x-broker-message-id", "order-7")] {
+    let of_message = ("x-broker-message-id", "order-7");
+    for (name, value) in [("X-Trace", "t"), ("x-trace", "t"), of_message, ("Posthouse-Traceparent", PARENT)] {
         assert_eq!(event.headers[name], [value]);
     }
     assert_eq!(event.target, posthouse_jobs::EventTarget::Fanout { owner_id: "acme".into() });
@@ -106,7 +111,9 @@ async fn an_owners_queue_is_read_as_it_is() {
     assert_eq!(ingest.metric(&format!("ingest_connected{{source_id=\"{source_id}\"")), Some(3.0));
     publish_to(broker.port(), "owned", &numbers(0..60), BasicProperties::default()).await.unwrap();
     assert_eq!(world.wait_for_numbers(0..60, SOON).await.len(), 60);
-    publish_to(broker.port(), "owned", &[numbered(60)], BasicProperties::default()).await.unwrap();
-    world.wait_for_numbers(0..61, SOON).await;
+    // What a publisher calls by one name, and its broker never sent before, is two messages.
+    let named = BasicProperties::default().with_message_id("tick".into());
+    publish_to(broker.port(), "owned", &[numbered(60), numbered(60)], named).await.unwrap();
+    assert_eq!(world.wait_for(62).await.len(), 62);
     ingest.stop().await;
 }

@@ -153,6 +153,8 @@ impl TestBroker for Broker {
     const REFUSAL: &'static str = "NotAuthorized";
     const IS_DEALT_OUT: bool = false;
     const NAMES_MESSAGES: bool = false;
+    const TELLS_LAG: bool = false;
+    const MAKES_PLACES: bool = true;
 
     async fn start() -> Self {
         let passwords = password_file(&[(USER, RIGHT)]).await;

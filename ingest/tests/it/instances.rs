@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use posthouse_ingest::lease::TERM;
+use posthouse_jobs::queue::{ConnectionTest, ConnectionTestState};
+use posthouse_schema::ids::{ProjectId, SourceId};
 
 use crate::{
     broker::{Broker, numbers},
@@ -13,6 +15,32 @@ use crate::{
 /// A term, and the pause after which the others ask again.
 const TAKEOVER: Duration = Duration::from_secs(TERM.as_secs() + 15);
 
+/// Of two instances one does it, also for a source that the other reads.
+async fn connections_are_tried_once(broker: &Broker, world: &World, source_id: SourceId) {
+    let (tests, queues) = (5, world.queues.queues());
+    for number in 0..tests {
+        let given = (number > 0).then(|| broker.source("t"));
+        let test = ConnectionTest::new(world.project_id, source_id, given);
+        queues.ask_connection_test(&test).await.unwrap();
+        eventually("it is tried", SOON, async || {
+            let state = queues.connection_test_state(&test.id).await.unwrap();
+            matches!(state, ConnectionTestState::Done(result) if result.failed_step.is_none())
+        })
+        .await;
+    }
+    assert_eq!(
+        broker.log().lines().filter(|line| line.contains("connected") && line.contains(" as posthouse-test-")).count(),
+        tests
+    );
+    let elsewhere = ConnectionTest::new(ProjectId::generate(), source_id, None);
+    queues.ask_connection_test(&elsewhere).await.unwrap();
+    eventually("another project's source is none", SOON, async || {
+        let state = queues.connection_test_state(&elsewhere.id).await.unwrap();
+        matches!(state, ConnectionTestState::Done(result) if result.failed_step.as_deref() == Some("settings"))
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn two_instances_read_each_message_once_and_one_takes_over_when_the_other_dies() {
     let (broker, world) = (Broker::start().await, World::new().await);
@@ -21,6 +49,8 @@ async fn two_instances_read_each_message_once_and_one_takes_over_when_the_other_
     eventually("one consumes", SOON, async || one.is_connected(source_id) != two.is_connected(source_id)).await;
     broker.publish("t", &numbers(0..500)).await;
     assert_eq!(world.wait_for_numbers(0..500, SOON).await.len(), 500);
+    connections_are_tried_once(&broker, &world, source_id).await;
+    assert_eq!(world.numbers().await.len(), 500, "and take nothing");
     let (holder, other) = if one.is_connected(source_id) { (one, two) } else { (two, one) };
     assert!(!other.is_connected(source_id));
     assert!(!broker.log().contains("already connected"), "the lease keeps them from pushing each other out");

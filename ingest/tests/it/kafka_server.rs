@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::{
+    amqp::PARENT,
     authority::Authority,
     broker::numbered,
     conformance::{RIGHT, TestBroker, USER, publish},
@@ -183,11 +184,12 @@ async fn a_missing_topic_is_waited_for_and_keys_and_headers_go_along() {
     ingest.connected(source_id).await;
     let producer = KafkaServer::client(server.port()).await.unwrap().producer().build().await.unwrap();
     let body = r#"{"event_type":"a","data":0,"owner_id":"acme"}"#;
-    let record = Record::new("there", body).key("order-7").header("X-Trace", "t");
+    let record = Record::new("there", body).key("order-7").header("X-Trace", "t").header("traceparent", PARENT);
     let record = record.header("x-convoy-message-type", "fanout");
     assert_eq!(producer.send(record).await.unwrap().topic, "there");
     let event = world.wait_for(1).await.remove(0);
-    for (name, value) in [("x-trace", "t"), ("X-Trace", "t"), ("x-broker-message-id", "order-7")] {
+    let of_message = ("x-broker-message-id", "order-7");
+    for (name, value) in [("x-trace", "t"), ("X-Trace", "t"), of_message, ("Posthouse-Traceparent", PARENT)] {
         assert_eq!(event.headers[name], [value]);
     }
     assert_eq!(event.target, posthouse_jobs::EventTarget::Fanout { owner_id: "acme".into() });

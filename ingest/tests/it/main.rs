@@ -11,6 +11,7 @@ mod functions;
 mod holding;
 mod instances;
 mod kafka_server;
+mod mqtt5;
 mod nats_server;
 mod outages;
 mod process;

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::{
+    amqp::PARENT,
     authority::Authority,
     broker::numbered,
     conformance::{RIGHT, TestBroker, USER, publish},
@@ -72,6 +73,8 @@ fn url(port: u16) -> String {
 impl TestBroker for NatsServer {
     const KIND: &'static str = "nats";
     const REFUSAL: &'static str = "authorization violation";
+    // Its consumer is not there yet.
+    const NOTES_OF_ANOTHER: usize = 1;
 
     async fn start() -> Self {
         Self::start_with("", &[]).await
@@ -131,11 +134,12 @@ async fn the_sources_own_consumer_follows_its_subject_and_goes_with_it() {
     context.publish("s.us.paid", numbered(99).into()).await.unwrap().await.unwrap();
     let mut headers = HeaderMap::new();
     headers.insert("X-Trace", "t");
+    headers.insert("traceparent", PARENT);
     headers.insert("x-convoy-message-type", "fanout");
     let body = r#"{"event_type":"a","data":0,"owner_id":"acme"}"#;
     context.publish_with_headers("s.eu.paid", headers, body.into()).await.unwrap().await.unwrap();
     let event = world.wait_for(1).await.remove(0);
-    for (name, value) in [("x-trace", "t"), ("x-broker-message-id", "s:2")] {
+    for (name, value) in [("x-trace", "t"), ("x-broker-message-id", "s:2"), ("Posthouse-Traceparent", PARENT)] {
         assert_eq!(event.headers[name], [value]);
     }
     assert_eq!(event.target, posthouse_jobs::EventTarget::Fanout { owner_id: "acme".into() });

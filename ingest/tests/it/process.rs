@@ -1,4 +1,4 @@
-//! The real binary: it starts, answers its probes, drains on SIGTERM, and loses nothing to SIGKILL.
+//! The real binary: it starts, answers its probes, and drains on SIGTERM. What SIGKILL does, the conformance suite shows.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -10,13 +10,14 @@ use crate::{
     world::World,
 };
 
-struct Process {
+/// Ingest as operators run it.
+pub struct Process {
     child: Child,
     listen: SocketAddr,
 }
 
 impl Process {
-    fn start(world: &World) -> Self {
+    pub fn start(world: &World) -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let child = spawn(&mut command(world, listen));
         Self { child, listen }
@@ -34,7 +35,17 @@ impl Process {
         Some((answer.status().as_u16(), answer.text().await.ok()?))
     }
 
-    async fn consumes(&self) {
+    /// SIGKILL.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// SIGTERM, and its end.
+    pub async fn stop(mut self) {
+        assert!(terminate(&mut self.child).await.success());
+    }
+
+    pub async fn consumes(&self) {
         eventually("ingest consumes", SOON, async || {
             self.get("/metrics").await.is_some_and(|(_, text)| {
                 text.lines().any(|line| line.contains("ingest_connected{") && line.ends_with(" 1"))
@@ -82,25 +93,6 @@ async fn probes_answer_and_sigterm_drains_without_a_loss() {
     process.consumes().await;
     let numbers = world.wait_for_numbers(0..2000, Duration::from_secs(40)).await;
     assert_eq!(numbers.len(), 2000, "{drained} were accepted before the stop and none of them came again");
-}
-
-#[tokio::test]
-async fn sigkill_loses_nothing() {
-    rustls::crypto::ring::default_provider().install_default().ok();
-    let (broker, world) = (Broker::start().await, World::new().await);
-    world.source(&broker.source("t")).await;
-    let mut process = Process::start(&world);
-    process.consumes().await;
-    let publishing = async { broker.publish("t", &numbers(0..2000)).await };
-    let killing = async {
-        eventually("messages flow", SOON, async || !world.events().await.is_empty()).await;
-        process.child.kill().await.unwrap();
-    };
-    tokio::join!(publishing, killing);
-    let _process = Process::start(&world);
-    let numbers = world.wait_for_numbers(0..2000, Duration::from_secs(60)).await;
-    // What the broker had in flight comes twice; Mosquitto keeps that to about 20.
-    assert!(numbers.len() <= 2100, "{}", numbers.len());
 }
 
 #[tokio::test]

@@ -105,15 +105,18 @@ impl RabbitMq {
     }
 }
 
-/// Publishes to the queue and waits for the confirmations.
+/// Publishes to the queue and waits for the confirmations. Each message has a name of its own, unless the properties have one.
 pub async fn publish_to(port: u16, queue: &str, bodies: &[String], properties: BasicProperties) -> lapin::Result<bool> {
     let channel = RabbitMq::connection(port).await?.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
     let mut confirmations = Vec::new();
     for body in bodies {
         let options = BasicPublishOptions::default();
-        confirmations
-            .push(channel.basic_publish("".into(), queue.into(), options, body.as_bytes(), properties.clone()).await?);
+        let mut properties = properties.clone();
+        if properties.message_id().is_none() {
+            properties = properties.with_message_id(format!("m-{:016x}", rand::random::<u64>()).into());
+        }
+        confirmations.push(channel.basic_publish("".into(), queue.into(), options, body.as_bytes(), properties).await?);
     }
     let mut are_confirmed = true;
     for confirmation in confirmations {
@@ -126,6 +129,7 @@ impl TestBroker for RabbitMq {
     const KIND: &'static str = "amqp";
     const REFUSAL: &'static str = "ACCESS_REFUSED";
     const IS_ONE_QUEUE: bool = true;
+    const MAKES_PLACES: bool = true;
 
     async fn start() -> Self {
         Self::start_with("", &[], 0).await
@@ -147,8 +151,7 @@ impl TestBroker for RabbitMq {
     }
 
     async fn try_publish(port: u16, place: &str, bodies: &[String]) -> Result<(), String> {
-        let persistent = BasicProperties::default().with_delivery_mode(2).with_message_id("m".into());
-        match publish_to(port, place, bodies, persistent).await {
+        match publish_to(port, place, bodies, BasicProperties::default().with_delivery_mode(2)).await {
             Ok(true) => Ok(()),
             Ok(false) => Err("not confirmed".to_owned()),
             Err(error) => Err(error.to_string()),

@@ -60,6 +60,7 @@ fn client(port: u16) -> Client {
 impl TestBroker for StreamServer {
     const KIND: &'static str = "redis";
     const REFUSAL: &'static str = "Password authentication failed";
+    const MAKES_PLACES: bool = true;
 
     async fn start() -> Self {
         Self { server: RedisServer::start_with(&users(), &[]).await, tls_port: 0 }

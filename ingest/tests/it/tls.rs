@@ -1,11 +1,15 @@
 //! Encrypted connections: a broker's certificate is checked against the authority of the source's settings.
 
+use posthouse_ingest::{
+    broker::{Problem, Step},
+    connection_test,
+};
 use serde_json::{Value, json};
 
 use crate::{
     authority::Authority,
     broker::{Broker, numbered},
-    conformance::{RIGHT, TestBroker, publish},
+    conformance::{RIGHT, TestBroker, feed_source, publish},
     kafka_server::KafkaServer,
     nats_server::NatsServer,
     program::SOON,
@@ -48,6 +52,23 @@ async fn only_a_broker_with_a_trusted_certificate_is_read() {
         assert!(!ingest.is_connected(refused));
     }
     ingest.stop().await;
+    let plain = Broker::start().await;
+    for (settings, step, words) in [
+        (tls(&right, None), Step::Encrypt, "an authority that is not trusted"),
+        (tls(&right, Some(&Authority::new().pem)), Step::Encrypt, "an authority that is not trusted"),
+        (tls(&misnamed, Some(&authority.pem)), Step::Encrypt, "not for the name 127.0.0.1"),
+        (tls(&plain, Some(&authority.pem)), Step::Encrypt, "may not encrypt at this port"),
+        (tls(&plain, Some("no pem")), Step::Settings, "ca_certificate"),
+        (plain.source_with("t", &json!({"host": "nowhere.invalid"})), Step::Resolve, "nowhere.invalid"),
+    ] {
+        let problem = problem(settings).await;
+        assert!(problem.step == step && problem.reason.contains(words), "{step:?} {words}: {problem:?}");
+    }
+}
+
+/// What is wrong, as whoever tries it hears.
+async fn problem(settings: Value) -> Problem {
+    connection_test::check(&feed_source(settings)).await.expect_err("this cannot be read")
 }
 
 /// The source with these settings beside its own ones.
@@ -72,6 +93,8 @@ async fn reads_where_it_trusts<B: TestBroker>(broker: &B, encrypted: &Value, pub
         assert!(!ingest.is_connected(refused));
     }
     ingest.stop().await;
+    let problem = problem(another).await;
+    assert!(problem.step == Step::Encrypt && problem.reason.contains("not trusted"), "{problem:?}");
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use diesel::{sql_query, sql_types};
 use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
-use posthouse_ingest::{feed::Feed, follow::Follower, intake::Intake, metrics::IngestMetrics, redrive, watch::Watch};
+use posthouse_ingest::{
+    connection_test, feed::Feed, follow::Follower, intake::Intake, metrics::IngestMetrics, redrive, watch::Watch,
+};
 use posthouse_jobs::{
     CreateEvent, Job as _, StoreRejectedMessage,
     queue::{JobState, testing::TestQueues},
@@ -123,6 +125,12 @@ impl World {
         self.rejected().await
     }
 
+    /// So many messages in so many seconds.
+    pub async fn set_rate(&self, id: SourceId, count: u32, seconds: u32) {
+        let update = "UPDATE sources SET rate_limit = ($2->>0)::int, rate_limit_duration_seconds = ($2->>1)::int, updated_at = now() WHERE id = $1 AND project_id = $3";
+        self.change(update, id, &json!([count, seconds])).await;
+    }
+
     pub async fn set_disabled(&self, id: SourceId, is_disabled: bool) {
         let update =
             "UPDATE sources SET is_disabled = $2::text::bool, updated_at = now() WHERE id = $1 AND project_id = $3";
@@ -147,18 +155,24 @@ impl World {
         sql_query(format!("DROP DATABASE {name} WITH (FORCE)")).execute(&mut conn).await.unwrap();
     }
 
+    /// The way into the test's queues.
+    pub fn intake(&self, metrics: &Metrics) -> Intake {
+        Intake {
+            queues: self.queues.queues(),
+            metrics: IngestMetrics::register(metrics),
+            transformer: Transformer::new(Limits { time: FUNCTION_TIME, ..Limits::default() }),
+        }
+    }
+
     /// Starts an instance in this process.
     pub async fn ingest(&self) -> Instance {
         let metrics = Metrics::new("ingest");
-        let intake = Intake {
-            queues: self.queues.queues(),
-            metrics: IngestMetrics::register(&metrics),
-            transformer: Transformer::new(Limits { time: FUNCTION_TIME, ..Limits::default() }),
-        };
+        let intake = self.intake(&metrics);
         let instance = format!("test-{:x}", rand::random::<u64>());
         let feed = Feed::new(Follower { pool: self.pool.clone(), intake: intake.clone(), instance });
         let shutdown = CancellationToken::new();
         let redrive = redrive::run(self.pool.clone(), intake.clone(), POLL, shutdown.clone());
+        let tests = connection_test::run(self.pool.clone(), self.queues.queues(), shutdown.clone());
         let watch = Watch {
             pool: self.pool.clone(),
             queues: self.queues.queues(),
@@ -171,7 +185,7 @@ impl World {
             async move {
                 let watching = watch.run(followed.clone());
                 let following = async {
-                    tokio::join!(feed.run(POLL, DRAIN, shutdown), redrive);
+                    tokio::join!(feed.run(POLL, DRAIN, shutdown), redrive, tests);
                     followed.cancel();
                 };
                 tokio::join!(following, watching);
@@ -245,9 +259,7 @@ pub struct Instance {
 impl Instance {
     /// The value of a metric with these labels, as printed; `None`: there is no such series.
     pub fn metric(&self, series: &str) -> Option<f64> {
-        let text = self.metrics.encode();
-        let line = text.lines().find(|line| !line.starts_with('#') && line.contains(series))?;
-        line.rsplit(' ').next()?.parse().ok()
+        metric(&self.metrics, series)
     }
 
     pub fn is_connected(&self, source: SourceId) -> bool {
@@ -272,4 +284,11 @@ impl Instance {
         self.task.abort();
         assert!(self.task.await.unwrap_err().is_cancelled());
     }
+}
+
+/// The value of a metric with these labels, as printed; `None`: there is no such series.
+pub fn metric(metrics: &Metrics, series: &str) -> Option<f64> {
+    let text = metrics.encode();
+    let line = text.lines().find(|line| !line.starts_with('#') && line.contains(series))?;
+    line.rsplit(' ').next()?.parse().ok()
 }

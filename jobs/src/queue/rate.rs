@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::{
     QueueError, Queues,
-    script::{Call, TURN},
+    script::{Call, TURN, TURNS},
+    settings::BATCH_MAX,
 };
 
 /// Turns that are remembered for one rate.
@@ -34,6 +35,14 @@ impl Rate {
     }
 }
 
+impl Rate {
+    /// `count` turns in so many seconds, as settings have them; `None` where either is nothing.
+    #[must_use]
+    pub fn of_seconds(count: i32, seconds: i32) -> Option<Self> {
+        Self::new(u32::try_from(count).ok()?, Duration::from_secs(u64::try_from(seconds).ok()?))
+    }
+}
+
 /// What came of asking for a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
@@ -43,7 +52,31 @@ pub enum Turn {
     At(DateTime<Utc>),
 }
 
+/// What came of asking for several turns at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turns {
+    /// How many were taken.
+    pub taken: usize,
+    /// Where that is less than was wanted: how long there is no other one.
+    pub wait: Duration,
+}
+
 impl Queues {
+    /// Takes up to `wanted` turns, 500 at most, in the line of this name. Nobody is promised anything: whoever gets too few asks
+    /// again. A line is of those who ask like this, or of those who ask one by one, and not of both.
+    ///
+    /// After a connection was lost during the call, twice as many turns may have been taken.
+    ///
+    /// # Errors
+    /// [`QueueError::Redis`] or [`QueueError::Timeout`] when Redis does not answer within 3 s.
+    pub async fn take_turns(&self, line: &str, rate: Rate, wanted: usize) -> Result<Turns, QueueError> {
+        let mut call = Call::new(&TURNS, &[&format!("{{{}:rate:{line}}}:turns", self.prefix)]);
+        let period = u64::try_from(rate.period.as_millis()).unwrap_or(u64::MAX);
+        call.arg(rate.count).arg(period).arg(wanted.min(BATCH_MAX));
+        let (taken, wait): (usize, u64) = self.connection.call(&call).await?;
+        Ok(Turns { taken, wait: Duration::from_millis(wait) })
+    }
+
     /// Asks for a turn in the line of this name, with the time that was promised before, if any. Times are those of Redis'
     /// clock. A line is forgotten when nobody has had a turn for as long as the rate looks back.
     ///

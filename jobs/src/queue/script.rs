@@ -26,12 +26,14 @@ scripts! {
     EXPIRED = "expired.lua";
     OLDEST = "lanes.lua" "oldest.lua";
     REAP = "bury.lua" "lanes.lua" "reap.lua";
+    RECOGNISE = "recognise.lua";
     REDRIVE = "lanes.lua" "redrive.lua";
     PAGE = "lanes.lua" "page.lua";
     PURGE = "purge.lua";
     TAKE = "take.lua";
     TRIM = "trim.lua";
     TURN = "turn.lua";
+    TURNS = "turns.lua";
 }
 
 /// One call of a script: it can be run again as it is.

@@ -24,6 +24,8 @@ pub struct SourceNote {
     pub rejected: u64,
     /// Whether it is being read.
     pub is_connected: bool,
+    /// Messages that wait at its broker, where the broker tells and it was asked.
+    pub lag: Option<u64>,
     /// When its broker last brought a message.
     pub last_message_at: Option<DateTime<Utc>>,
     /// What last went wrong, and when.
@@ -68,6 +70,9 @@ impl Queues {
         if let Some(at) = note.last_message_at {
             set.arg("last_message_at").arg(at.timestamp_millis());
         }
+        if let Some(lag) = note.lag {
+            set.arg("lag").arg(lag);
+        }
         if let Some((error, at)) = &note.error {
             let error: String = error.chars().take(ERROR_CHARS_MAX).collect();
             set.arg("error").arg(error).arg("error_at").arg(at.timestamp_millis());
@@ -96,6 +101,7 @@ impl Queues {
             accepted: count("accepted"),
             rejected: count("rejected"),
             is_connected: text("connected").as_deref() == Some("1"),
+            lag: text("lag").and_then(|text| text.parse().ok()),
             last_message_at: time("last_message_at"),
             error: text("error").zip(time("error_at")),
         };

@@ -10,6 +10,7 @@ mod pushing;
 mod rates;
 mod redis_server;
 mod running;
+mod sightings;
 mod source_states;
 mod tokens;
 mod topology;

@@ -91,3 +91,32 @@ async fn turns_lie_closer_together_than_milliseconds() {
     assert!(*last - *first <= TimeDelta::milliseconds(110), "1,000 turns at 10 in a millisecond: {}", *last - *first);
     queues.close().await;
 }
+
+/// Whoever takes several at once gets no more than there are, and hears when to come back.
+#[tokio::test]
+async fn several_turns_at_once_are_within_the_rate() {
+    let queues = TestQueues::new().await;
+    let minute = Duration::from_mins(1);
+    let takers = (0..40).map(|_| {
+        let queues = queues.queues();
+        tokio::spawn(async move { queues.take_turns("a", rate(100, minute), 7).await.unwrap() })
+    });
+    let turns: Vec<_> = futures::future::join_all(takers).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(turns.iter().map(|turns| turns.taken).sum::<usize>(), 100);
+    for turns in turns {
+        let is_short = turns.taken < 7;
+        assert!(turns.taken <= 7 && is_short == !turns.wait.is_zero() && turns.wait <= minute, "{turns:?}");
+    }
+    assert_eq!(queues.take_turns("b", rate(100, minute), 7).await.unwrap().taken, 7, "another line");
+
+    // In short stretches, from its beginning to its end.
+    let (count, period) = (50, Duration::from_millis(200));
+    let (mut taken, started) = (0, tokio::time::Instant::now());
+    while taken < 400 {
+        let turns = queues.take_turns("c", rate(count, period), 30).await.unwrap();
+        taken += turns.taken;
+        tokio::time::sleep(turns.wait).await;
+    }
+    assert!(started.elapsed() >= period * (400 / count - 1), "{:?}", started.elapsed());
+    queues.close().await;
+}

@@ -17,6 +17,7 @@ async fn notes_add_up_and_what_they_do_not_say_stays() {
         accepted: 2,
         rejected: 1,
         is_connected: true,
+        lag: Some(9),
         last_message_at: Some(at(1_800_000_000_001)),
         error: Some(("ä".repeat(600), at(1_800_000_000_002))),
     };

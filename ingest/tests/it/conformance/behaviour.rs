@@ -5,7 +5,8 @@ use std::time::Duration;
 use posthouse_broker_settings::Settings;
 use posthouse_ingest::{
     amqp::AmqpBroker,
-    broker::{Broker as _, settings},
+    broker::{Broker as _, Step, settings},
+    connection_test,
     kafka::KafkaBroker,
     mqtt::MqttBroker,
     nats::NatsBroker,
@@ -14,14 +15,9 @@ use posthouse_ingest::{
     sqs::SqsBroker,
 };
 use posthouse_jobs::CreateEvent;
-use posthouse_schema::{
-    ids::{ProjectId, SourceId},
-    source_feed::FeedSource,
-    words::ProjectKind,
-};
 use serde_json::Value;
 
-use super::{RIGHT, TestBroker, publish};
+use super::{RIGHT, TestBroker, feed_source, publish};
 use crate::{
     broker::{numbered, numbers},
     program::{SOON, eventually, free_port},
@@ -38,10 +34,15 @@ pub async fn refuses_and_follows<B: TestBroker>() {
     for place in ["one", "two", "three"] {
         B::make(port, place).await;
     }
-    let refusal = fault(broker.source("two", port, "s3same")).await;
-    assert!(refusal.contains(B::REFUSAL) && !refusal.contains("s3same"), "{refusal}");
-    let unreachable = fault(broker.source("two", free_port(), RIGHT)).await;
-    assert!(unreachable.contains("refused"), "{unreachable}");
+    let refusal = fault(broker.source("two", port, "s3same"), Step::SignIn).await;
+    assert!(refusal.matches(B::REFUSAL).count() >= 2 && !refusal.contains("s3same"), "{refusal}");
+    let unreachable = fault(broker.source("two", free_port(), RIGHT), Step::Connect).await;
+    assert!(unreachable.matches("refused").count() >= 2, "{unreachable}");
+    let elsewhere = connection_test::check(&feed_source(broker.source("missing", port, RIGHT))).await;
+    match B::MAKES_PLACES {
+        true => assert!(elsewhere.is_ok(), "{elsewhere:?}"),
+        false => assert_eq!(elsewhere.unwrap_err().step, Step::Open),
+    }
 
     let locked_out = world.source(&broker.source("two", port, "wrong")).await;
     let unreachable = world.source(&broker.source("two", free_port(), RIGHT)).await;
@@ -53,6 +54,9 @@ pub async fn refuses_and_follows<B: TestBroker>() {
     assert_eq!((event.data.get(), event.source_id), ("0", Some(source_id)));
     assert_eq!(event.headers.contains_key("x-broker-message-id"), B::NAMES_MESSAGES);
     assert_eq!(refused::<B>(&ingest), Some(1.0));
+    // Trying it takes nothing from whoever reads it.
+    let notes = connection_test::check(&feed_source(broker.source("one", port, RIGHT))).await;
+    assert_eq!(notes.as_deref().map(<[String]>::len), Ok(B::NOTES_OF_ANOTHER), "{notes:?}");
     assert!(ingest.is_connected(source_id) && !ingest.is_connected(locked_out) && !ingest.is_connected(unreachable));
 
     world.set_settings(locked_out, &broker.source("two", port, RIGHT)).await;
@@ -139,20 +143,13 @@ pub async fn shares<B: TestBroker>() {
     second.stop().await;
 }
 
-/// What is said to be wrong with settings by which no connection can be made.
-async fn fault(pub_sub: Value) -> String {
-    let source = FeedSource {
-        project_id: ProjectId::generate(),
-        project_kind: ProjectKind::Outgoing,
-        id: SourceId::generate(),
-        name: "orders".into(),
-        is_disabled: false,
-        pub_sub: Some(pub_sub),
-        body_function: None,
-        header_function: None,
-        updated_at: chrono::Utc::now(),
-    };
+/// What is said to be wrong with settings by which no connection can be made, and where: the same when it is read as when it is
+/// tried.
+async fn fault(pub_sub: Value, step: Step) -> String {
+    let source = feed_source(pub_sub);
     let source_id = source.id;
+    let problem = connection_test::check(&source).await.expect_err("these settings cannot work");
+    assert_eq!(problem.step, step, "{problem}");
     let connected = match settings(&source).unwrap() {
         Settings::Mqtt(settings) => {
             MqttBroker { source_id, settings, stale_topics: Vec::new() }.connect().await.map(drop)
@@ -164,7 +161,7 @@ async fn fault(pub_sub: Value) -> String {
         Settings::Google(settings) => GoogleBroker { settings }.connect().await.map(drop),
         Settings::Redis(settings) => RedisBroker::new(settings, "test").connect().await.map(drop),
     };
-    connected.expect_err("these settings cannot work")
+    format!("{problem}; {}", connected.expect_err("these settings cannot work"))
 }
 
 fn refused<B: TestBroker>(ingest: &Instance) -> Option<f64> {

@@ -1,15 +1,22 @@
-//! What every broker must do, shown against a real one of each kind: see [`behaviour`] and [`outages`].
+//! What every broker must do, shown against a real one of each kind: see [`behaviour`], [`outages`] and
+//! [`repeats`].
 
 mod behaviour;
 mod flow;
 mod outages;
+mod repeats;
 
 use std::time::Duration;
 
+use posthouse_schema::{
+    ids::{ProjectId, SourceId},
+    source_feed::FeedSource,
+    words::ProjectKind,
+};
 use serde_json::Value;
 
 use crate::{
-    broker::Broker, kafka_server::KafkaServer, nats_server::NatsServer, program::eventually, proxy::Proxy,
+    broker::Broker, kafka_server::KafkaServer, mqtt5::Five, nats_server::NatsServer, program::eventually, proxy::Proxy,
     pubsub_server::PubSubServer, rabbitmq::RabbitMq, redis_streams::StreamServer, sqs_server::SqsServer,
 };
 
@@ -27,6 +34,12 @@ pub trait TestBroker: Sized + Send {
     const IS_DEALT_OUT: bool = true;
     /// Whether sources with equal settings read one queue, whose messages they divide between them.
     const IS_ONE_QUEUE: bool = false;
+    /// Whether a place that is not there is made by whoever reads it.
+    const MAKES_PLACES: bool = false;
+    /// What is said to a source that would be the first of its own at a place.
+    const NOTES_OF_ANOTHER: usize = 0;
+    /// Whether it tells how many messages wait.
+    const TELLS_LAG: bool = true;
     /// Whether each message has a name that stays the same.
     const NAMES_MESSAGES: bool = true;
 
@@ -55,6 +68,23 @@ pub async fn publish<B: TestBroker>(broker: &B, place: &str, bodies: &[String]) 
     .await;
 }
 
+/// A source of an outgoing project with these settings, which no database knows.
+pub fn feed_source(pub_sub: Value) -> FeedSource {
+    FeedSource {
+        project_id: ProjectId::generate(),
+        project_kind: ProjectKind::Outgoing,
+        id: SourceId::generate(),
+        name: "orders".into(),
+        is_disabled: false,
+        pub_sub: Some(pub_sub),
+        body_function: None,
+        header_function: None,
+        rate_limit: 0,
+        rate_limit_duration_seconds: 0,
+        updated_at: chrono::Utc::now(),
+    }
+}
+
 macro_rules! conformance {
     ($($name:ident: $broker:ty,)*) => {$(
         mod $name {
@@ -74,12 +104,18 @@ macro_rules! conformance {
             async fn loses_nothing() {
                 Box::pin(outages::loses_nothing::<$broker>()).await;
             }
+
+            #[tokio::test]
+            async fn recognises_what_comes_again() {
+                Box::pin(repeats::are_recognised::<$broker>()).await;
+            }
         }
     )*};
 }
 
 conformance! {
     mqtt: Broker,
+    mqtt5: Five,
     amqp: RabbitMq,
     kafka: KafkaServer,
     nats: NatsServer,

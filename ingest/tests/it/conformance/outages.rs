@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{
     RIGHT, TestBroker,
     flow::{Flow, messages},
+    repeats::assert_distinct,
 };
 use crate::{
     program::{SOON, eventually},
@@ -59,6 +60,9 @@ pub async fn loses_nothing<B: TestBroker + 'static>() {
     let numbers = world.wait_for_numbers(0..messages(), LONG).await;
     assert!(numbers.len() <= 3 * messages(), "{} of {}: much comes again without need", numbers.len(), messages());
     ingest.stop().await;
+    if B::NAMES_MESSAGES {
+        assert_distinct(&world.events().await);
+    }
 }
 
 /// Waits until so many more pushes have failed.

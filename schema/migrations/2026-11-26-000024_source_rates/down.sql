@@ -1,0 +1,3 @@
+ALTER TABLE sources
+    DROP COLUMN rate_limit,
+    DROP COLUMN rate_limit_duration_seconds;
