@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use posthouse_schema::{QueryError, deadline, pool::PoolError};
+use posthouse_schema::{QueryError, deadline, pool::PoolError, sealed::Unopened};
 use salvo::{
     http::header::{HeaderValue, RETRY_AFTER},
     oapi::{Components, EndpointOutRegister, Operation, ToSchema},
@@ -131,6 +131,13 @@ impl ApiError {
             _ => {}
         }
         render(res, self.status(), &ErrorBody { status: false, message: self.to_string() });
+    }
+}
+
+/// A stored secret that this instance cannot read is read by one that was given its key.
+impl From<Unopened> for ApiError {
+    fn from(error: Unopened) -> Self {
+        Self::Unavailable { what: "a stored secret", cause: error.into() }
     }
 }
 

@@ -30,6 +30,7 @@ mod health;
 mod ingest;
 mod known_paths;
 pub mod limits;
+mod locked;
 mod meta_events;
 mod metrics;
 mod onboard;

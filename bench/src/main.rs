@@ -15,6 +15,7 @@ mod processes;
 mod progress;
 mod queue;
 mod redis_info;
+mod secrets;
 mod sink;
 mod table;
 
@@ -152,6 +153,11 @@ enum Command {
         #[command(flatten)]
         report: Report,
     },
+    /// What sealing and opening a secret costs.
+    Secrets {
+        #[command(flatten)]
+        report: Report,
+    },
     /// Another process of the egress measurement; started by it.
     #[command(hide = true)]
     EgressEnd {
@@ -196,6 +202,7 @@ async fn run(command: Command) -> Result<ExitCode> {
             let scale = Scale { divisor: if quick { 10 } else { 1 } };
             report.tell(&delivery::measure(&report.folder, &cases, scale).await?, strict)
         }
+        Command::Secrets { report } => report.tell(&secrets::measure()?, false),
         Command::EgressEnd { end } => egress::run(end).await.map(|()| ExitCode::SUCCESS),
         Command::Egress { quick, strict, report } => {
             std::fs::create_dir_all(&report.folder).context("make the folder")?;

@@ -23,6 +23,7 @@ mod purge;
 mod replay;
 mod retry;
 mod schedule;
+mod rotate_key;
 mod send;
 mod services;
 mod source;
@@ -71,6 +72,7 @@ enum Command {
     Bootstrap(bootstrap::Bootstrap),
     Keys(keys::Keys),
     Users(users::Users),
+    RotateKey(rotate_key::RotateKey),
     /// Sums up the ledger, and exits with 1 when it does not add up.
     #[command(after_help = "Examples:\n  posthouse audit\n  posthouse audit --json")]
     Audit,
@@ -118,6 +120,7 @@ async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Bootstrap(command) => command.run(&services.database()?, is_json).await,
         Command::Keys(command) => command.run(&services.database()?, is_json).await,
         Command::Users(command) => command.run(&services.database()?, is_json).await,
+        Command::RotateKey(command) => command.run(&services.database()?, is_json).await,
         Command::Audit => audit::run(&services.database()?, is_json).await,
         Command::Export(command) => command.run(&services.database()?, is_json).await,
         Command::Import(command) => command.run(&services.database()?, is_json).await,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use posthouse_jobs::backing::install_keys;
 use posthouse_service::settings::{DatabaseSettings, RedisSettings};
 use secrecy::SecretString;
 use url::Url;
@@ -25,6 +26,27 @@ pub struct Services {
     /// Most connections that this process opens; the tool opens one.
     #[arg(long, help_heading = "Services", env = "POSTHOUSE_DATABASE_POOL_MAX", default_value_t = 10, hide = true)]
     database_pool_max: usize,
+    /// Keys of secrets at rest, as ID:KEY, separated by commas: the first one seals, all open.
+    #[arg(
+        long,
+        help_heading = "Services",
+        env = "POSTHOUSE_SECRETS_KEY",
+        hide_env_values = true,
+        value_name = "KEYS",
+        global = true,
+        hide_short_help = true
+    )]
+    secrets_key: Option<SecretString>,
+    /// A file with such keys, one in a line.
+    #[arg(
+        long,
+        help_heading = "Services",
+        env = "POSTHOUSE_SECRETS_KEY_FILE",
+        value_name = "FILE",
+        global = true,
+        hide_short_help = true
+    )]
+    secrets_key_file: Option<PathBuf>,
     /// Redis, as redis://user:password@host:port/db, redis+cluster://… or redis+sentinel://…. REDIS_URL serves where this
     /// is not set.
     #[arg(
@@ -108,17 +130,25 @@ impl Services {
     /// The database.
     ///
     /// # Errors
-    /// It is not named.
+    /// It is not named, or the keys of its secrets cannot be used.
     pub fn database(&self) -> anyhow::Result<DatabaseSettings> {
-        self.known_database()
-            .ok_or_else(|| WrongUse::because("which database? Give --database-url, or set POSTHOUSE_DATABASE_URL"))
+        let database = self
+            .known_database()
+            .ok_or_else(|| WrongUse::because("which database? Give --database-url, or set POSTHOUSE_DATABASE_URL"))?;
+        install_keys(&database)?;
+        Ok(database)
     }
 
     /// The database, if it is named.
     #[must_use]
     pub fn known_database(&self) -> Option<DatabaseSettings> {
         let database_url = self.database_url.clone()?;
-        Some(DatabaseSettings { database_url, database_pool_max: self.database_pool_max })
+        Some(DatabaseSettings {
+            database_url,
+            database_pool_max: self.database_pool_max,
+            secrets_key: self.secrets_key.clone(),
+            secrets_key_file: self.secrets_key_file.clone(),
+        })
     }
 
     /// Redis, if it is named.

@@ -45,6 +45,7 @@ def check(sources):
             for pod in _pods(document):
                 _is_confined(f"{document['metadata']['name']} with {name}", pod)
     assert not [kind for kind, _ in bare if kind in FOREIGN | {"NetworkPolicy", "Job", "HorizontalPodAutoscaler"}], "bare is not bare"
+    _find_certificates(everything, {"api", "worker", "scheduler", "ingest", "migrate"})
     _others_find_the_pods(everything)
     for variant, scope in (("everything", {465, 587}), ("defaults", set())):
         _policies_are_tight(_by_name(sources.rendered[variant]), scope)
@@ -91,6 +92,16 @@ def _is_confined(where, pod):
         assert context["readOnlyRootFilesystem"] and not context["allowPrivilegeEscalation"], f"{where}: {context}"
         assert context["capabilities"] == {"drop": ["ALL"]}, f"{where}: {context}"
         assert {"requests", "limits"} <= set(container["resources"]), f"{where} has no resources"
+
+
+def _find_certificates(everything, users):
+    """Whoever speaks to PostgreSQL has the certificates and the keys of secrets, and nobody else."""
+    for (_, name), document in everything.items():
+        for pod in _pods(document):
+            [container] = pod["containers"]
+            mounts = [mount["mountPath"] for mount in container.get("volumeMounts", [])]
+            has = mounts == ["/etc/posthouse/tls"] and "POSTHOUSE_SECRETS_KEY" in {entry["name"] for entry in container["env"]}
+            assert has == (name.rsplit("-", 1)[1] in users) and bool(mounts) == has, f"{name}: {mounts}"
 
 
 def _labels(everything, role):

@@ -196,8 +196,12 @@ def _start_all(sources, system):
                     environment[name] = f"127.0.0.1:{_free_port()}"
                 if (name, value) == ("POSTHOUSE_SMTP_URL", "from a secret"):
                     environment[name] = "smtp://127.0.0.1:1"
+                if (name, value) == ("POSTHOUSE_SECRETS_KEY", "from a secret"):
+                    environment[name] = "check:" + "00" * 32
             if DATABASE in environment:
                 environment |= {DATABASE: system["DATABASE_URL"], REDIS: system["REDIS_URL"]}
+                # This Redis speaks no TLS, and files for it would stop a role.
+                environment = {name: value for name, value in environment.items() if not name.startswith(("POSTHOUSE_REDIS_CA", "POSTHOUSE_REDIS_TLS"))}
             role = start.command[0].removeprefix("posthouse-")
             assert role in ROLES, start.where
             probe = environment["POSTHOUSE_EGRESS_PROBE_LISTEN" if role == "egress" else f"POSTHOUSE_{role.upper()}_LISTEN"]

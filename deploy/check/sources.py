@@ -18,6 +18,9 @@ ROLES = ("api", "worker", "scheduler", "ingest", "egress")
 FULL = {
     "publicUrl": "https://hooks.example.com",
     "smtp": {"existingSecret": "mail"},
+    "tls": {"existingSecret": "certificates"},
+    "redis": {"caFile": "ca.pem", "tlsCert": "redis.pem", "tlsKey": "redis.key"},
+    "secretsKey": {"existingSecret": "keys"},
     "api": {
         "autoscaling": {"enabled": True},
         "ingress": {"enabled": True, "className": "nginx", "tlsSecret": "tls", "annotations": {"a/b": "c"}},

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use posthouse_broker_settings::Settings;
 use posthouse_jobs::{
     Queues,
     queue::{ConnectionTest, ConnectionTestResult},
@@ -20,12 +21,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     amqp::AmqpBroker,
-    broker::{Broker, Problem, Settings, Step},
+    broker::{Broker, Problem, Step, settings},
     fault::Fault,
     kafka::KafkaBroker,
     mqtt::MqttBroker,
     nats::NatsBroker,
+    pubsub::GoogleBroker,
     redis_streams::RedisBroker,
+    sqs::SqsBroker,
 };
 
 /// How often this instance looks whether somebody asks.
@@ -106,6 +109,7 @@ async fn source(pool: &Pool, test: ConnectionTest) -> Result<FeedSource, Problem
             name: String::new(),
             is_disabled: false,
             pub_sub: Some(pub_sub),
+            locked: None,
             body_function: None,
             header_function: None,
             rate_limit: 0,
@@ -125,7 +129,7 @@ async fn source(pool: &Pool, test: ConnectionTest) -> Result<FeedSource, Problem
 /// # Errors
 /// The first that fails.
 pub async fn check(source: &FeedSource) -> Result<Vec<String>, Problem> {
-    match Settings::read(source).map_err(|error| Problem::at(Step::Settings, error.to_string()))? {
+    match settings(source).map_err(|error| Problem::at(Step::Settings, error.to_string()))? {
         Settings::Mqtt(settings) => {
             steps(&MqttBroker { source_id: source.id, settings, stale_topics: Vec::new() }).await
         }
@@ -133,6 +137,8 @@ pub async fn check(source: &FeedSource) -> Result<Vec<String>, Problem> {
         Settings::Nats(settings) => steps(&NatsBroker { settings }).await,
         Settings::Kafka(settings) => steps(&KafkaBroker { settings }).await,
         Settings::Redis(settings) => steps(&RedisBroker::new(settings, "test")).await,
+        Settings::Sqs(settings) => steps(&SqsBroker { settings }).await,
+        Settings::Google(settings) => steps(&GoogleBroker { settings }).await,
     }
 }
 

@@ -16,6 +16,7 @@ fn source() -> FeedSource {
         name: "orders".into(),
         is_disabled: false,
         pub_sub: Some(json!({"type": "mqtt"})),
+        locked: None,
         body_function: None,
         header_function: None,
         rate_limit: 0,

@@ -7,10 +7,12 @@ use diesel::{
 };
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use rand::RngExt as _;
+use serde_json::Value;
 
 use crate::{
     ids::{EndpointId, EndpointSecretId, ProjectId},
     page::{Page, PageRequest},
+    sealed::{self, Place, Sealed, Unopened},
     tables::{endpoint_secrets, endpoints, subscriptions},
     words::EndpointStatus,
 };
@@ -18,7 +20,8 @@ use crate::{
 /// How long a secret is shown after it has stopped signing.
 const SHOWN_AFTER_END: TimeDelta = TimeDelta::hours(1);
 
-/// A live row of `endpoints`; deleted rows cannot be read through this type.
+/// A live row of `endpoints`; deleted rows cannot be read through this type. What it keeps secret is opened when it is asked
+/// for.
 #[derive(Debug, Clone, HasQuery, Identifiable)]
 #[diesel(table_name = endpoints, primary_key(project_id, id), base_query = endpoints::table.filter(endpoints::deleted_at.is_null()))]
 pub struct Endpoint {
@@ -46,29 +49,24 @@ pub struct Endpoint {
     pub rate_limit: i32,
     /// The duration.
     pub rate_limit_duration_seconds: i32,
-    /// How requests authenticate, contract section 2.2.
-    pub authentication: Option<serde_json::Value>,
-    /// What its requests prove themselves with in TLS: `{"client_cert", "client_key"}`, each as PEM.
-    pub mtls_client_cert: Option<serde_json::Value>,
+    authentication: Option<Sealed<Value>>,
+    mtls_client_cert: Option<Sealed<Value>>,
     /// What becomes of its lines of deliveries when the first fails, as `Ordering`.
-    pub ordering: Option<serde_json::Value>,
+    pub ordering: Option<Value>,
     /// Whether answers that lead elsewhere are followed.
     pub follow_redirects: bool,
     /// Who hears that it was disabled.
     pub support_email: String,
-    /// Where notifications go.
-    pub slack_webhook_url: String,
-    /// Where notifications go.
-    pub teams_webhook_url: String,
+    slack_webhook_url: Sealed<String>,
+    teams_webhook_url: Sealed<String>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
 }
 
-/// What a caller can set.
-#[derive(Debug, Clone, Insertable, AsChangeset)]
-#[diesel(table_name = endpoints, treat_none_as_null = true)]
+/// What a caller can set. Its `Debug` shows neither credentials nor URLs that are some.
+#[derive(Clone)]
 pub struct EndpointValues {
     /// Its name.
     pub name: String,
@@ -89,11 +87,11 @@ pub struct EndpointValues {
     /// The duration.
     pub rate_limit_duration_seconds: i32,
     /// How requests authenticate.
-    pub authentication: Option<serde_json::Value>,
+    pub authentication: Option<Value>,
     /// What its requests prove themselves with in TLS.
-    pub mtls_client_cert: Option<serde_json::Value>,
+    pub mtls_client_cert: Option<Value>,
     /// What becomes of its lines of deliveries when the first fails, as `Ordering`.
-    pub ordering: Option<serde_json::Value>,
+    pub ordering: Option<Value>,
     /// Whether answers that lead elsewhere are followed.
     pub follow_redirects: bool,
     /// Who hears that it was disabled.
@@ -102,6 +100,74 @@ pub struct EndpointValues {
     pub slack_webhook_url: String,
     /// Where notifications go.
     pub teams_webhook_url: String,
+}
+
+impl std::fmt::Debug for EndpointValues {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EndpointValues").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The same as it is stored.
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = endpoints, treat_none_as_null = true)]
+struct EndpointColumns<'v> {
+    name: &'v str,
+    url: &'v str,
+    description: &'v str,
+    owner_id: &'v str,
+    advanced_signatures: bool,
+    content_type: &'v str,
+    http_timeout_seconds: i32,
+    rate_limit: i32,
+    rate_limit_duration_seconds: i32,
+    authentication: Option<Sealed<Value>>,
+    mtls_client_cert: Option<Sealed<Value>>,
+    ordering: Option<&'v Value>,
+    follow_redirects: bool,
+    support_email: &'v str,
+    slack_webhook_url: Sealed<String>,
+    teams_webhook_url: Sealed<String>,
+}
+
+impl EndpointValues {
+    fn sealed(&self, key: (ProjectId, EndpointId)) -> EndpointColumns<'_> {
+        let json = |column, value: &Option<Value>| value.as_ref().map(|value| Sealed::seal(value, &place(column, key)));
+        EndpointColumns {
+            name: &self.name,
+            url: &self.url,
+            description: &self.description,
+            owner_id: &self.owner_id,
+            advanced_signatures: self.advanced_signatures,
+            content_type: &self.content_type,
+            http_timeout_seconds: self.http_timeout_seconds,
+            rate_limit: self.rate_limit,
+            rate_limit_duration_seconds: self.rate_limit_duration_seconds,
+            authentication: json(AUTHENTICATION, &self.authentication),
+            mtls_client_cert: json(CLIENT_CERT, &self.mtls_client_cert),
+            ordering: self.ordering.as_ref(),
+            follow_redirects: self.follow_redirects,
+            support_email: &self.support_email,
+            slack_webhook_url: Sealed::seal(&self.slack_webhook_url, &place(SLACK, key)),
+            teams_webhook_url: Sealed::seal(&self.teams_webhook_url, &place(TEAMS, key)),
+        }
+    }
+}
+
+/// Columns that hold secrets.
+pub(crate) const AUTHENTICATION: &str = "endpoints.authentication";
+pub(crate) const CLIENT_CERT: &str = "endpoints.mtls_client_cert";
+const SLACK: &str = "endpoints.slack_webhook_url";
+const TEAMS: &str = "endpoints.teams_webhook_url";
+
+/// Where an endpoint's secret of this column is stored.
+pub(crate) fn place(column: &'static str, (project, id): (ProjectId, EndpointId)) -> Place {
+    Place::new(column, &[project.to_bits(), id.to_bits()])
+}
+
+/// Where one of an endpoint's signing secrets is stored.
+pub(crate) fn secret_place((project, endpoint): (ProjectId, EndpointId), id: EndpointSecretId) -> Place {
+    Place::new("endpoint_secrets.value", &[project.to_bits(), endpoint.to_bits(), id.to_bits()])
 }
 
 /// A secret of an endpoint. Its `Debug` does not show the value.
@@ -114,8 +180,7 @@ pub struct EndpointSecret {
     pub endpoint_id: EndpointId,
     /// The secret.
     pub id: EndpointSecretId,
-    /// What signs.
-    pub value: String,
+    value: Sealed<String>,
     /// When it stops signing.
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was made.
@@ -133,6 +198,16 @@ impl std::fmt::Debug for EndpointSecret {
     }
 }
 
+impl EndpointSecret {
+    /// What signs.
+    ///
+    /// # Errors
+    /// This process cannot open it.
+    pub fn value(&self) -> Result<String, Unopened> {
+        self.value.open(&secret_place((self.project_id, self.endpoint_id), self.id))
+    }
+}
+
 /// Which endpoints to list.
 #[derive(Debug, Clone, Default)]
 pub struct EndpointFilter {
@@ -145,6 +220,38 @@ pub struct EndpointFilter {
 }
 
 impl Endpoint {
+    /// How requests authenticate, contract section 2.2.
+    ///
+    /// # Errors
+    /// This process cannot open it.
+    pub fn authentication(&self) -> Result<Option<Value>, Unopened> {
+        sealed::open(self.authentication.as_ref(), &place(AUTHENTICATION, (self.project_id, self.id)))
+    }
+
+    /// What its requests prove themselves with in TLS: `{"client_cert", "client_key"}`, each as PEM.
+    ///
+    /// # Errors
+    /// This process cannot open it.
+    pub fn mtls_client_cert(&self) -> Result<Option<Value>, Unopened> {
+        sealed::open(self.mtls_client_cert.as_ref(), &place(CLIENT_CERT, (self.project_id, self.id)))
+    }
+
+    /// Where notifications go: a URL that is its own password.
+    ///
+    /// # Errors
+    /// This process cannot open it.
+    pub fn slack_webhook_url(&self) -> Result<String, Unopened> {
+        self.slack_webhook_url.open(&place(SLACK, (self.project_id, self.id)))
+    }
+
+    /// Where notifications go: a URL that is its own password.
+    ///
+    /// # Errors
+    /// This process cannot open it.
+    pub fn teams_webhook_url(&self) -> Result<String, Unopened> {
+        self.teams_webhook_url.open(&place(TEAMS, (self.project_id, self.id)))
+    }
+
     /// The endpoint with this id in this project, or `None`.
     ///
     /// # Errors
@@ -212,7 +319,7 @@ impl Endpoint {
         let id = EndpointId::generate();
         conn.transaction::<_, diesel::result::Error, _>(async |conn| {
             let row = diesel::insert_into(endpoints::table)
-                .values((endpoints::project_id.eq(project), endpoints::id.eq(id), values))
+                .values((endpoints::project_id.eq(project), endpoints::id.eq(id), values.sealed((project, id))))
                 .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
                 .get_result(conn)
                 .await?;
@@ -234,7 +341,7 @@ impl Endpoint {
     ) -> QueryResult<Option<Self>> {
         let live = endpoints::table.find((project, id)).filter(endpoints::deleted_at.is_null());
         diesel::update(live)
-            .set((values, endpoints::updated_at.eq(diesel::dsl::now)))
+            .set((values.sealed((project, id)), endpoints::updated_at.eq(diesel::dsl::now)))
             .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
             .get_result(conn)
             .await
@@ -371,12 +478,13 @@ async fn insert_secret(
     endpoint: EndpointId,
     value: &str,
 ) -> QueryResult<()> {
+    let id = EndpointSecretId::generate();
     diesel::insert_into(endpoint_secrets::table)
         .values((
             endpoint_secrets::project_id.eq(project),
             endpoint_secrets::endpoint_id.eq(endpoint),
-            endpoint_secrets::id.eq(EndpointSecretId::generate()),
-            endpoint_secrets::value.eq(value),
+            endpoint_secrets::id.eq(id),
+            endpoint_secrets::value.eq(Sealed::seal(&value.to_owned(), &secret_place((project, endpoint), id))),
         ))
         .execute(conn)
         .await?;

@@ -55,6 +55,7 @@ pub mod retention;
 pub mod routing;
 pub mod schedule;
 pub mod secret_purge;
+pub mod sealed;
 pub mod server;
 pub mod session;
 pub mod source;

@@ -15,6 +15,7 @@ use crate::{
     endpoint_owner,
     ids::{EndpointId, PortalLinkId, ProjectId},
     page::{Page, PageRequest},
+    sealed::{Place, Sealed, Unopened},
     tables::{endpoints, portal_keys, portal_links},
     words::PortalAuthType,
 };
@@ -40,8 +41,8 @@ pub struct PortalLink {
     pub can_manage_endpoint: bool,
     /// How its holder proves itself.
     pub auth_type: PortalAuthType,
-    /// Its own token.
-    pub token: String,
+    token: Sealed<String>,
+    token_hash: Vec<u8>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
@@ -82,6 +83,20 @@ pub struct PortalLinkFilter {
 }
 
 impl PortalLink {
+    /// Its own token.
+    ///
+    /// # Errors
+    /// This process cannot open it.
+    pub fn token(&self) -> Result<String, Unopened> {
+        self.token.open(&place(self.project_id, self.id))
+    }
+
+    /// Whether `text` is its token, for which that need not be opened.
+    #[must_use]
+    pub fn has_token(&self, text: &str) -> bool {
+        self.token_hash == token_hash(text)
+    }
+
     /// The link with this id in this project, or `None`.
     ///
     /// # Errors
@@ -157,15 +172,15 @@ impl PortalLink {
         project: ProjectId,
         values: &PortalLinkValues,
     ) -> QueryResult<Self> {
-        let token = random_text(TOKEN_CHARS);
+        let (id, token) = (PortalLinkId::generate(), random_text(TOKEN_CHARS));
         conn.transaction::<_, diesel::result::Error, _>(async |conn| {
             assign(conn, project, values).await?;
             diesel::insert_into(portal_links::table)
                 .values((
                     portal_links::project_id.eq(project),
-                    portal_links::id.eq(PortalLinkId::generate()),
+                    portal_links::id.eq(id),
                     portal_links::token_hash.eq(token_hash(&token)),
-                    portal_links::token.eq(&token),
+                    portal_links::token.eq(Sealed::seal(&token, &place(project, id))),
                     values,
                 ))
                 .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
@@ -196,7 +211,8 @@ impl PortalLink {
             if auth_type != values.auth_type {
                 end_keys(conn, project, id).await?;
                 let token = random_text(TOKEN_CHARS);
-                let replaced = (portal_links::token_hash.eq(token_hash(&token)), portal_links::token.eq(token));
+                let sealed = Sealed::seal(&token, &place(project, id));
+                let replaced = (portal_links::token_hash.eq(token_hash(&token)), portal_links::token.eq(sealed));
                 diesel::update(live()).set(replaced).execute(conn).await?;
             }
             diesel::update(live())
@@ -248,6 +264,10 @@ async fn end_keys(conn: &mut AsyncPgConnection, project: ProjectId, id: PortalLi
         portal_keys::table.filter(portal_keys::project_id.eq(project)).filter(portal_keys::portal_link_id.eq(id));
     diesel::delete(keys).execute(conn).await?;
     Ok(())
+}
+
+fn place(project: ProjectId, id: PortalLinkId) -> Place {
+    Place::new("portal_links.token", &[project.to_bits(), id.to_bits()])
 }
 
 /// What a link is looked up by.

@@ -1,20 +1,19 @@
 //! Projects: isolated spaces of endpoints, sources and events.
 
 use chrono::{DateTime, Utc};
-use diesel::{ExpressionMethods, HasQuery, Identifiable, OptionalExtension, QueryDsl, QueryResult};
+use diesel::{ExpressionMethods, HasQuery, OptionalExtension, QueryDsl, QueryResult};
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl};
 
 use crate::{
     api_key::{ApiKey, Owner, PlainKey},
     ids::{OrganisationId, ProjectId},
-    project_config::ProjectConfig,
+    project_config::{ProjectConfig, StoredConfig},
     tables::projects,
     words::{ProjectKind, Role},
 };
 
 /// A live row of `projects`.
-#[derive(Debug, Clone, HasQuery, Identifiable)]
-#[diesel(table_name = projects, base_query = projects::table.filter(projects::deleted_at.is_null()))]
+#[derive(Debug, Clone)]
 pub struct Project {
     /// The project.
     pub id: ProjectId,
@@ -32,6 +31,35 @@ pub struct Project {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// The same as it is stored.
+#[derive(HasQuery)]
+#[diesel(table_name = projects, base_query = projects::table.filter(projects::deleted_at.is_null()))]
+struct ProjectRow {
+    id: ProjectId,
+    organisation_id: OrganisationId,
+    name: String,
+    kind: ProjectKind,
+    logo_url: String,
+    config: StoredConfig,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<ProjectRow> for Project {
+    fn from(row: ProjectRow) -> Self {
+        Self {
+            id: row.id,
+            organisation_id: row.organisation_id,
+            name: row.name,
+            kind: row.kind,
+            logo_url: row.logo_url,
+            config: row.config.open(row.id),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
 }
 
 /// A project to insert.
@@ -55,7 +83,8 @@ impl Project {
     /// # Errors
     /// The database fails.
     pub async fn find(conn: &mut AsyncPgConnection, id: ProjectId) -> QueryResult<Option<Self>> {
-        Self::query().filter(projects::id.eq(id)).first(conn).await.optional()
+        let row = ProjectRow::query().filter(projects::id.eq(id)).first(conn).await.optional()?;
+        Ok(row.map(ProjectRow::into))
     }
 
     /// Up to `limit` projects of all organisations after this one, in the order of their ids.
@@ -86,12 +115,11 @@ impl Project {
         organisation: OrganisationId,
         name: &str,
     ) -> QueryResult<Option<Self>> {
-        Self::query()
+        let named = ProjectRow::query()
             .filter(projects::organisation_id.eq(organisation))
             .filter(projects::name.eq(name))
-            .first(conn)
-            .await
-            .optional()
+            .first(conn);
+        Ok(named.await.optional()?.map(ProjectRow::into))
     }
 
     /// All projects of the organisation, the newest first, up to `limit`.
@@ -103,12 +131,12 @@ impl Project {
         organisation: OrganisationId,
         limit: i64,
     ) -> QueryResult<Vec<Self>> {
-        Self::query()
+        let newest = ProjectRow::query()
             .filter(projects::organisation_id.eq(organisation))
             .order(projects::id.desc())
             .limit(limit)
-            .load(conn)
-            .await
+            .load(conn);
+        Ok(newest.await?.into_iter().map(ProjectRow::into).collect())
     }
 
     /// Makes a project.
@@ -116,18 +144,20 @@ impl Project {
     /// # Errors
     /// The database fails; a unique violation when the organisation has one of that name.
     pub async fn insert(conn: &mut AsyncPgConnection, new: &NewProject) -> QueryResult<Self> {
-        diesel::insert_into(projects::table)
+        let id = ProjectId::generate();
+        let row: ProjectRow = diesel::insert_into(projects::table)
             .values((
-                projects::id.eq(ProjectId::generate()),
+                projects::id.eq(id),
                 projects::organisation_id.eq(new.organisation_id),
                 projects::name.eq(&new.name),
                 projects::kind.eq(new.kind),
                 projects::logo_url.eq(&new.logo_url),
-                projects::config.eq(&new.config),
+                projects::config.eq(StoredConfig::seal(&new.config, id)),
             ))
-            .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
+            .returning(<ProjectRow as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
             .get_result(conn)
-            .await
+            .await?;
+        Ok(row.into())
     }
 
     /// Makes a project with its first key, in one step.
@@ -153,17 +183,19 @@ impl Project {
     /// # Errors
     /// The database fails; a unique violation when the name is taken.
     pub async fn update(conn: &mut AsyncPgConnection, changed: &Self) -> QueryResult<Option<Self>> {
-        diesel::update(projects::table.filter(projects::id.eq(changed.id)).filter(projects::deleted_at.is_null()))
+        let live = projects::table.filter(projects::id.eq(changed.id)).filter(projects::deleted_at.is_null());
+        let row: Option<ProjectRow> = diesel::update(live)
             .set((
                 projects::name.eq(&changed.name),
                 projects::logo_url.eq(&changed.logo_url),
-                projects::config.eq(&changed.config),
+                projects::config.eq(StoredConfig::seal(&changed.config, changed.id)),
                 projects::updated_at.eq(diesel::dsl::now),
             ))
-            .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
+            .returning(<ProjectRow as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
             .get_result(conn)
             .await
-            .optional()
+            .optional()?;
+        Ok(row.map(ProjectRow::into))
     }
 
     /// Deletes the project: it can no longer be read, and nothing of it is delivered. `false`: there was none.

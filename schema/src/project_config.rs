@@ -19,6 +19,7 @@ use crate::{
     event::KeyWindow,
     ids::ProjectId,
     retention::RetentionPolicy,
+    sealed::{MemberSecret, Place, SealedJsonb, keys},
     tables::{projects, routing_versions},
     words::{MetaEventKind, RetryStrategy, StandardWebhooks},
 };
@@ -29,9 +30,8 @@ pub const DEFAULT_REQUEST_ID_HEADER: &str = "X-Convoy-Idempotency-Key";
 pub const DEFAULT_SIGNATURE_HEADER: &str = "X-Convoy-Signature";
 
 /// Everything a project can set.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, AsExpression, diesel::deserialize::FromSqlRow)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[diesel(sql_type = Jsonb)]
 pub struct ProjectConfig {
     /// Bytes of an ingested body; 0 means the instance's limit.
     pub max_payload_read_size: u64,
@@ -257,7 +257,7 @@ pub struct MetaEventConfig {
     /// Where to.
     pub url: String,
     /// What signs them.
-    pub secret: String,
+    pub secret: MemberSecret,
     /// Always null; clients of the contract read it.
     pub pub_sub: Option<serde_json::Value>,
 }
@@ -324,27 +324,50 @@ pub async fn load(
     conn: &mut AsyncPgConnection,
     ids: &[ProjectId],
 ) -> QueryResult<HashMap<ProjectId, (ProjectConfig, i64)>> {
-    let rows: Vec<(ProjectId, ProjectConfig, Option<i64>)> = projects::table
+    let rows: Vec<(ProjectId, StoredConfig, Option<i64>)> = projects::table
         .left_join(routing_versions::table.on(routing_versions::project_id.eq(projects::id)))
         .filter(projects::id.eq_any(ids))
         .filter(projects::deleted_at.is_null())
         .select((projects::id, projects::config, routing_versions::version.nullable()))
         .load(conn)
         .await?;
-    Ok(rows.into_iter().map(|(id, config, version)| (id, (config, version.unwrap_or(0)))).collect())
+    Ok(rows.into_iter().map(|(id, config, version)| (id, (config.open(id), version.unwrap_or(0)))).collect())
 }
 
-impl ToSql<Jsonb, Pg> for ProjectConfig {
+/// The settings as they are stored: the secret that is among them is sealed.
+#[derive(Debug, Clone, AsExpression, diesel::deserialize::FromSqlRow)]
+#[diesel(sql_type = SealedJsonb)]
+pub(crate) struct StoredConfig(ProjectConfig);
+
+impl StoredConfig {
+    pub(crate) fn seal(config: &ProjectConfig, project: ProjectId) -> Self {
+        let mut config = config.clone();
+        config.meta_event.secret = config.meta_event.secret.stored(keys(), &place(project)).into();
+        Self(config)
+    }
+
+    pub(crate) fn open(self, project: ProjectId) -> ProjectConfig {
+        let mut config = self.0;
+        config.meta_event.secret = config.meta_event.secret.opened(keys(), &place(project));
+        config
+    }
+}
+
+fn place(project: ProjectId) -> Place {
+    Place::new("projects.config", &[project.to_bits()])
+}
+
+impl ToSql<SealedJsonb, Pg> for StoredConfig {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        let value = serde_json::to_value(self)?;
+        let value = serde_json::to_value(&self.0)?;
         <serde_json::Value as ToSql<Jsonb, Pg>>::to_sql(&value, &mut out.reborrow())
     }
 }
 
-impl FromSql<Jsonb, Pg> for ProjectConfig {
+impl FromSql<SealedJsonb, Pg> for StoredConfig {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         let value = <serde_json::Value as FromSql<Jsonb, Pg>>::from_sql(value)?;
-        Ok(serde_json::from_value(value)?)
+        Ok(Self(serde_json::from_value(value)?))
     }
 }
 

@@ -6,11 +6,13 @@ use diesel::{
     QueryDsl, QueryResult,
 };
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use serde_json::Value;
 
 use crate::{
     endpoint::escape_like,
     ids::{ProjectId, SourceId},
     page::{Page, PageRequest},
+    sealed::{self, Place, Sealed, Unopened},
     tables::{sources, subscriptions},
     text_array::TextArray,
     words::SourceKind,
@@ -34,14 +36,12 @@ pub struct Source {
     pub provider: String,
     /// Whether it takes nothing in.
     pub is_disabled: bool,
-    /// How requests prove themselves.
-    pub verifier: Option<serde_json::Value>,
+    verifier: Option<Sealed<Value>>,
     /// What an ingest request is answered with.
-    pub custom_response: Option<serde_json::Value>,
+    pub custom_response: Option<Value>,
     /// Inbound headers that are forwarded.
     pub forward_headers: TextArray,
-    /// The broker.
-    pub pub_sub: Option<serde_json::Value>,
+    pub_sub: Option<Sealed<Value>>,
     /// Where an idempotency key is made from.
     pub idempotency_keys: TextArray,
     /// Where the event type is read from.
@@ -73,8 +73,7 @@ impl std::fmt::Debug for Source {
 }
 
 /// What a caller can set.
-#[derive(Clone, Insertable, AsChangeset)]
-#[diesel(table_name = sources, treat_none_as_null = true)]
+#[derive(Clone)]
 pub struct SourceValues {
     /// Its name.
     pub name: String,
@@ -85,13 +84,13 @@ pub struct SourceValues {
     /// Whether it takes nothing in.
     pub is_disabled: bool,
     /// How requests prove themselves.
-    pub verifier: Option<serde_json::Value>,
+    pub verifier: Option<Value>,
     /// What an ingest request is answered with.
-    pub custom_response: Option<serde_json::Value>,
+    pub custom_response: Option<Value>,
     /// Inbound headers that are forwarded.
     pub forward_headers: TextArray,
     /// The broker.
-    pub pub_sub: Option<serde_json::Value>,
+    pub pub_sub: Option<Value>,
     /// Where an idempotency key is made from.
     pub idempotency_keys: TextArray,
     /// Where the event type is read from.
@@ -108,6 +107,53 @@ pub struct SourceValues {
     pub rate_limit_duration_seconds: i32,
 }
 
+/// The same as it is stored.
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = sources, treat_none_as_null = true)]
+struct SourceColumns<'v> {
+    name: &'v str,
+    kind: SourceKind,
+    provider: &'v str,
+    is_disabled: bool,
+    verifier: Option<Sealed<Value>>,
+    custom_response: Option<&'v Value>,
+    forward_headers: &'v TextArray,
+    pub_sub: Option<Sealed<Value>>,
+    idempotency_keys: &'v TextArray,
+    event_type_location: &'v str,
+    body_function: Option<&'v str>,
+    header_function: Option<&'v str>,
+}
+
+impl SourceValues {
+    fn sealed(&self, key: (ProjectId, SourceId)) -> SourceColumns<'_> {
+        let json = |column, value: &Option<Value>| value.as_ref().map(|value| Sealed::seal(value, &place(column, key)));
+        SourceColumns {
+            name: &self.name,
+            kind: self.kind,
+            provider: &self.provider,
+            is_disabled: self.is_disabled,
+            verifier: json(VERIFIER, &self.verifier),
+            custom_response: self.custom_response.as_ref(),
+            forward_headers: &self.forward_headers,
+            pub_sub: json(PUB_SUB, &self.pub_sub),
+            idempotency_keys: &self.idempotency_keys,
+            event_type_location: &self.event_type_location,
+            body_function: self.body_function.as_deref(),
+            header_function: self.header_function.as_deref(),
+        }
+    }
+}
+
+/// Columns that hold secrets.
+const VERIFIER: &str = "sources.verifier";
+pub(crate) const PUB_SUB: &str = "sources.pub_sub";
+
+/// Where a source's secret of this column is stored.
+pub(crate) fn place(column: &'static str, (project, id): (ProjectId, SourceId)) -> Place {
+    Place::new(column, &[project.to_bits(), id.to_bits()])
+}
+
 /// Which sources to list.
 #[derive(Debug, Clone, Default)]
 pub struct SourceFilter {
@@ -120,6 +166,22 @@ pub struct SourceFilter {
 }
 
 impl Source {
+    /// How requests prove themselves.
+    ///
+    /// # Errors
+    /// This process cannot open it.
+    pub fn verifier(&self) -> Result<Option<Value>, Unopened> {
+        sealed::open(self.verifier.as_ref(), &place(VERIFIER, (self.project_id, self.id)))
+    }
+
+    /// The broker.
+    ///
+    /// # Errors
+    /// This process cannot open it.
+    pub fn pub_sub(&self) -> Result<Option<Value>, Unopened> {
+        sealed::open(self.pub_sub.as_ref(), &place(PUB_SUB, (self.project_id, self.id)))
+    }
+
     /// The source with this id in this project, or `None`.
     ///
     /// # Errors
@@ -187,12 +249,13 @@ impl Source {
         mask: &str,
         values: &SourceValues,
     ) -> QueryResult<Self> {
+        let id = SourceId::generate();
         diesel::insert_into(sources::table)
             .values((
                 sources::project_id.eq(project),
-                sources::id.eq(SourceId::generate()),
+                sources::id.eq(id),
                 sources::mask_id.eq(mask),
-                values,
+                values.sealed((project, id)),
             ))
             .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
             .get_result(conn)
@@ -210,7 +273,7 @@ impl Source {
         values: &SourceValues,
     ) -> QueryResult<Option<Self>> {
         diesel::update(sources::table.find((project, id)).filter(sources::deleted_at.is_null()))
-            .set((values, sources::updated_at.eq(diesel::dsl::now)))
+            .set((values.sealed((project, id)), sources::updated_at.eq(diesel::dsl::now)))
             .returning(<Self as diesel::SelectableHelper<diesel::pg::Pg>>::as_returning())
             .get_result(conn)
             .await

@@ -7,23 +7,18 @@ use serde_json::Value;
 
 use crate::{
     ids::{ProjectId, SourceId},
+    sealed::{self, Sealed, Unopened},
+    source::{PUB_SUB, place},
     tables::{projects, sources},
     words::{ProjectKind, SourceKind},
 };
 
 /// A live source of kind `pub_sub`, enabled or not. Two equal values need the same consumer.
-#[derive(Debug, Clone, PartialEq, HasQuery)]
-#[diesel(
-    table_name = sources,
-    base_query = sources::table.inner_join(projects::table)
-        .filter(sources::deleted_at.is_null())
-        .filter(projects::deleted_at.is_null())
-)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FeedSource {
     /// The project that its events belong to.
     pub project_id: ProjectId,
     /// Decides whom an event is meant for.
-    #[diesel(select_expression = projects::kind)]
     pub project_kind: ProjectKind,
     /// The source.
     pub id: SourceId,
@@ -31,8 +26,10 @@ pub struct FeedSource {
     pub name: String,
     /// A disabled source is not consumed; what its broker keeps for it stays there.
     pub is_disabled: bool,
-    /// The broker's settings as stored, credentials included.
+    /// The broker's settings, credentials included; `None` where there are none, and where they are locked.
     pub pub_sub: Option<Value>,
+    /// Why this process cannot open the broker's settings.
+    pub locked: Option<Unopened>,
     /// Makes a message of whatever JSON the broker brings.
     pub body_function: Option<String>,
     /// Makes a message's headers.
@@ -45,6 +42,49 @@ pub struct FeedSource {
     pub updated_at: chrono::DateTime<chrono::Utc>,
 }
 
+/// The same as it is stored.
+#[derive(HasQuery)]
+#[diesel(
+    table_name = sources,
+    base_query = sources::table.inner_join(projects::table)
+        .filter(sources::deleted_at.is_null())
+        .filter(projects::deleted_at.is_null())
+)]
+struct FeedRow {
+    project_id: ProjectId,
+    #[diesel(select_expression = projects::kind)]
+    project_kind: ProjectKind,
+    id: SourceId,
+    name: String,
+    is_disabled: bool,
+    pub_sub: Option<Sealed<Value>>,
+    body_function: Option<String>,
+    header_function: Option<String>,
+    updated_at: chrono::DateTime<chrono::Utc>,
+}
+
+impl From<FeedRow> for FeedSource {
+    fn from(row: FeedRow) -> Self {
+        let opened = sealed::open(row.pub_sub.as_ref(), &place(PUB_SUB, (row.project_id, row.id)));
+        let (pub_sub, locked) = match opened {
+            Ok(pub_sub) => (pub_sub, None),
+            Err(why) => (None, Some(why)),
+        };
+        Self {
+            project_id: row.project_id,
+            project_kind: row.project_kind,
+            id: row.id,
+            name: row.name,
+            is_disabled: row.is_disabled,
+            pub_sub,
+            locked,
+            body_function: row.body_function,
+            header_function: row.header_function,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
 /// The broker sources of all projects among `ids`.
 ///
 /// # Errors
@@ -53,7 +93,8 @@ pub async fn find_broker_sources_all_projects(
     conn: &mut AsyncPgConnection,
     ids: &[SourceId],
 ) -> QueryResult<Vec<FeedSource>> {
-    FeedSource::query().filter(sources::kind.eq(SourceKind::PubSub)).filter(sources::id.eq_any(ids)).load(conn).await
+    let of_ids = FeedRow::query().filter(sources::kind.eq(SourceKind::PubSub)).filter(sources::id.eq_any(ids));
+    Ok(of_ids.load(conn).await?.into_iter().map(FeedRow::into).collect())
 }
 
 /// The next `limit` broker sources of all projects after the source `after`, in the order of their ids.
@@ -66,9 +107,9 @@ pub async fn broker_sources_all_projects(
     limit: i64,
 ) -> QueryResult<Vec<FeedSource>> {
     let mut query =
-        FeedSource::query().filter(sources::kind.eq(SourceKind::PubSub)).order(sources::id).limit(limit).into_boxed();
+        FeedRow::query().filter(sources::kind.eq(SourceKind::PubSub)).order(sources::id).limit(limit).into_boxed();
     if let Some(after) = after {
         query = query.filter(sources::id.gt(after));
     }
-    query.load(conn).await
+    Ok(query.load(conn).await?.into_iter().map(FeedRow::into).collect())
 }

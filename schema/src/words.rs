@@ -131,6 +131,8 @@ HeldBy {
     CircuitBreaker = "circuit_breaker",
     /// An unfinished delivery before it in its line.
     Ordering = "ordering",
+    /// The endpoint's secrets, which the worker cannot open.
+    Secrets = "secrets",
 });
 
 words!(/// How far a delivery has come.

@@ -79,7 +79,7 @@ pub async fn check(text: &str, app: &App) -> Result<Option<PortalHolder>, ApiErr
     let is_over = expires_at.is_some_and(|end| end <= Utc::now());
     let live = find(app, project, link).await?.ok_or(ApiError::BadCredentials)?;
     // A token that was replaced stays in the cache of credentials for a while.
-    let is_replaced = kind == PortalAuthType::StaticToken && live.token != text;
+    let is_replaced = kind == PortalAuthType::StaticToken && !live.has_token(text);
     if is_over || live.auth_type != kind || is_replaced {
         return Err(ApiError::BadCredentials);
     }

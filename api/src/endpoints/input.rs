@@ -5,9 +5,11 @@ use posthouse_schema::{
     endpoint::{Endpoint, EndpointValues, random_secret},
     ordering::Ordering,
     project::Project,
+    sealed::Unopened,
     words::{FailingHead, ProjectKind},
 };
 use posthouse_signature::{Key, new_ed25519_secret};
+use serde_json::Value;
 use url::Url;
 
 use super::client_cert;
@@ -23,10 +25,30 @@ const CONTENT_TYPES: [&str; 2] = ["application/json", "application/x-www-form-ur
 const AUTHENTICATION_BYTES_MAX: usize = 16_384;
 const TIMEOUT_SECONDS_MAX: i64 = 120;
 
+/// What a stored endpoint keeps secret.
+#[derive(Default)]
+struct Stored {
+    authentication: Option<Value>,
+    mtls_client_cert: Option<Value>,
+    slack_webhook_url: String,
+    teams_webhook_url: String,
+}
+
+impl Stored {
+    fn of(row: &Endpoint) -> Result<Self, Unopened> {
+        Ok(Self {
+            authentication: row.authentication()?,
+            mtls_client_cert: row.mtls_client_cert()?,
+            slack_webhook_url: row.slack_webhook_url()?,
+            teams_webhook_url: row.teams_webhook_url()?,
+        })
+    }
+}
+
 /// The values of a new endpoint, or of a changed one where `old` is given.
 ///
 /// # Errors
-/// 400 naming the field.
+/// 400 naming the field; 503 when what is stored cannot be read.
 pub fn values(
     body: EndpointBody,
     project: &Project,
@@ -35,8 +57,8 @@ pub fn values(
 ) -> Result<EndpointValues, ApiError> {
     let name = required("name", body.name, "please provide the endpoint's name")?;
     let url = url(&required("url", body.url, "please provide the endpoint's url")?, project)?;
-    let mtls_client_cert =
-        client_cert::checked(body.mtls_client_cert, old.and_then(|old| old.mtls_client_cert.as_ref()), &url)?;
+    let stored = old.map(Stored::of).transpose()?.unwrap_or_default();
+    let mtls_client_cert = client_cert::checked(body.mtls_client_cert, stored.mtls_client_cert.as_ref(), &url)?;
     let kept = |new: Option<String>, old: Option<&String>| new.or_else(|| old.cloned()).unwrap_or_default();
     let advanced = if project.kind == ProjectKind::Incoming { Some(true) } else { body.advanced_signatures };
     let values = EndpointValues {
@@ -58,13 +80,13 @@ pub fn values(
             version,
             i64::from(i32::MAX),
         )?,
-        authentication: authentication(body.authentication, old.and_then(|old| old.authentication.as_ref()))?,
+        authentication: authentication(body.authentication, stored.authentication.as_ref())?,
         mtls_client_cert,
         ordering: ordering(body.ordering, old.and_then(|old| old.ordering.as_ref()))?,
         follow_redirects: body.follow_redirects.or(old.map(|old| old.follow_redirects)).unwrap_or_default(),
         support_email: email(kept(body.support_email, old.map(|old| &old.support_email)))?,
-        slack_webhook_url: kept(body.slack_webhook_url, old.map(|old| &old.slack_webhook_url)),
-        teams_webhook_url: kept(body.teams_webhook_url, old.map(|old| &old.teams_webhook_url)),
+        slack_webhook_url: kept(body.slack_webhook_url, Some(&stored.slack_webhook_url)),
+        teams_webhook_url: kept(body.teams_webhook_url, Some(&stored.teams_webhook_url)),
     };
     for (field, text) in [
         ("description", &values.description),

@@ -10,6 +10,7 @@ use salvo::oapi::ToSchema;
 use serde::{Deserialize, Serialize};
 
 use super::client_cert::ClientCertWire;
+use crate::locked;
 
 /// What an endpoint is made or changed with.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -181,7 +182,8 @@ impl EndpointWire {
     #[must_use]
     pub fn new(row: Endpoint, secrets: &[EndpointSecret]) -> Self {
         let own = secrets.iter().filter(|secret| secret.endpoint_id == row.id).map(SecretWire::new).collect();
-        Self { secrets: Some(own), authentication: row.authentication.clone().map(redact), ..Self::bare(row) }
+        let authentication = locked::document(row.authentication()).map(redact);
+        Self { secrets: Some(own), authentication, ..Self::bare(row) }
     }
 
     /// As [`Self::new`], for whoever reads: no authentication is an empty object then, and null only where it was written.
@@ -225,6 +227,9 @@ impl EndpointWire {
 
     /// The endpoint without secrets and credentials.
     fn bare(row: Endpoint) -> Self {
+        let slack_webhook_url = locked::shown(row.slack_webhook_url()).unwrap_or_default();
+        let teams_webhook_url = locked::shown(row.teams_webhook_url()).unwrap_or_default();
+        let client_cert = locked::shown(row.mtls_client_cert()).flatten();
         Self {
             uid: row.id.to_string(),
             project_id: row.project_id.to_string(),
@@ -234,13 +239,13 @@ impl EndpointWire {
             secrets: None,
             advanced_signatures: row.advanced_signatures,
             description: row.description,
-            slack_webhook_url: row.slack_webhook_url,
-            teams_webhook_url: row.teams_webhook_url,
+            slack_webhook_url,
+            teams_webhook_url,
             support_email: row.support_email,
             status: row.status.to_string(),
             http_timeout: if row.http_timeout_seconds == 0 { HTTP_TIMEOUT_DEFAULT } else { row.http_timeout_seconds },
             authentication: None,
-            mtls_client_cert: row.mtls_client_cert.as_ref().and_then(ClientCertWire::of),
+            mtls_client_cert: client_cert.as_ref().and_then(ClientCertWire::of),
             ordering: row.ordering,
             follow_redirects: row.follow_redirects,
             rate_limit: row.rate_limit,
@@ -316,10 +321,11 @@ impl EndpointWire {
 
 impl SecretWire {
     fn new(row: &EndpointSecret) -> Self {
+        let value = locked::shown(row.value()).unwrap_or_default();
         Self {
             uid: row.id.to_string(),
-            value: row.value.clone(),
-            public_key: Key::parse(&row.value).ok().and_then(|key| key.public()),
+            public_key: Key::parse(&value).ok().and_then(|key| key.public()),
+            value,
             expires_at: row.expires_at,
             created_at: row.created_at,
             updated_at: row.updated_at,

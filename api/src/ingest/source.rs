@@ -5,6 +5,7 @@ use std::sync::Arc;
 use posthouse_jobs::queue::Rate;
 use posthouse_schema::{
     ids::{ProjectId, SourceId},
+    sealed::Unopened,
     source::Source,
     words::SourceKind,
 };
@@ -59,7 +60,7 @@ impl HttpSource {
     /// The source of this mask, as it was within the last seconds.
     ///
     /// # Errors
-    /// 404 for a mask that no live source has; 503 when the database is away.
+    /// 404 for a mask that no live source has; 503 when the database is away, or the verifier cannot be read.
     pub async fn find(app: &App, mask: &str) -> Result<Arc<Self>, ApiError> {
         if mask.len() != MASK_CHARS || !mask.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(UNKNOWN);
@@ -69,29 +70,31 @@ impl HttpSource {
             return found.ok_or(UNKNOWN);
         }
         let row = Source::find_by_mask_all_projects(&mut *app.conn().await?, &mask).await?;
-        let found = row.map(|row| Arc::new(Self::of(row)));
+        // One that cannot be read here is not remembered: its provider tries again, perhaps at another instance.
+        let found = row.map(Self::of).transpose()?.map(Arc::new);
         // That there is none is remembered as well, so that guessing costs the database little.
         app.sources.put(mask, found.clone());
         found.ok_or(UNKNOWN)
     }
 
-    fn of(row: Source) -> Self {
+    fn of(row: Source) -> Result<Self, Unopened> {
         // Stored places were checked when they were set; one that is not understood selects nothing.
         let places = row.idempotency_keys.0.iter().filter_map(|text| Location::parse(text).ok()).collect();
-        Self {
+        let verifier = row.verifier()?;
+        Ok(Self {
             project_id: row.project_id,
             id: row.id,
             is_twitter: row.provider == "twitter",
             is_disabled: row.is_disabled,
             is_http: row.kind == SourceKind::Http,
-            verifier: Verifier::of(&row.provider, row.verifier.as_ref()).ok(),
+            verifier: Verifier::of(&row.provider, verifier.as_ref()).ok(),
             idempotency_keys: places,
             event_type: Location::parse(&row.event_type_location).ok(),
             forward_headers: row.forward_headers.0,
             custom_response: row.custom_response.as_ref().and_then(CustomResponse::of),
             mask: row.mask_id,
             rate: Rate::of_seconds(row.rate_limit, row.rate_limit_duration_seconds),
-        }
+        })
     }
 
     /// Takes a request from what the source may take in, which all instances share.

@@ -5,7 +5,7 @@ use posthouse_schema::{portal_link::PortalLink, words::PortalAuthType};
 use salvo::oapi::ToSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::endpoints::wire::EndpointWire;
+use crate::{endpoints::wire::EndpointWire, locked};
 
 /// What a portal link is made or changed with.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -61,7 +61,8 @@ pub struct PortalLinkWire {
 impl PortalLinkWire {
     /// The link with the endpoints that it opens, how many they are, and a key if there is a new one.
     pub fn new(row: PortalLink, endpoints: Vec<EndpointWire>, count: i64, auth_key: &str, public_url: &str) -> Self {
-        let mut url = format!("{public_url}/portal?token={}", row.token);
+        let token = locked::shown(row.token()).unwrap_or_default();
+        let mut url = format!("{public_url}/portal?token={token}");
         if !auth_key.is_empty() {
             url = format!("{url}&auth_token={auth_key}");
         }
@@ -73,7 +74,7 @@ impl PortalLinkWire {
             endpoints: endpoints.iter().map(|endpoint| endpoint.uid.clone()).collect(),
             endpoint_count: count,
             can_manage_endpoint: row.can_manage_endpoint,
-            token: row.token,
+            token,
             endpoints_metadata: endpoints,
             url,
             auth_type: row.auth_type.to_string(),

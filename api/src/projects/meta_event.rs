@@ -14,7 +14,7 @@ use crate::{body::bounded, error::ApiError};
 pub fn completed(given: MetaEventConfig, old: &MetaEventConfig) -> Result<MetaEventConfig, ApiError> {
     let mut config = MetaEventConfig { pub_sub: None, ..given };
     bounded("config.meta_event.url", &config.url)?;
-    bounded("config.meta_event.secret", &config.secret)?;
+    bounded("config.meta_event.secret", config.secret.plain()?)?;
     if !matches!(config.kind.as_str(), "" | "http") {
         return Err(ApiError::invalid("config.meta_event.type: http is expected"));
     }
@@ -32,7 +32,7 @@ pub fn completed(given: MetaEventConfig, old: &MetaEventConfig) -> Result<MetaEv
     check_url("config.meta_event.url", &config.url)?;
     config.kind = "http".into();
     if config.secret.is_empty() {
-        config.secret = if old.secret.is_empty() { random_secret() } else { old.secret.clone() };
+        config.secret = if old.secret.is_empty() { random_secret().into() } else { old.secret.clone() };
     }
     Ok(config)
 }
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn an_enabled_one_gets_a_secret_and_keeps_it() {
         let first = completed(enabled("https://example.com/meta"), &MetaEventConfig::default()).unwrap();
-        assert_eq!((first.secret.len(), first.kind.as_str()), (25, "http"));
+        assert_eq!((first.secret.plain().unwrap().len(), first.kind.as_str()), (25, "http"));
         assert_eq!(completed(enabled("https://example.com/other"), &first).unwrap().secret, first.secret);
         let off = MetaEventConfig { kind: String::new(), ..MetaEventConfig::default() };
         assert_eq!(completed(off.clone(), &first).unwrap(), off, "switched off, everything is forgotten");

@@ -52,6 +52,9 @@ pub fn patched(old: &ProjectConfig, patch: Option<Value>, kind: ProjectKind) -> 
         serde_json::from_value(merged).map_err(|error| ApiError::invalid(format!("config: {error}")))?;
     if has_meta_event {
         config.meta_event = meta_event::completed(config.meta_event, &old.meta_event)?;
+    } else {
+        // A secret that cannot be read here is not shown, and stays what it is.
+        config.meta_event = old.meta_event.clone();
     }
     check(&config)?;
     check_notifications(&config.notifications, &old.notifications)?;

@@ -33,7 +33,7 @@ const RESPONSE_BYTES_MAX: usize = 51_200;
 /// The values of a new source, or of a changed one where `old` is given: what is missing then keeps its value.
 ///
 /// # Errors
-/// 400 naming the field.
+/// 400 naming the field; 503 when what is stored cannot be read.
 pub fn values(body: SourceBody, old: Option<&Source>) -> Result<SourceValues, ApiError> {
     let name = required("name", body.name, "please provide a source name")?;
     let kind = required("type", body.kind, "please provide a type")?;
@@ -43,7 +43,9 @@ pub fn values(body: SourceBody, old: Option<&Source>) -> Result<SourceValues, Ap
         return Err(ApiError::invalid("provider: one of github, twitter, shopify is expected"));
     }
     let mut verifier = body.verifier;
-    let stored = old.and_then(|old| old.verifier.as_ref());
+    let stored = old.map(Source::verifier).transpose()?.flatten();
+    let stored_pub_sub = old.map(Source::pub_sub).transpose()?.flatten();
+    let stored = stored.as_ref();
     if let Some(given) = &mut verifier {
         given.keep_secrets(stored);
     }
@@ -87,7 +89,7 @@ pub fn values(body: SourceBody, old: Option<&Source>) -> Result<SourceValues, Ap
             None => old.map(|old| old.forward_headers.clone()).unwrap_or_default(),
         },
         pub_sub: if kind == SourceKind::PubSub {
-            Some(broker::checked(body.pub_sub, old.and_then(|old| old.pub_sub.as_ref()))?)
+            Some(broker::checked(body.pub_sub, stored_pub_sub.as_ref())?)
         } else {
             None
         },

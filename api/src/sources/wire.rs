@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{broker::shown_amqp, verifier::VerifierBody};
+use crate::locked;
 
 /// What a source is made or changed with. In a change, what is missing keeps its value.
 #[derive(Deserialize, ToSchema)]
@@ -141,7 +142,8 @@ impl SourceWire {
     /// The source for someone.
     #[must_use]
     pub fn new(row: Source, viewer: &Viewer) -> Self {
-        let verifier = VerifierBody::stored(row.verifier.as_ref());
+        let verifier = VerifierBody::stored(locked::document(row.verifier()).as_ref());
+        let pub_sub = pub_sub(row.kind, locked::document(row.pub_sub()));
         Self {
             uid: row.id.to_string(),
             project_id: row.project_id.to_string(),
@@ -156,7 +158,7 @@ impl SourceWire {
             verifier: if viewer.is_manager { verifier } else { verifier.redacted() },
             custom_response: CustomResponseBody::stored(row.custom_response.as_ref()),
             forward_headers: Some(row.forward_headers.0),
-            pub_sub: pub_sub(row.kind, row.pub_sub),
+            pub_sub,
             idempotency_keys: Some(row.idempotency_keys.0),
             event_type_location: row.event_type_location,
             body_function: row.body_function,

@@ -96,7 +96,7 @@ async fn stored(api: &Api, id: &str) -> Value {
     let mut conn = api.database.pool().get().await.unwrap();
     let (project, id) = (api.project.parse().unwrap(), id.parse().unwrap());
     let row = posthouse_schema::endpoint::Endpoint::find(&mut conn, project, id).await.unwrap().unwrap();
-    row.authentication.unwrap()
+    row.authentication().unwrap().unwrap()
 }
 
 #[tokio::test]

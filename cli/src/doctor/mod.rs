@@ -8,6 +8,7 @@ mod egress;
 mod encryption;
 mod postgres;
 mod redis;
+mod secrets;
 mod signature;
 
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! PostgreSQL: reachable, new enough, durable, with room for our connections, migrated, and cut into partitions ahead.
 
 use chrono::{Days, NaiveDate, TimeDelta, Utc};
+use posthouse_jobs::backing::install_keys;
 use posthouse_schema::{
     migrations,
     partitions::{self, DAYS_AHEAD, PartitionedTable},
@@ -10,7 +11,7 @@ use posthouse_schema::{
 use posthouse_service::settings::DatabaseSettings;
 use secrecy::ExposeSecret as _;
 
-use super::{check::Check, clock, disk, encryption};
+use super::{check::Check, clock, disk, encryption, secrets};
 use crate::output::connect;
 
 /// Connections that a small deployment takes: five roles with their pools, and a few people.
@@ -42,6 +43,11 @@ pub async fn checks(database: Option<&DatabaseSettings>) -> Vec<Check> {
     let migrated = migrated(database).await;
     let is_migrated = migrated.verdict == super::Verdict::Ok;
     checks.push(migrated);
+    checks.push(match install_keys(database) {
+        Err(fault) => Check::failed("secrets-at-rest", fault.to_string(), "correct POSTHOUSE_SECRETS_KEY"),
+        Ok(()) if is_migrated => secrets::check(&mut conn).await,
+        Ok(()) => Check::skipped("secrets-at-rest", "migrations come first"),
+    });
     checks.push(if is_migrated { ahead(&mut conn).await } else { Check::skipped(PARTITIONS, "migrations come first") });
     checks
 }

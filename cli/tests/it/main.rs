@@ -6,6 +6,7 @@ mod archives;
 mod desk;
 mod doctor;
 mod encryption;
+mod secrets;
 mod shell;
 
 use std::{

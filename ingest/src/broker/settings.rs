@@ -8,6 +8,9 @@ use posthouse_schema::source_feed::FeedSource;
 /// # Errors
 /// Another kind of broker, or settings that cannot work; in words for the source's owner.
 pub fn settings(source: &FeedSource) -> Result<Settings, SettingsError> {
+    if let Some(why) = &source.locked {
+        return Err(SettingsError::new("pub_sub", &format!("the broker's settings cannot be read: {why}")));
+    }
     let nothing = || SettingsError::new("pub_sub", "a source of type pub_sub needs its broker");
     Settings::read(source.pub_sub.as_ref().ok_or_else(nothing)?, &format!("posthouse-{}", source.id))
 }

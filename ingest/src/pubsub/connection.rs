@@ -15,7 +15,7 @@ use super::{
     service::Service,
     stream::{self, OUTSTANDING_MAX},
 };
-use crate::broker::{Answer, BATCH_MAX, Link, Message};
+use crate::broker::{Answer, BATCH_MAX, Identity, Link, Message};
 
 /// After so long without a message the service is asked whether the subscription can still be read.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -129,6 +129,7 @@ fn message(received: ReceivedMessage) -> Message<String> {
     let mut message = Message::new(given.data, received.ack_id);
     message.headers = given.attributes.into_iter().collect();
     message.broker_message_id = Some(given.message_id).filter(|id| !id.is_empty());
+    message.identity = message.broker_message_id.as_ref().map(|id| Identity::of(&[id.as_bytes()]));
     if !given.ordering_key.is_empty() {
         message.metadata.insert("ordering_key".to_owned(), given.ordering_key);
     }

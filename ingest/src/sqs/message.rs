@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_sqs::types::{self, MessageSystemAttributeName};
 
-use crate::broker::Message;
+use crate::broker::{Identity, Message};
 
 /// What the service is asked to say of each message, and what it is called in a refused message's metadata.
 pub(super) const SAID: [(MessageSystemAttributeName, &str); 3] = [
@@ -21,8 +21,10 @@ pub(super) fn message(message: types::Message) -> Option<Message<String>> {
     // What is binary has no form in HTTP and is left out.
     let headers = message.message_attributes.unwrap_or_default().into_iter();
     let headers = headers.filter_map(|(name, attribute)| Some((name, attribute.string_value?)));
+    let identity = message.message_id.as_ref().map(|id| Identity::of(&[id.as_bytes()]));
     Some(Message {
         headers: headers.collect(),
+        identity,
         broker_message_id: message.message_id,
         metadata,
         ..Message::new(message.body.unwrap_or_default(), message.receipt_handle?)

@@ -22,6 +22,8 @@ pub struct Hold {
     pub id: EventDeliveryId,
     /// What holds it back.
     pub by: HeldBy,
+    /// More about that, where there is more to say.
+    pub why: Option<String>,
     /// Until when.
     pub until: DateTime<Utc>,
     /// Attempts that were made when this was decided.
@@ -37,6 +39,10 @@ impl Hold {
             HeldBy::RateLimit => format!("rate limited until {until}"),
             HeldBy::CircuitBreaker => format!("breaker open until {until}"),
             HeldBy::Ordering => "waits for the one before it".into(),
+            HeldBy::Secrets => {
+                let why = self.why.as_deref().unwrap_or("its key is not known");
+                format!("a secret of the endpoint cannot be read: {why}; it is looked at again at {until}")
+            }
         }
     }
 }

@@ -58,7 +58,7 @@ async fn an_endpoint_with_exactly_that_url_is_used_and_its_event_types_are_set()
     assert_eq!(dynamic_endpoint::find(&mut fixture.conn, project, "https://example.com/").await.unwrap(), Some(made));
     assert_eq!(dynamic_endpoint::find(&mut fixture.conn, ProjectId::generate(), &known.url).await.unwrap(), None);
     let made = endpoints(&mut fixture).await.pop().unwrap();
-    assert_eq!(secrets_of(&mut fixture.conn, project, &[made.id]).await.unwrap()[0].value, "s");
+    assert_eq!(secrets_of(&mut fixture.conn, project, &[made.id]).await.unwrap()[0].value().unwrap(), "s");
     run(&mut fixture.conn, "UPDATE subscriptions SET deleted_at = now()").await;
     let again = dynamic_endpoint::resolve(&mut fixture.conn, project, &with(&known, &[])).await.unwrap();
     let rows = subscriptions(&mut fixture).await;

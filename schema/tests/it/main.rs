@@ -24,5 +24,6 @@ mod rejected_messages;
 mod retention;
 mod rows_read;
 mod schedules;
+mod sealed;
 mod searches;
 mod silences;

@@ -56,6 +56,12 @@ pub struct DatabaseSettings {
     /// Most connections that this process opens.
     #[arg(long, env = "POSTHOUSE_DATABASE_POOL_MAX", default_value_t = 10, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1000))]
     pub database_pool_max: usize,
+    /// Keys of secrets at rest, as ID:KEY with 32 bytes in base64 each, separated by commas: the first one seals, all open.
+    #[arg(long, env = "POSTHOUSE_SECRETS_KEY", hide_env_values = true, value_name = "KEYS")]
+    pub secrets_key: Option<SecretString>,
+    /// A file with such keys, one in a line.
+    #[arg(long, env = "POSTHOUSE_SECRETS_KEY_FILE", value_name = "FILE")]
+    pub secrets_key_file: Option<PathBuf>,
 }
 
 /// Settings of a process that uses Redis.

@@ -49,6 +49,27 @@ probe: 4751
 {{- define "posthouse.databaseEnv" -}}
 - name: POSTHOUSE_DATABASE_URL
   valueFrom: {secretKeyRef: {name: {{ .Values.database.existingSecret | quote }}, key: {{ .Values.database.key | quote }}}}
+{{- with .Values.secretsKey }}
+{{- if .existingSecret }}
+- name: POSTHOUSE_SECRETS_KEY
+  valueFrom: {secretKeyRef: {name: {{ .existingSecret | quote }}, key: {{ .key | quote }}}}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Where certificates are mounted, and from where. */}}
+{{- define "posthouse.tlsMount" -}}
+{{- if .Values.tls.existingSecret }}
+volumeMounts:
+  - {name: tls, mountPath: /etc/posthouse/tls, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "posthouse.tlsVolume" -}}
+{{- with .Values.tls.existingSecret }}
+volumes:
+  - {name: tls, secret: {secretName: {{ . | quote }}}}
+{{- end }}
 {{- end -}}
 
 {{/* The variables of a role: its settings, and what `env` adds. */}}
@@ -64,6 +85,11 @@ probe: 4751
 - name: POSTHOUSE_REDIS_URL
   valueFrom: {secretKeyRef: {name: {{ $values.redis.existingSecret | quote }}, key: {{ $values.redis.key | quote }}}}
 - {name: POSTHOUSE_REDIS_PREFIX, value: {{ $values.redis.prefix | quote }}}
+{{- range $variable, $file := dict "POSTHOUSE_REDIS_CA_FILE" $values.redis.caFile "POSTHOUSE_REDIS_TLS_CERT" $values.redis.tlsCert "POSTHOUSE_REDIS_TLS_KEY" $values.redis.tlsKey }}
+{{- if $file }}
+- {name: {{ $variable }}, value: "/etc/posthouse/tls/{{ $file }}"}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if has $role (list "api" "worker") }}
 - {name: POSTHOUSE_EGRESS_URL, value: "http://{{ include "posthouse.name" .root }}-egress:4750"}

@@ -77,6 +77,7 @@ pub fn feed_source(pub_sub: Value) -> FeedSource {
         name: "orders".into(),
         is_disabled: false,
         pub_sub: Some(pub_sub),
+        locked: None,
         body_function: None,
         header_function: None,
         rate_limit: 0,

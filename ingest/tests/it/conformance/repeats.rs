@@ -10,14 +10,17 @@ use std::{
     time::Duration,
 };
 
+use posthouse_broker_settings::Settings;
 use posthouse_ingest::{
     amqp::AmqpBroker,
-    broker::{Answer, Broker, Consumer, Link, Message, Settings, Sharing},
+    broker::{Answer, Broker, Consumer, Link, Message, Sharing, settings},
     kafka::KafkaBroker,
     message::Origin,
     mqtt::MqttBroker,
     nats::NatsBroker,
+    pubsub::GoogleBroker,
     redis_streams::RedisBroker,
+    sqs::SqsBroker,
 };
 use posthouse_jobs::CreateEvent;
 use posthouse_service::metrics::Metrics;
@@ -107,12 +110,14 @@ async fn lost_answers<B: TestBroker>(broker: &B) {
                     Box::pin(Consumer { origin, rate: None, broker, intake }.run(may_connect, &stop)).await;
                 }};
             }
-            match Settings::read(&source).unwrap() {
+            match settings(&source).unwrap() {
                 Settings::Mqtt(settings) => consume!(MqttBroker { source_id, settings, stale_topics: Vec::new() }),
                 Settings::Amqp(settings) => consume!(AmqpBroker { settings }),
                 Settings::Kafka(settings) => consume!(KafkaBroker { settings }),
                 Settings::Nats(settings) => consume!(NatsBroker { settings }),
                 Settings::Redis(settings) => consume!(RedisBroker::new(settings, "test")),
+                Settings::Sqs(settings) => consume!(SqsBroker { settings }),
+                Settings::Google(settings) => consume!(GoogleBroker { settings }),
             }
         }
     });

@@ -148,7 +148,14 @@ fn end(sent: &Sent) -> End {
 }
 
 fn held(delivery: &OutgoingDelivery, by: HeldBy, until: DateTime<Utc>) -> Hold {
-    Hold { project_id: delivery.project_id, id: delivery.id, by, until, attempt_count: delivery.attempt_count }
+    Hold {
+        project_id: delivery.project_id,
+        id: delivery.id,
+        by,
+        why: None,
+        until,
+        attempt_count: delivery.attempt_count,
+    }
 }
 
 fn held_by_breaker(delivery: &OutgoingDelivery, until: DateTime<Utc>, now: DateTime<Utc>, chance: f64) -> Admitted {

@@ -13,7 +13,8 @@ use posthouse_schema::{
     ledger,
     pool::Pool,
     project_config::ProjectConfig,
-    words::{DeliveryMode, DeliveryStatus},
+    sealed::Unopened,
+    words::{DeliveryMode, DeliveryStatus, HeldBy},
 };
 
 use super::{
@@ -44,6 +45,8 @@ const LOAD_LIMITS: BatchLimits = BatchLimits { items_max: 500, batches_max: 2 };
 const RECORD_LIMITS: BatchLimits = BatchLimits { items_max: 500, batches_max: 2 };
 /// The wait before a delivery comes back when egress itself is away.
 const EGRESS_WAIT: Duration = Duration::from_secs(5);
+/// The wait before a delivery comes back whose endpoint has a secret that cannot be read.
+pub(crate) const KEY_WAIT: Duration = Duration::from_secs(15);
 /// Beyond the request's own timeout, until a claimed at-most-once delivery counts as interrupted.
 const CLAIM_MARGIN: Duration = Duration::from_secs(60);
 
@@ -154,6 +157,10 @@ impl Engine {
         let (Some(target), Some(config)) = (target, config) else {
             return self.discard(delivery, DELETED).await;
         };
+        if let Some(why) = &target.locked {
+            drop(early);
+            return self.wait_for_key(delivery, why, now).await;
+        }
         let pass = match early {
             Some(pass) => pass,
             None => match self.gates.enter(delivery.project_id, delivery.endpoint_id).await {
@@ -183,6 +190,27 @@ impl Engine {
             return self.give_up(delivery, config, reason).await;
         }
         self.send(delivery, (target, config), request, (pass, admitted)).await
+    }
+
+    /// Holds a delivery whose endpoint has a secret that this worker cannot read. Another one may, or this one when it was
+    /// started again with the key; no attempt is used up.
+    async fn wait_for_key(
+        &self,
+        delivery: &OutgoingDelivery,
+        why: &Unopened,
+        now: DateTime<Utc>,
+    ) -> Result<Next, BatchError<SharedError>> {
+        let until = now + KEY_WAIT;
+        let hold = Hold {
+            project_id: delivery.project_id,
+            id: delivery.id,
+            by: HeldBy::Secrets,
+            why: Some(why.to_string()),
+            until,
+            attempt_count: delivery.attempt_count,
+        };
+        self.holder.submit(hold).await?;
+        Ok(Next::Again(until))
     }
 
     async fn send(

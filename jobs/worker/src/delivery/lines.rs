@@ -68,6 +68,7 @@ impl Lines {
             project_id: delivery.project_id,
             id: delivery.id,
             by: HeldBy::Ordering,
+            why: None,
             until: Utc::now() + WAIT_MAX,
             attempt_count: delivery.attempt_count,
         };

@@ -55,6 +55,7 @@ fn target() -> DeliveryTarget {
         support_email: String::new(),
         secrets: vec!["sk_kit_expired".into(), "sk_kit_current".into()],
         secret_expiries: vec![Some(DateTime::UNIX_EPOCH), None],
+        locked: None,
     }
 }
 

@@ -406,6 +406,7 @@ fn target(ordering: serde_json::Value) -> DeliveryTarget {
         support_email: String::new(),
         secrets: Vec::new(),
         secret_expiries: Vec::new(),
+        locked: None,
     }
 }
 

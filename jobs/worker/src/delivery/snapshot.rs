@@ -101,6 +101,11 @@ impl Snapshot {
         }
         if !missing.is_empty() {
             let read = delivery_target::load_targets(conn, &missing.into_iter().collect::<Vec<_>>()).await?;
+            for target in &read {
+                if let Some(why) = &target.locked {
+                    tracing::error!(endpoint.id = %target.id, error = %why, "A secret of an endpoint cannot be read; its deliveries wait.");
+                }
+            }
             found.extend(read.into_iter().map(|target| (target.id, Arc::new(target))));
             keep(&self.targets, &found);
         }

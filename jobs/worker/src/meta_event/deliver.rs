@@ -10,6 +10,7 @@ use posthouse_schema::{
     meta_event::{MetaAttempt, MetaEvent, MetaOutcome, NewMetaEvent},
     pool::PooledConnection,
     project_config::{self, ProjectConfig},
+    sealed::Unopened,
     words::{DeliveryStatus, RetryStrategy},
 };
 use serde::Serialize;
@@ -18,7 +19,13 @@ use serde_json::value::RawValue;
 use super::request;
 use crate::{
     context::Context,
-    delivery::{backoff::Schedule, engine::Next, outcome::retry_after, request::DeliveryRequest, send::Sent},
+    delivery::{
+        backoff::Schedule,
+        engine::{KEY_WAIT, Next},
+        outcome::retry_after,
+        request::DeliveryRequest,
+        send::Sent,
+    },
     error::WorkerError,
 };
 
@@ -47,6 +54,9 @@ pub async fn deliver(context: &Context, job: &DeliverMetaEvent) -> Result<Next, 
     if event.next_send_time > now {
         return Ok(Next::Again(event.next_send_time));
     }
+    if let Some(why) = config.as_ref().filter(|_| is_wanted).and_then(|config| config.meta_event.secret.plain().err()) {
+        return wait_for_key(&mut conn, &event, &why, now).await;
+    }
     let request = config.filter(|_| is_wanted).and_then(|config| request::build(&event, &config.meta_event));
     let Some(request) = request else {
         // Nobody wants it any more. It can be sent again by hand.
@@ -56,6 +66,25 @@ pub async fn deliver(context: &Context, job: &DeliverMetaEvent) -> Result<Next, 
     };
     drop(conn);
     send(context, &event, &request).await
+}
+
+/// Leaves the meta event for when its secret can be read. That is no attempt, and says what is amiss.
+async fn wait_for_key(
+    conn: &mut PooledConnection,
+    event: &MetaEvent,
+    why: &Unopened,
+    now: DateTime<Utc>,
+) -> Result<Next, WorkerError> {
+    tracing::error!(meta_event.id = %event.id, error = %why, "The secret of meta events cannot be read; they wait.");
+    let error = Some(format!("the secret of meta events cannot be read: {why}"));
+    let outcome = MetaOutcome {
+        status: DeliveryStatus::Retry,
+        attempt_count: event.attempt_count,
+        next_send_time: now + KEY_WAIT,
+        attempt: Some(MetaAttempt { error, ..MetaAttempt::default() }),
+    };
+    MetaEvent::record(conn, (event.project_id, event.id), event.attempt_count, &outcome).await?;
+    Ok(Next::Again(outcome.next_send_time))
 }
 
 async fn send(context: &Context, event: &MetaEvent, request: &DeliveryRequest) -> Result<Next, WorkerError> {

@@ -16,7 +16,8 @@ pub fn of_endpoint(config: &ProjectConfig, row: &Endpoint) -> Option<DeliverMeta
         return None;
     }
     let timeout = if row.http_timeout_seconds == 0 { HTTP_TIMEOUT_DEFAULT } else { row.http_timeout_seconds };
-    let authentication = row.authentication.as_ref().and_then(|value| value.get("type"));
+    let authentication = row.authentication().ok().flatten();
+    let authentication = authentication.as_ref().and_then(|value| value.get("type"));
     let data = json!({
         "uid": row.id,
         "project_id": row.project_id,

@@ -25,7 +25,7 @@ pub fn build(event: &MetaEvent, config: &MetaEventConfig) -> Option<DeliveryRequ
     let url = Url::parse(&config.url).ok()?;
     let id = event.id.to_string();
     let key = hex::encode(Sha256::digest(id.as_bytes()));
-    let secrets: &[&str] = &[&config.secret];
+    let secrets: &[&str] = &[config.secret.plain().ok()?];
     let signed =
         signature(&SignatureConfig::default(), SignatureForm::Simple, secrets, &event.payload, event.updated_at)?;
     let seconds = event.updated_at.timestamp();

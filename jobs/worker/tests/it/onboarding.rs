@@ -67,10 +67,10 @@ async fn a_batch_that_runs_twice_makes_everything_once() {
         names,
         [(one.as_str(), &["x.y".to_string()][..]), (&two, &["z".to_string()]), (&three, &["*".to_string()])]
     );
-    assert_eq!(endpoints[1].authentication.as_ref().unwrap()["basic_auth"]["password"], "hunter2");
-    assert!(first.advanced_signatures && first.authentication.is_none());
+    assert_eq!(endpoints[1].authentication().unwrap().unwrap()["basic_auth"]["password"], "hunter2");
+    assert!(first.advanced_signatures && first.authentication().unwrap().is_none());
     let secrets = endpoint::secrets_of(&mut *world.conn().await, world.project, &[first.id]).await.unwrap();
-    assert_eq!((secrets.len(), secrets[0].value.len()), (1, 25));
+    assert_eq!((secrets.len(), secrets[0].value().unwrap().len()), (1, 25));
     world.stop().await;
 }
 
