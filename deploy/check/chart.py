@@ -47,8 +47,8 @@ def check(sources):
     assert not [kind for kind, _ in bare if kind in FOREIGN | {"NetworkPolicy", "Job", "HorizontalPodAutoscaler"}], "bare is not bare"
     _find_certificates(everything, {"api", "worker", "scheduler", "ingest", "migrate"})
     _others_find_the_pods(everything)
-    for variant, scope in (("everything", {465, 587}), ("defaults", set())):
-        _policies_are_tight(_by_name(sources.rendered[variant]), scope)
+    for variant, mail, traces in (("everything", {465, 587}, set()), ("defaults", set(), set()), ("traced", set(), {4318})):
+        _policies_are_tight(_by_name(sources.rendered[variant]), mail, traces)
     assert len(everything) > len(bare) and FULL != BARE
     yield "pods are confined, services, budgets and scaling find them, network policies allow what docs/deployment.md says"
 
@@ -138,7 +138,7 @@ def _others_find_the_pods(everything):
             assert shown == json.loads((CHART / "files/dashboard.json").read_text()), f"{kind} {name} is not files/dashboard.json"
 
 
-def _policies_are_tight(documents, mail):
+def _policies_are_tight(documents, mail, traces):
     backing = {53, 5432, 6379}
     allowed = {
         "api": backing | {4750},
@@ -152,7 +152,7 @@ def _policies_are_tight(documents, mail):
         spec = documents["NetworkPolicy", f"ph-posthouse-{role}"]["spec"]
         assert spec["policyTypes"] == ["Ingress", "Egress"], f"the policy of {role} leaves one way open"
         found = {port["port"] for rule in spec["egress"] for port in rule.get("ports", [{"port": "any"}])}
-        assert found == ports, f"{role} may reach {found}"
+        assert found == ports | (traces if role != "migrate" else set()), f"{role} may reach {found}"
     egress = documents["NetworkPolicy", "ph-posthouse-egress"]["spec"]
     into = [rule for rule in egress["ingress"] if rule["ports"] == [{"port": 4750}]]
     clients = {peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for peer in into[0]["from"]}

@@ -47,7 +47,8 @@ BARE = {
     "api": {"board": {"service": {"enabled": False}}},
     **{role: {"podDisruptionBudget": {"maxUnavailable": None}} for role in ("worker", "scheduler", "egress")},
 }
-VARIANTS = {"defaults": {}, "everything": FULL, "bare": BARE}
+TRACED = {"traces": {"endpoint": "http://collector:4318"}, "networkPolicy": {"collector": {"to": [{"podSelector": {}}]}}}
+VARIANTS = {"defaults": {}, "everything": FULL, "bare": BARE, "traced": TRACED}
 
 
 @dataclasses.dataclass(frozen=True)

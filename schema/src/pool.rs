@@ -12,7 +12,7 @@ use std::{
 
 use diesel::{ConnectionError, connection::InstrumentationEvent, result::Error};
 use diesel_async::{
-    AsyncPgConnection, SimpleAsyncConnection as _,
+    AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _,
     pooled_connection::{
         AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
         deadpool::{self, Object},

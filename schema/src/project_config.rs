@@ -69,6 +69,9 @@ pub struct ProjectConfig {
     /// Who hears that endpoints or sources fail.
     #[serde(skip_serializing_if = "NotificationConfig::is_none")]
     pub notifications: NotificationConfig,
+    /// How long it keeps what it has, where that is not as long as the instance does.
+    #[serde(skip_serializing_if = "RetentionPolicy::is_empty")]
+    pub retention_policy: RetentionPolicy,
 }
 
 /// Who hears of what has happened to a project; empty texts for nobody.
@@ -93,9 +96,6 @@ impl NotificationConfig {
     fn is_none(&self) -> bool {
         *self == Self::default()
     }
-    /// How long it keeps what it has, where that is not as long as the instance does.
-    #[serde(skip_serializing_if = "RetentionPolicy::is_empty")]
-    pub retention_policy: RetentionPolicy,
 }
 
 impl ProjectConfig {

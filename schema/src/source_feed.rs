@@ -60,6 +60,8 @@ struct FeedRow {
     pub_sub: Option<Sealed<Value>>,
     body_function: Option<String>,
     header_function: Option<String>,
+    rate_limit: i32,
+    rate_limit_duration_seconds: i32,
     updated_at: chrono::DateTime<chrono::Utc>,
 }
 
@@ -80,6 +82,8 @@ impl From<FeedRow> for FeedSource {
             locked,
             body_function: row.body_function,
             header_function: row.header_function,
+            rate_limit: row.rate_limit,
+            rate_limit_duration_seconds: row.rate_limit_duration_seconds,
             updated_at: row.updated_at,
         }
     }

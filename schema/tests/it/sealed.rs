@@ -71,6 +71,9 @@ fn source_values(mark: &str) -> SourceValues {
         event_type_location: String::new(),
         body_function: None,
         header_function: None,
+        rate_limit: 0,
+        rate_limit_duration_seconds: 0,
+        stale_after_seconds: None,
     }
 }
 

@@ -85,8 +85,12 @@ fn row(arg: &Arg) -> String {
         () => format!("`{}`", defaults.join(",")),
     };
     let mut help = arg.get_long_help().or(arg.get_help()).map(|help| one_line(&help.to_string())).unwrap_or_default();
+    if !help.is_empty() && !help.ends_with('.') {
+        help.push('.');
+    }
     let words: Vec<String> = arg.get_possible_values().iter().map(|word| format!("`{}`", word.get_name())).collect();
-    if !is_switch && !words.is_empty() && words.len() < 12 {
+    let is_yes_or_no = words.iter().any(|word| word == "`true`");
+    if !is_switch && !words.is_empty() && !is_yes_or_no && words.len() < 12 {
         help.push_str(&format!(" One of {}.", words.join(", ")));
     }
     format!("| {flag} | {variable} | {default} | {} |\n", help.replace('|', "\\|"))

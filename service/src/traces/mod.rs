@@ -48,7 +48,7 @@ pub struct TraceSettings {
     #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value_name = "URL")]
     pub otlp_traces_endpoint: Option<String>,
     /// Makes no traces, whatever else is set.
-    #[arg(long, env = "OTEL_SDK_DISABLED", default_value = "false", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set)]
+    #[arg(long, env = "OTEL_SDK_DISABLED", default_value = "false", num_args = 0..=1, default_missing_value = "true", value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub otel_sdk_disabled: bool,
 }
 

@@ -79,6 +79,9 @@ volumes:
 - {name: POSTHOUSE_LOG_FORMAT, value: {{ $values.log.format | quote }}}
 - {name: POSTHOUSE_LOG_LEVEL, value: {{ $values.log.level | quote }}}
 - {name: POSTHOUSE_DRAIN_TIMEOUT, value: "{{ int $values.drainSeconds }}s"}
+{{- with $values.traces.endpoint }}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }}}
+{{- end }}
 {{- if ne $role "egress" }}
 {{ include "posthouse.databaseEnv" .root }}
 - {name: POSTHOUSE_DATABASE_POOL_MAX, value: "{{ int $values.database.poolMax }}"}

@@ -10,6 +10,7 @@ use posthouse_schema::{
     ids::{EndpointId, ProjectId},
     pool::PooledConnection,
     project_config::{self, NotificationConfig},
+    sealed::Unopened,
 };
 
 pub use self::{
@@ -56,10 +57,18 @@ async fn contacts(
         return Ok(config.map(|(config, _)| config.notifications.into()));
     };
     Ok(Endpoint::find(conn, project, endpoint).await?.map(|row| Contacts {
+        slack_webhook_url: opened(row.slack_webhook_url(), endpoint),
+        teams_webhook_url: opened(row.teams_webhook_url(), endpoint),
         email: row.support_email,
-        slack_webhook_url: row.slack_webhook_url,
-        teams_webhook_url: row.teams_webhook_url,
     }))
+}
+
+/// Nobody is told by a URL that this process cannot open; the others are.
+fn opened(url: Result<String, Unopened>, endpoint: EndpointId) -> String {
+    url.unwrap_or_else(|error| {
+        tracing::warn!(endpoint.id = %endpoint, error = %error, "The URL of an endpoint's chat cannot be opened.");
+        String::new()
+    })
 }
 
 /// Enqueues a message to each contact of the project and of the endpoint concerned; one that both name hears of it once.
