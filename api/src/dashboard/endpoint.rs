@@ -24,6 +24,7 @@ use super::{
 use crate::{
     auth::Need,
     endpoints::{activate_endpoint, delete_endpoint, expire_secret, pause_endpoint},
+    locked,
 };
 
 const DELIVERIES_SHOWN: u32 = 10;
@@ -77,8 +78,7 @@ async fn shown(visit: &ProjectVisit, endpoint_id: EndpointId, seen: Secrets) -> 
         rate: (row.rate_limit, row.rate_limit_duration_seconds),
         timeout_seconds: row.http_timeout_seconds,
         content_type: row.content_type,
-        authentication: row
-            .authentication
+        authentication: locked::document(row.authentication())
             .as_ref()
             .and_then(|value| value.get("type"))
             .and_then(Value::as_str)
@@ -99,7 +99,7 @@ async fn shown(visit: &ProjectVisit, endpoint_id: EndpointId, seen: Secrets) -> 
 
 fn secret_view(secret: EndpointSecret, seen: Secrets) -> SecretView {
     SecretView {
-        value: (seen == Secrets::Shown).then_some(secret.value),
+        value: (seen == Secrets::Shown).then(|| locked::shown(secret.value())).flatten(),
         created_at: secret.created_at,
         expires_at: secret.expires_at,
     }

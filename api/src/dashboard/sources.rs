@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     auth::Need,
+    locked,
     rejected_messages::{delete_rejected_message, redrive_rejected_message, redrive_rejected_messages},
     sources::{SourceStatusWire, delete_source},
 };
@@ -100,7 +101,8 @@ pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let row = find(req, &visit).await?;
     let health = health(&visit, &row).await;
     let url = format!("{}/ingest/{}", test_receiver::host(req, &visit.visit.app), row.mask_id);
-    let verifier = row.verifier.as_ref().and_then(|verifier| verifier.get("type")).and_then(Value::as_str);
+    let verifier = locked::document(row.verifier());
+    let verifier = verifier.as_ref().and_then(|verifier| verifier.get("type")).and_then(Value::as_str);
     let view = SourceView {
         id: row.id.to_string(),
         verifier: verifier.filter(|kind| !kind.is_empty()).unwrap_or("none").to_string(),

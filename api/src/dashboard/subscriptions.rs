@@ -92,9 +92,8 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
 pub async fn new(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Subscriptions, Need::Manage).await?;
     let mut view = choices(&visit).await?;
-    if let [_, endpoint, ..] = &mut view.values {
-        *endpoint = query::text(req, "endpointId");
-    }
+    let [_, endpoint, ..] = &mut view.values;
+    *endpoint = query::text(req, "endpointId");
     Ok(page(pages::page(visit.frame(), &view)))
 }
 

@@ -69,7 +69,8 @@ pub async fn test_source(req: &mut Request, depot: &mut Depot) -> ApiResult<Conn
     let bytes = read(req, &app).await?;
     let is_empty = bytes.iter().all(u8::is_ascii_whitespace);
     let given = if is_empty { None } else { parse::<ConnectionTestBody>(&bytes)?.pub_sub };
-    let pub_sub = given.map(|given| broker::checked(Some(given), row.pub_sub.as_ref())).transpose()?;
+    let stored = row.pub_sub()?;
+    let pub_sub = given.map(|given| broker::checked(Some(given), stored.as_ref())).transpose()?;
     let result = test(&app, project.id, row.id, pub_sub).await?;
     Ok(Reply::ok("Source tested successfully", result))
 }

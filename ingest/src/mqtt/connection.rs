@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use posthouse_broker_settings::Qos;
-use rumqttc::QoS;
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     task::JoinHandle,
