@@ -222,6 +222,11 @@ chaos *ARGS:
     cargo build --release --workspace --bins
     @exec "{{built}}/release/posthouse-demo" chaos "$@"
 
+# Restart every role under load, one after the other; nothing may be lost, and no caller answered 5xx: [--rate N] [--steady SECONDS]
+rolling *ARGS:
+    cargo build --release --workspace --bins
+    @exec "{{built}}/release/posthouse-demo" rolling "$@"
+
 # Replay recorded requests where their kit lies beside the clone, and compare with docs/compatibility.md
 contract KIT="../shared/api/contract_kit.py" *ARGS: build
     #!/bin/sh

@@ -14,6 +14,7 @@ pub mod ports;
 pub mod process;
 pub mod receiver;
 pub mod role;
+pub mod rolling;
 pub mod sender;
 pub mod services;
 pub mod signals;

@@ -53,6 +53,27 @@ pub async fn run(database_url: &str) -> Result<Vec<String>, MigrationError> {
     .await
 }
 
+/// Applies what is pending up to this version, such as `20261126000022`; for tests of migrating an older database.
+///
+/// # Errors
+/// See [`MigrationError`].
+#[cfg(feature = "testing")]
+pub async fn run_up_to(database_url: &str, last: &'static str) -> Result<(), MigrationError> {
+    use diesel::migration::Migration as _;
+    apart(database_url, async move |url| {
+        let mut harness = AsyncMigrationHarness::new(AsyncPgConnection::establish(&url).await?);
+        let pending = harness.pending_migrations(MIGRATIONS).map_err(MigrationError::Run)?;
+        for migration in pending {
+            if migration.name().version().to_string().as_str() > last {
+                break;
+            }
+            harness.run_migration(&migration).map_err(MigrationError::Run)?;
+        }
+        Ok(())
+    })
+    .await
+}
+
 /// Reverts the newest migration; for tests of `down.sql`.
 ///
 /// # Errors

@@ -143,7 +143,7 @@ async fn cut_postgres(url: &str) -> Result<()> {
 }
 
 /// The account, as soon as nothing is left to do.
-async fn settled(ground: &Ground, client: &Client, accepted: u64, faults: u64) -> Result<Account> {
+pub(crate) async fn settled(ground: &Ground, client: &Client, accepted: u64, faults: u64) -> Result<Account> {
     let operator = Operator {
         binaries: &ground.shared.binaries,
         database_url: ground.stage.database_url(),

@@ -11,6 +11,7 @@ mod node;
 mod outages;
 mod python;
 mod refusals;
+mod rolling;
 mod schedulers;
 mod start;
 mod traces;

@@ -17,6 +17,7 @@ mod partitions;
 mod plans;
 mod reads;
 mod reads_accounts;
+mod reads_archives;
 mod reads_lists;
 mod reads_searches;
 mod reads_windows;
