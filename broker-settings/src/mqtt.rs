@@ -134,7 +134,8 @@ impl fmt::Debug for MqttSettings {
 
 /// As a number or as text.
 fn version(fields: &Fields<'_>) -> Result<Version, SettingsError> {
-    let version = fields.value("version").map(|version| version.as_str().map_or_else(|| version.to_string(), str::to_owned));
+    let version =
+        fields.value("version").map(|version| version.as_str().map_or_else(|| version.to_string(), str::to_owned));
     match version.as_deref() {
         None | Some("" | "3.1.1") => Ok(Version::Three),
         Some("5" | "5.0") => Ok(Version::Five),

@@ -11,9 +11,7 @@ use super::{
     arrival::{Arrival, Taking},
     client::{Client, Happening, Network, Publication},
     connection::End,
-    options,
-    session,
-    topic,
+    options, session, topic,
 };
 
 /// Foreign topics that one connection unsubscribes from.

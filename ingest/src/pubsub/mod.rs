@@ -9,7 +9,7 @@ mod token;
 use posthouse_broker_settings::GoogleSettings;
 
 use self::connection::Connection;
-use crate::broker::{Broker, Sharing};
+use crate::broker::{Broker, Problem, Reach, Sharing};
 
 /// The subscription of one source.
 pub struct GoogleBroker {
@@ -24,5 +24,13 @@ impl Broker for GoogleBroker {
 
     async fn connect(&self) -> Result<Connection, String> {
         Box::pin(Connection::open(&self.settings)).await
+    }
+
+    fn reach(&self) -> Result<Option<Reach>, String> {
+        service::reach(&self.settings).map(Some)
+    }
+
+    async fn check(&self) -> Result<Vec<String>, Problem> {
+        Box::pin(service::check(&self.settings)).await
     }
 }

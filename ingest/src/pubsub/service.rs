@@ -7,16 +7,17 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
 };
 use hyper_util::rt::TokioIo;
 use posthouse_broker_settings::{Endpoint, GoogleSettings};
+use rustls::ClientConfig;
 use tokio::time::timeout;
 use tonic::{
-    Response, Status,
+    Code, Response, Status,
     service::interceptor::InterceptedService,
     transport::{self, Channel, Uri},
 };
 use tower::service_fn;
 
 use super::token::Bearer;
-use crate::broker::{self, client_config, innermost};
+use crate::broker::{self, Problem, Reach, Step, client_config, innermost};
 
 /// Longest wait for an answer.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -52,17 +53,7 @@ impl Service {
     /// The service cannot be reached, or the key or the certificate authority is none.
     pub(super) async fn connect(settings: &GoogleSettings) -> Result<Self, String> {
         let bearer = Bearer::new(&settings.service_account)?;
-        let usual = || Endpoint { is_tls: true, host: HOST.to_owned(), port: PORT };
-        let place = settings.endpoint.clone().unwrap_or_else(usual);
-        let tls = match place.is_tls {
-            false => None,
-            true => {
-                let ca = settings.ca_certificate.as_deref();
-                let mut tls = client_config(ca, "pub_sub.google.ca_certificate")?;
-                tls.alpn_protocols = vec![b"h2".to_vec()];
-                Some(tls)
-            }
-        };
+        let (place, tls) = (place(settings), tls(settings)?);
         let endpoint = transport::Endpoint::from_shared(place.to_string()).map_err(|error| innermost(&error))?;
         let endpoint = endpoint
             .initial_stream_window_size(WINDOW_BYTES)
@@ -85,13 +76,15 @@ impl Service {
 
     /// At most one message, without waiting for it: says whether the subscription can be read.
     pub(super) async fn look(&self) -> Result<Vec<ReceivedMessage>, String> {
-        #[expect(deprecated, reason = "nothing else tells at once whether an account may read a subscription")]
-        let request =
-            PullRequest { subscription: self.subscription.clone(), return_immediately: true, max_messages: 1 };
-        let messages = answered(self.client.clone().pull(request)).await?.received_messages;
+        let messages = answered(self.client.clone().pull(self.look_request())).await?.received_messages;
         // The subscription's own lease may be shorter.
         self.extend(messages.iter().map(|message| message.ack_id.clone()).collect()).await?;
         Ok(messages)
+    }
+
+    #[expect(deprecated, reason = "nothing else tells at once whether an account may read a subscription")]
+    fn look_request(&self) -> PullRequest {
+        PullRequest { subscription: self.subscription.clone(), return_immediately: true, max_messages: 1 }
     }
 
     /// Answers these messages: they do not come again.
@@ -124,6 +117,43 @@ impl Service {
         }
         Ok(())
     }
+}
+
+fn place(settings: &GoogleSettings) -> Endpoint {
+    settings.endpoint.clone().unwrap_or_else(|| Endpoint { is_tls: true, host: HOST.to_owned(), port: PORT })
+}
+
+/// The encryption that the address asks for.
+fn tls(settings: &GoogleSettings) -> Result<Option<ClientConfig>, String> {
+    if !place(settings).is_tls {
+        return Ok(None);
+    }
+    let mut tls = client_config(settings.ca_certificate.as_deref(), "pub_sub.google.ca_certificate")?;
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(Some(tls))
+}
+
+/// Where the service listens.
+pub(super) fn reach(settings: &GoogleSettings) -> Result<Reach, String> {
+    let place = place(settings);
+    Ok(Reach { addresses: vec![(place.host, place.port)], tls: tls(settings)?, greets: false })
+}
+
+/// Signs in and asks for a message, which is given back at once.
+pub(super) async fn check(settings: &GoogleSettings) -> Result<Vec<String>, Problem> {
+    let service = Service::connect(settings).await.map_err(|reason| Problem::at(Step::Connect, reason))?;
+    let looked = timeout(ANSWER_MAX, Box::pin(service.client.clone().pull(service.look_request()))).await;
+    let looked = looked.map_err(|_| Problem::at(Step::SignIn, "the service did not answer in time"))?;
+    let brought = looked.map_err(|status| {
+        let step = match status.code() {
+            Code::NotFound | Code::PermissionDenied | Code::FailedPrecondition => Step::Open,
+            _ => Step::SignIn,
+        };
+        Problem::at(step, words(&status))
+    })?;
+    let brought = brought.into_inner().received_messages.into_iter().map(|message| message.ack_id).collect();
+    service.give_back(brought).await.map_err(|reason| Problem::at(Step::Open, reason))?;
+    Ok(Vec::new())
 }
 
 /// Whole seconds as the service counts them.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::{
     Client,
+    error::ProvideErrorMetadata as _,
     types::{BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry},
 };
 use futures::future::{join_all, try_join_all};
@@ -16,7 +17,7 @@ use super::{
     client::{client, words},
     message::{SAID, message},
 };
-use crate::broker::{Answer, Link, Message};
+use crate::broker::{Answer, Link, Message, Problem, Step};
 
 /// Most messages of one request, by the service's own rule.
 const REQUEST_MAX: usize = 10;
@@ -42,12 +43,10 @@ pub struct Connection {
 impl Connection {
     pub(super) async fn open(settings: &SqsSettings) -> Result<Self, String> {
         let client = client(settings)?;
-        let found = client.get_queue_url().queue_name(&settings.queue);
-        let found = found.set_queue_owner_aws_account_id(settings.account.clone()).send().await;
-        let queue_url = found.map_err(|error| words(&error))?.queue_url;
+        let queue_url = find_queue(settings, &client).await.map_err(|problem| problem.reason)?;
         Ok(Self {
             client,
-            queue_url: queue_url.ok_or("the service does not say where the queue is")?,
+            queue_url,
             is_fifo: settings.is_fifo(),
             hidden_for: settings.redeliver_after,
             held_at: Instant::now(),
@@ -157,6 +156,29 @@ impl Link for Connection {
     async fn close(self) {}
 }
 
+/// Signs in and finds the queue.
+pub(super) async fn check(settings: &SqsSettings) -> Result<Vec<String>, Problem> {
+    let client = client(settings).map_err(|reason| Problem::at(Step::Settings, reason))?;
+    find_queue(settings, &client).await.map(|_| Vec::new())
+}
+
+async fn find_queue(settings: &SqsSettings, client: &Client) -> Result<String, Problem> {
+    let asked = client.get_queue_url().queue_name(&settings.queue);
+    let found = asked.set_queue_owner_aws_account_id(settings.account.clone()).send().await;
+    let found = found.map_err(|error| Problem::at(step_of(error.code()), words(&error)))?.queue_url;
+    found.ok_or_else(|| Problem::at(Step::Open, "the service does not say where the queue is"))
+}
+
+/// Where it ended, by the service's code; none: it never answered.
+fn step_of(code: Option<&str>) -> Step {
+    match code {
+        None => Step::Connect,
+        Some(code) if code.contains("NonExistentQueue") || code.contains("QueueDoesNotExist") => Step::Open,
+        Some(code) if code.starts_with("AccessDenied") => Step::Open,
+        Some(_) => Step::SignIn,
+    }
+}
+
 /// The entries at which the service itself failed. One whose receipt is too old is given to somebody again, whatever is done.
 fn worth_another_try(failed: &[BatchResultErrorEntry]) -> Vec<usize> {
     let (old, again): (Vec<_>, Vec<_>) = failed.iter().partition(|entry| entry.sender_fault());
@@ -177,6 +199,20 @@ fn int(count: usize) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_code_of_a_refusal_says_where_it_ended() {
+        for (code, step) in [
+            (None, Step::Connect),
+            (Some("AWS.SimpleQueueService.NonExistentQueue"), Step::Open),
+            (Some("QueueDoesNotExist"), Step::Open),
+            (Some("AccessDeniedException"), Step::Open),
+            (Some("InvalidClientTokenId"), Step::SignIn),
+            (Some("SignatureDoesNotMatch"), Step::SignIn),
+        ] {
+            assert_eq!(step_of(code), step, "{code:?}");
+        }
+    }
 
     #[test]
     fn only_what_the_service_failed_at_is_tried_again() {

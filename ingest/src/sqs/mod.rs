@@ -9,7 +9,7 @@ mod message;
 use posthouse_broker_settings::SqsSettings;
 
 use self::connection::Connection;
-use crate::broker::{Broker, Sharing};
+use crate::broker::{Broker, Problem, Reach, Sharing, client_config};
 
 /// The queue of one source.
 pub struct SqsBroker {
@@ -24,5 +24,17 @@ impl Broker for SqsBroker {
 
     async fn connect(&self) -> Result<Connection, String> {
         Box::pin(Connection::open(&self.settings)).await
+    }
+
+    /// The address of a region is known to the library alone.
+    fn reach(&self) -> Result<Option<Reach>, String> {
+        let Some(endpoint) = &self.settings.endpoint else { return Ok(None) };
+        let ca = self.settings.ca_certificate.as_deref();
+        let tls = endpoint.is_tls.then(|| client_config(ca, "pub_sub.sqs.ca_certificate")).transpose()?;
+        Ok(Some(Reach { addresses: vec![(endpoint.host.clone(), endpoint.port)], tls, greets: false }))
+    }
+
+    async fn check(&self) -> Result<Vec<String>, Problem> {
+        Box::pin(connection::check(&self.settings)).await
     }
 }

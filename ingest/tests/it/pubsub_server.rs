@@ -93,6 +93,7 @@ impl TestBroker for PubSubServer {
     const KIND: &'static str = "google";
     const REFUSAL: &'static str = "Unauthenticated";
     const IS_ONE_QUEUE: bool = true;
+    const TELLS_LAG: bool = false;
 
     async fn start() -> Self {
         Self::start_with(0, &[]).await

@@ -127,6 +127,7 @@ impl TestBroker for SqsServer {
     const KIND: &'static str = "sqs";
     const REFUSAL: &'static str = "InvalidSignatureException";
     const IS_ONE_QUEUE: bool = true;
+    const TELLS_LAG: bool = false;
 
     async fn start() -> Self {
         Self::start_with(None).await

@@ -54,10 +54,10 @@ use std::sync::Arc;
 use connection::Connection;
 use group::Groups;
 use keys::Keys;
+use posthouse_service::metrics::Metrics;
 use posthouse_service::settings::RedisSettings;
 use redis::TlsCertificates;
 use secrecy::ExposeSecret as _;
-use posthouse_service::metrics::Metrics;
 
 use crate::Job;
 

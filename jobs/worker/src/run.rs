@@ -158,8 +158,9 @@ fn all(serving: &Serving, deliveries_max: usize, shares: [Option<Share>; QUEUES.
 #[cfg(test)]
 mod tests {
     use posthouse_jobs::{
-        BackUp, CreateEvent, DeliverEvent, DeliverMetaEvent, IndexEvents, KeepHouse, Notify, OnboardBatch, PurgeExpired,
-        ReplayEvent, RunBatch, SendChatMessage, SendDigests, SendEmail, StoreRejectedMessage, SweepDeliveries,
+        BackUp, CreateEvent, DeliverEvent, DeliverMetaEvent, IndexEvents, KeepHouse, Notify, OnboardBatch,
+        PurgeExpired, ReplayEvent, RunBatch, SendChatMessage, SendDigests, SendEmail, StoreRejectedMessage,
+        SweepDeliveries,
     };
 
     use super::*;

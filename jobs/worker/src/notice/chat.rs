@@ -79,7 +79,15 @@ fn request(webhook: &str, job: &SendChatMessage) -> Option<DeliveryRequest> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(AGENT, HeaderValue::from_static(USER_AGENT));
     let body = serde_json::to_vec(&payload).ok()?.into();
-    Some(DeliveryRequest { url, headers, body, timeout: TIMEOUT, identity: None, redirects: Redirects::Kept, project: job.project_id })
+    Some(DeliveryRequest {
+        url,
+        headers,
+        body,
+        timeout: TIMEOUT,
+        identity: None,
+        redirects: Redirects::Kept,
+        project: job.project_id,
+    })
 }
 
 /// Blocks of plain text, in which nothing is markup. The text beside them is for notifications, where these three characters are.

@@ -2,8 +2,8 @@
 
 pub mod config;
 pub mod leader;
-pub mod metrics;
 mod ledger_metrics;
+pub mod metrics;
 mod requests;
 pub mod schedules;
 #[cfg(test)]

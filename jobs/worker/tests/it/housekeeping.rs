@@ -58,7 +58,11 @@ async fn a_purge_drops_whole_days_and_makes_the_coming_ones() {
     partitions::make_ahead(&mut conn, long_ago, long_ago).await.unwrap();
     let days = |listed: &[partitions::Partition]| listed.iter().map(|partition| partition.day).collect::<Vec<_>>();
     assert!(days(&partitions::list(&mut conn, PartitionedTable::Events).await.unwrap()).contains(&long_ago));
-    let job = PurgeExpired { rejected_retention_days: Some(14), audit_log_retention_days: Some(90), ..PurgeExpired::new(Utc::now(), 30) };
+    let job = PurgeExpired {
+        rejected_retention_days: Some(14),
+        audit_log_retention_days: Some(90),
+        ..PurgeExpired::new(Utc::now(), 30)
+    };
     for _ in 0..2 {
         handlers::purge_expired(job.clone(), Data::new(Arc::clone(&world.context))).await.unwrap();
     }
@@ -120,7 +124,11 @@ async fn refused_messages_are_kept_and_bounded() {
     for job in [&too_old, &kept] {
         handlers::store_rejected_message(job.clone(), Data::new(Arc::clone(&world.context))).await.unwrap();
     }
-    let purge = PurgeExpired { rejected_retention_days: Some(14), audit_log_retention_days: Some(90), ..PurgeExpired::new(Utc::now(), 30) };
+    let purge = PurgeExpired {
+        rejected_retention_days: Some(14),
+        audit_log_retention_days: Some(90),
+        ..PurgeExpired::new(Utc::now(), 30)
+    };
     handlers::purge_expired(purge, Data::new(Arc::clone(&world.context))).await.unwrap();
     assert!(RejectedMessage::find(&mut conn, world.project, too_old.message_id).await.unwrap().is_none());
     assert!(RejectedMessage::find(&mut conn, world.project, kept.message_id).await.unwrap().is_some());
