@@ -61,7 +61,7 @@ pub async fn run(database_url: &str) -> Result<Vec<String>, MigrationError> {
 pub async fn run_up_to(database_url: &str, last: &'static str) -> Result<(), MigrationError> {
     use diesel::migration::Migration as _;
     apart(database_url, async move |url| {
-        let mut harness = AsyncMigrationHarness::new(AsyncPgConnection::establish(&url).await?);
+        let mut harness = AsyncMigrationHarness::new(connect(&url).await?);
         let pending = harness.pending_migrations(MIGRATIONS).map_err(MigrationError::Run)?;
         for migration in pending {
             if migration.name().version().to_string().as_str() > last {

@@ -72,17 +72,15 @@ async fn shown(visit: &ProjectVisit, endpoint_id: EndpointId, seen: Secrets) -> 
     let newest = newest(visit, endpoint_id).await?;
     let deliveries = delivery_lines::of(&mut visit.conn().await?, visit.id(), &newest).await?;
     let breakers = visit.visit.app.queues.open_breakers("").await.ok().flatten();
+    let authentication = locked::document(row.authentication())
+        .and_then(|value| value.get("type").and_then(Value::as_str).map(str::to_string));
     let view = EndpointView {
         id: endpoint_id.to_string(),
         breaker: breakers.map(|breakers| breakers.state(endpoint_id, Utc::now()).to_string()),
         rate: (row.rate_limit, row.rate_limit_duration_seconds),
         timeout_seconds: row.http_timeout_seconds,
         content_type: row.content_type,
-        authentication: locked::document(row.authentication())
-            .as_ref()
-            .and_then(|value| value.get("type"))
-            .and_then(Value::as_str)
-            .map(str::to_string),
+        authentication,
         totals: totals.map(|totals| totals.first().map_or((0, 0, 0), |of| (of.success, of.failure, of.retry))),
         secrets: secrets.into_iter().map(|secret| secret_view(secret, seen)).collect(),
         deliveries,
