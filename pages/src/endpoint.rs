@@ -149,9 +149,9 @@ fn secrets(frame: &Frame, view: &EndpointView, path: &str) -> Markup {
     let is_manager = frame.project.as_ref().is_some_and(|project| project.is_manager);
     let is_shown = view.secrets.iter().any(|secret| secret.value.is_some());
     html! {
-        @for secret in &view.secrets {
+        @for (at, secret) in view.secrets.iter().enumerate() {
             @match &secret.value {
-                Some(value) => (code::block("Secret", value)),
+                Some(value) => (code::block(&format!("Secret {}", at + 1), value)),
                 None => p.id { "••••••••••••••••" },
             }
             p.small.muted {

@@ -74,7 +74,7 @@ pub fn page(frame: &Frame, view: &SourceList) -> Markup {
                     @for row in &view.rows {
                         tr {
                             td data-label="Source" { a.strong href=(project.path(&format!("/sources/{}", row.id))) { (row.name) } }
-                            td data-label="Kind" { (row.kind) @if !row.provider.is_empty() { span.muted { " · " (row.provider) } } }
+                            td data-label="Kind" { span { (row.kind) @if !row.provider.is_empty() { span.muted { " · " (row.provider) } } } }
                             td data-label="State" { (state(row.is_disabled, row.health.as_ref())) }
                             td.number data-label="Received" { @match &row.health { Some(health) => (number(health.received)), None => span.muted { "–" } } }
                             td.number data-label="Refused" { @match &row.health { Some(health) => (number(health.rejected)), None => span.muted { "–" } } }

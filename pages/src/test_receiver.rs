@@ -62,10 +62,10 @@ pub fn page(frame: &Frame, view: &TestReceiver) -> Markup {
             @if view.requests.is_empty() {
                 (notice::empty("Nothing came in yet", &html! { "What arrives appears here by itself." }))
             }
-            @for request in &view.requests {
+            @for (at, request) in view.requests.iter().enumerate() {
                 article.card.received {
                     div.head { h2 { (request.method) } span.muted { (ago(request.at, frame.now)) " · " (request.body_bytes) " bytes" } }
-                    (code::body("Body of the request", &request.body))
+                    (code::body(&format!("Body of request {}", at + 1), &request.body))
                     details { summary { "Headers" } (code::headers(&request.headers)) }
                 }
             }

@@ -271,7 +271,8 @@ async fn programs_get_what_they_always_got() {
     }
     let browser = api.send("GET", "/", None, &[HTML], None).await;
     assert_eq!((browser.status, location(&browser).as_str()), (303, "/projects"));
-    assert_eq!(api.send("GET", "/api/v1/nothing", None, &[HTML], None).await.status, 404);
+    let api_path = api.send("GET", "/api/v1/nothing", None, &[HTML], None).await;
+    assert_eq!((api_path.status, api_path.message()), (401, "Authentication required"));
     api.close().await;
 }
 
