@@ -262,8 +262,9 @@ fuzz SECONDS="10":
     #!/bin/sh
     set -eu
     parts="{{justfile_directory()}}/egress/fuzz" found="{{justfile_directory()}}/.posthouse/fuzz"
+    # Of the whole workspace, so that dependencies are those of `build`.
     RUSTC_WORKSPACE_WRAPPER="$parts/instrumented" \
-        cargo build --quiet -p posthouse-egress-fuzz --features libfuzzer --bins
+        cargo build --quiet --workspace --features posthouse-egress-fuzz/libfuzzer --bin fuzz-authority --bin fuzz-head
     for target in authority head; do
         mkdir -p "$found/$target"
         if ! "{{built}}/debug/fuzz-$target" -max_total_time="$1" -timeout=60 -dict="$parts/dictionary" \
