@@ -59,8 +59,8 @@ impl World {
         let runtime = runtime.expect("a runtime starts");
         let reached = Arc::<AtomicU64>::default();
         let (proxy, allowed, forbidden) = runtime.block_on(async {
-            // The fuzzer's main leaves it at what ends a process that writes to a closed connection.
-            signal(SignalKind::pipe()).expect("a signal can be taken");
+            // The fuzzer's main leaves it at what ends a process that writes to a closed connection. Once taken, it stays so.
+            drop(signal(SignalKind::pipe()).expect("a signal can be taken"));
             let (allowed, forbidden) = (origin(Arc::default()).await, origin(Arc::clone(&reached)).await);
             let rule = format!("{}/32:{}", allowed.ip(), allowed.port()).parse().expect("an address is a rule");
             let settings = Settings {
