@@ -90,6 +90,7 @@ fn problem() -> Option<Problem> {
     Some(Problem { field: String::new(), text: evil() })
 }
 
+#[expect(clippy::too_many_lines, reason = "a value for each field of each page")]
 fn lists(frame: &Frame) -> Vec<Markup> {
     let event_line = EventLine {
         id: evil(),
@@ -177,6 +178,7 @@ fn lists(frame: &Frame) -> Vec<Markup> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a value for each field of each page")]
 fn ones(frame: &Frame) -> Vec<Markup> {
     let attempt = AttemptView {
         id: evil(),
@@ -327,6 +329,7 @@ fn meta_line() -> MetaEventLine {
 }
 
 /// Pages of what a project is made of.
+#[expect(clippy::too_many_lines, reason = "a value for each field of each page")]
 fn parts(frame: &Frame) -> Vec<Markup> {
     let trial = Trial {
         events: vec![TriedEvent {
