@@ -116,6 +116,7 @@ async fn an_amqp_binding_is_shown_as_the_contract_has_it() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a line for each setting")]
 async fn what_is_wrong_with_a_broker_is_named() {
     let api = Api::start().await;
     let [(_, amqp, ..), (_, nats, ..), (_, redis, ..), (_, kafka, ..), (_, sqs, ..), (_, google, ..)] = kinds();

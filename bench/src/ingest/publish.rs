@@ -76,7 +76,8 @@ pub async fn publish(case: Case, server: &Server, count: u64) -> Result<()> {
                     let named =
                         BasicProperties::default().with_delivery_mode(2).with_message_id(number.to_string().into());
                     let options = BasicPublishOptions::default();
-                    let sent = channel.basic_publish("".into(), PLACE.into(), options, body(number).as_bytes(), named);
+                    let body = body(number);
+                    let sent = channel.basic_publish("".into(), PLACE.into(), options, body.as_bytes(), named);
                     confirmations.push(sent.await?);
                 }
                 for confirmation in confirmations {

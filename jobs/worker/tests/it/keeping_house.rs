@@ -19,6 +19,7 @@ use posthouse_worker::{
     handlers,
     scheduler::{
         self,
+        metrics::SchedulerMetrics,
         schedules::{CatchUp, Schedule, Work},
     },
 };
@@ -186,7 +187,9 @@ async fn a_scheduler_does_what_it_is_told_and_the_next_one_as_well() {
         let (pool, queues, stop) = (world.context.pool.clone(), world.queues.queues(), CancellationToken::new());
         let stopped = stop.clone();
         let task = tokio::spawn(async move {
-            scheduler::run((&pool, &queues), &schedules(), holder, &Metrics::new("scheduler"), &stopped).await;
+            let metrics = Metrics::new("scheduler");
+            let own = SchedulerMetrics::new(&metrics);
+            scheduler::run((&pool, &queues), &schedules(), holder, (&metrics, &own), &stopped).await;
         });
         (stop, task)
     };
