@@ -201,7 +201,12 @@ impl AuditedKind {
             Self::Organisation => ("organisations", "id", None),
             Self::User => ("users", "id", None),
             Self::ApiKey => ("api_keys", "id", None),
-            Self::Event | Self::EventDelivery | Self::MetaEvent | Self::RejectedMessage | Self::InstanceRetry => {
+            Self::Event
+            | Self::EventDelivery
+            | Self::MetaEvent
+            | Self::RejectedMessage
+            | Self::InstanceRetry
+            | Self::Schedule => {
                 return None;
             }
         };

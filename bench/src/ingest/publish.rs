@@ -94,7 +94,7 @@ pub async fn publish(case: Case, server: &Server, count: u64) -> Result<()> {
                     confirmations.push(producer.enqueue(Record::new(PLACE, body(number))).await?);
                 }
                 for confirmation in confirmations {
-                    confirmation.await?;
+                    drop(confirmation.await?);
                 }
             }
             producer.close().await.context("leave Kafka")
@@ -107,7 +107,7 @@ pub async fn publish(case: Case, server: &Server, count: u64) -> Result<()> {
                     confirmations.push(context.publish(PLACE, body(number).into()).await?);
                 }
                 for confirmation in confirmations {
-                    confirmation.await?;
+                    drop(confirmation.await?);
                 }
             }
             Ok(())
