@@ -321,6 +321,7 @@ AuditedKind {
     RejectedMessage = "rejected_message",
     /// A retry in all projects.
     InstanceRetry = "instance_retry",
+    /// A schedule.
     Schedule = "schedule",
 });
 
