@@ -123,6 +123,9 @@ struct SourceColumns<'v> {
     event_type_location: &'v str,
     body_function: Option<&'v str>,
     header_function: Option<&'v str>,
+    stale_after_seconds: Option<i32>,
+    rate_limit: i32,
+    rate_limit_duration_seconds: i32,
 }
 
 impl SourceValues {
@@ -141,6 +144,9 @@ impl SourceValues {
             event_type_location: &self.event_type_location,
             body_function: self.body_function.as_deref(),
             header_function: self.header_function.as_deref(),
+            stale_after_seconds: self.stale_after_seconds,
+            rate_limit: self.rate_limit,
+            rate_limit_duration_seconds: self.rate_limit_duration_seconds,
         }
     }
 }

@@ -50,6 +50,9 @@ impl SignedIn {
     pub fn is_token(&self, given: &str) -> bool {
         let Ok(bytes) = hex::decode(given) else { return false };
         let Some((mask, masked)) = bytes.split_at_checked(MASK_BYTES) else { return false };
+        if masked.len() != MASK_BYTES {
+            return false;
+        }
         let secret: Vec<u8> = masked.iter().zip(mask).map(|(byte, mask)| byte ^ mask).collect();
         secret.ct_eq(&self.secret()).into()
     }

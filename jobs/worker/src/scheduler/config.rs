@@ -209,7 +209,7 @@ mod tests {
             .filter(|schedule| schedule.jitter > Duration::ZERO)
             .map(|schedule| schedule.name)
             .collect();
-        assert_eq!(late, ["purge_expired", "expire_secrets", "trim_dead_letters"]);
+        assert_eq!(late, ["purge_expired", "send_digests", "expire_secrets", "trim_dead_letters"]);
         assert!(schedules(&["--schedule-jitter", "0s"]).iter().all(|schedule| schedule.jitter.is_zero()));
     }
 
