@@ -60,9 +60,9 @@ impl Sending {
 #[async_trait::async_trait]
 impl HttpClient for Sending {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let sending = tokio::time::timeout(LIMIT, self.clone().exchange(request));
-        // The thread that asks is not one of the runtime's.
-        self.runtime.spawn(sending).await??
+        // The thread that asks is not one of the runtime's, and a limit can be set on one of those alone.
+        let sending = self.clone();
+        self.runtime.spawn(async move { tokio::time::timeout(LIMIT, sending.exchange(request)).await }).await??
     }
 }
 
