@@ -16,7 +16,7 @@ use crate::{
 
 /// Longest wait for a broker to be back, and for the last message. It holds a lease's term and several waits between
 /// attempts to connect.
-const LONG: Duration = Duration::from_secs(90);
+const LONG: Duration = Duration::from_secs(240);
 
 pub async fn loses_nothing<B: TestBroker + 'static>() {
     let (mut broker, mut redis) = (B::start().await, RedisServer::start().await);
