@@ -7,7 +7,6 @@ use std::{
 
 use anyhow::{Context, Result};
 use futures::future::try_join_all;
-use rustix::process::Signal;
 
 use crate::{
     ports,
@@ -111,22 +110,22 @@ impl Deployment {
     /// # Errors
     /// One did not drain in its time.
     pub async fn stop(mut self) -> Result<()> {
-        self.signal_all()?;
+        self.ask_all_to_end()?;
         for role in &mut self.roles {
             role.process().stop().await?;
         }
         Ok(())
     }
 
-    fn signal_all(&mut self) -> Result<()> {
-        self.roles.iter_mut().try_for_each(|role| role.process().signal(Signal::TERM))
+    fn ask_all_to_end(&mut self) -> Result<()> {
+        self.roles.iter_mut().try_for_each(|role| role.process().ask_to_end())
     }
 }
 
 impl Drop for Deployment {
     fn drop(&mut self) {
         // Each role's own drop waits for its end; told now, all drain at the same time.
-        drop(self.signal_all());
+        drop(self.ask_all_to_end());
     }
 }
 

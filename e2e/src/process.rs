@@ -34,6 +34,7 @@ pub struct Process {
     child: Child,
     ending: Ending,
     log: PathBuf,
+    is_asked_to_end: bool,
 }
 
 /// `setpriv` ties a child's life to ours; without it (it is part of util-linux) only our own end stops it.
@@ -72,7 +73,7 @@ impl Process {
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot run {name} ({})", command.get_program().display()))?;
-        Ok(Self { name: name.into(), child, ending, log: log.into() })
+        Ok(Self { name: name.into(), child, ending, log: log.into(), is_asked_to_end: false })
     }
 
     /// Its process id.
@@ -112,12 +113,24 @@ impl Process {
         }
     }
 
-    /// Asks it to end and waits. One that takes too long is killed, and that is an error.
+    /// Asks it to end, once: a role that is asked again ends before it has finished what it has.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn ask_to_end(&mut self) -> Result<()> {
+        if !self.is_asked_to_end {
+            self.signal(self.ending.signal)?;
+            self.is_asked_to_end = true;
+        }
+        Ok(())
+    }
+
+    /// Asks it to end, if nobody has, and waits. One that takes too long is killed, and that is an error.
     ///
     /// # Errors
     /// It did not end in its time.
     pub async fn stop(&mut self) -> Result<ExitStatus> {
-        self.signal(self.ending.signal)?;
+        self.ask_to_end()?;
         let ended = self.wait(self.ending.limit).await;
         if ended.is_err() {
             self.kill()?;
@@ -126,10 +139,7 @@ impl Process {
     }
 
     /// Sends a signal, unless it has ended.
-    ///
-    /// # Errors
-    /// The system refuses.
-    pub fn signal(&mut self, signal: Signal) -> Result<()> {
+    fn signal(&mut self, signal: Signal) -> Result<()> {
         if self.ended()?.is_some() {
             return Ok(());
         }
@@ -183,7 +193,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if self.signal(self.ending.signal).is_err() {
+        if self.ask_to_end().is_err() {
             return;
         }
         let start = Instant::now();
@@ -254,6 +264,20 @@ mod tests {
         assert_eq!(short.wait(Duration::from_secs(5)).await.unwrap().code(), Some(3));
         let report = short.check_alive().unwrap_err().to_string();
         assert!(report.contains("out of paper") && report.contains("exit status: 3"), "{report}");
+    }
+
+    #[tokio::test]
+    async fn a_process_that_is_asked_and_then_stopped_hears_of_it_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "trap 'n=x$n' TERM; echo up; while [ ! \"$n\" ]; do sleep 0.05; done; sleep 0.5; echo told $n";
+        let mut asked = shell(script, &folder.path().join("shell.log"), Duration::from_secs(30));
+        while asked.log().unwrap() != "up\n" {
+            asked.check_alive().unwrap();
+            tokio::time::sleep(POLL).await;
+        }
+        asked.ask_to_end().unwrap();
+        assert!(asked.stop().await.unwrap().success());
+        assert_eq!(asked.log().unwrap(), "up\ntold x\n");
     }
 
     #[tokio::test]

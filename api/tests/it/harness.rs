@@ -67,7 +67,7 @@ pub fn accounts() -> AccountSettings {
 }
 
 /// How long something may take to come about.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Waits until it holds.

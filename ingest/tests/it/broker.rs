@@ -2,6 +2,7 @@
 
 use std::{fmt::Write as _, process::Stdio, time::Duration};
 
+use posthouse_jobs::queue::testing::free_port;
 use rumqttc::{AsyncClient, Event, EventLoop, Incoming, MqttOptions, Outgoing, QoS};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -9,7 +10,7 @@ use tokio::process::{Child, Command};
 
 use crate::{
     conformance::{RIGHT, TestBroker, USER},
-    program::{SOON, answers, eventually, find, free_port, spawn, terminate},
+    program::{SOON, answers, eventually, find, spawn, terminate},
 };
 
 /// A broker on loopback that keeps its sessions on disk.

@@ -11,6 +11,7 @@ use krafka::{
     admin::{CreateTopicsOptions, NewTopic},
     auth::AuthConfig,
 };
+use posthouse_jobs::queue::testing::free_port;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -20,7 +21,7 @@ use crate::{
     authority::Authority,
     broker::numbered,
     conformance::{RIGHT, TestBroker, USER, publish},
-    program::{answers, eventually, find, free_port, spawn, terminate},
+    program::{answers, eventually, find, spawn, terminate},
     proxy::Proxy,
     world::World,
 };

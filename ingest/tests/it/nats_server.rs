@@ -6,6 +6,7 @@ use async_nats::{
     Client, ConnectOptions, HeaderMap,
     jetstream::{self, stream},
 };
+use posthouse_jobs::queue::testing::free_port;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -15,7 +16,7 @@ use crate::{
     authority::Authority,
     broker::numbered,
     conformance::{RIGHT, TestBroker, USER, publish},
-    program::{SOON, answers, eventually, find, free_port, spawn, terminate},
+    program::{SOON, answers, eventually, find, spawn, terminate},
     world::World,
 };
 

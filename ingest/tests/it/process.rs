@@ -2,11 +2,12 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use posthouse_jobs::queue::testing::free_port;
 use tokio::process::{Child, Command};
 
 use crate::{
     broker::{Broker, numbers},
-    program::{SOON, eventually, free_port, spawn, terminate},
+    program::{SOON, eventually, spawn, terminate},
     world::World,
 };
 

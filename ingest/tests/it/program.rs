@@ -1,16 +1,15 @@
 //! Programs that a test starts and that end with it, and waiting for what must become true.
 
 use std::{
-    net::TcpListener,
     path::PathBuf,
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
 use tokio::process::{Child, Command};
 
 /// Longest wait for something that normally takes well under a second.
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// Waits until `condition` holds.
 pub async fn eventually(what: &str, limit: Duration, mut condition: impl AsyncFnMut() -> bool) {
@@ -19,11 +18,6 @@ pub async fn eventually(what: &str, limit: Duration, mut condition: impl AsyncFn
         assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-}
-
-/// A port that nobody listens on at this moment.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 pub async fn answers(port: u16) -> bool {
@@ -46,9 +40,24 @@ pub fn spawn(command: &mut Command) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true).spawn().unwrap()
 }
 
+/// Longest wait for the end of a program that was told to end, on a machine that is busy with other tests.
+const ENDS: Duration = Duration::from_secs(90);
+
 /// Sends SIGTERM and waits for the end.
-pub async fn terminate(child: &mut Child) -> std::process::ExitStatus {
+pub async fn terminate(child: &mut Child) -> ExitStatus {
+    tell_to_end(child);
+    tokio::time::timeout(ENDS, child.wait()).await.expect("the program ends after SIGTERM").unwrap()
+}
+
+/// Sends SIGTERM, and SIGKILL after so long, as those do who run containers.
+pub async fn terminate_within(child: &mut Child, grace: Duration) {
+    tell_to_end(child);
+    if tokio::time::timeout(grace, child.wait()).await.is_err() {
+        child.kill().await.unwrap();
+    }
+}
+
+fn tell_to_end(child: &Child) {
     let pid = i32::try_from(child.id().expect("the program runs")).unwrap();
     rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::TERM).unwrap();
-    tokio::time::timeout(SOON, child.wait()).await.expect("the program ends after SIGTERM").unwrap()
 }

@@ -7,6 +7,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
     PublishRequest, PubsubMessage, Subscription, Topic, publisher_client::PublisherClient,
     subscriber_client::SubscriberClient,
 };
+use posthouse_jobs::queue::testing::free_port;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -16,7 +17,7 @@ use tonic::transport::{Channel, Endpoint};
 use crate::{
     authority::Authority,
     conformance::{RIGHT, TestBroker},
-    program::{SOON, answers, eventually, free_port, spawn},
+    program::{SOON, answers, eventually, spawn},
     world::World,
 };
 

@@ -7,6 +7,7 @@ use lapin::{
     options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions},
     types::FieldTable,
 };
+use posthouse_jobs::queue::testing::free_port;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -14,7 +15,7 @@ use tokio::process::{Child, Command};
 use crate::{
     authority::Authority,
     conformance::{RIGHT, TestBroker, USER},
-    program::{answers, eventually, find, free_port, spawn, terminate},
+    program::{answers, eventually, find, spawn, terminate},
 };
 
 /// Longest wait for its start, on a machine that is busy with other tests.

@@ -1,9 +1,10 @@
 //! A Redis of the test's own, which it can stop and start again without losing what Redis confirmed.
 
+use posthouse_jobs::queue::testing::free_port;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::program::{SOON, answers, eventually, find, free_port, spawn, terminate};
+use crate::program::{SOON, answers, eventually, find, spawn, terminate};
 
 pub struct RedisServer {
     port: u16,

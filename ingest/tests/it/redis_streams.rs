@@ -1,5 +1,6 @@
 //! A Redis that holds streams, and what is particular to them as a broker.
 
+use posthouse_jobs::queue::testing::free_port;
 use redis::{Client, Cmd, cmd, pipe};
 use serde_json::{Value, json};
 
@@ -7,7 +8,7 @@ use crate::{
     authority::Authority,
     broker::{numbered, numbers},
     conformance::{RIGHT, TestBroker, USER, publish},
-    program::{SOON, eventually, free_port},
+    program::{SOON, eventually},
     redis_server::RedisServer,
     world::World,
 };

@@ -5,7 +5,7 @@ use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use posthouse_jobs::{
     CreateEvent, Job as _,
-    queue::{JobRecord, JobState},
+    queue::{JobRecord, JobState, testing::free_port},
 };
 use rustls::{
     ServerConfig,
@@ -23,7 +23,7 @@ use crate::{
     authority::Authority,
     broker::numbered,
     conformance::{RIGHT, TestBroker, publish},
-    program::{SOON, answers, eventually, find, free_port, spawn, terminate},
+    program::{SOON, answers, eventually, find, spawn, terminate_within},
     sqs_gate::{Gate, client},
     world::World,
 };
@@ -31,6 +31,8 @@ use crate::{
 const JARS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/sqs/jars/*");
 /// Longest wait for its start, on a machine that is busy with other tests.
 const START_MAX: Duration = Duration::from_secs(90);
+/// How long its end may take. It may wait for a request for ever, long after its database was closed.
+const GRACE: Duration = Duration::from_secs(10);
 const KEY_ID: &str = "AKIDTEST";
 /// Most messages of one request.
 const REQUEST_MAX: usize = 10;
@@ -165,7 +167,7 @@ impl TestBroker for SqsServer {
             gate.abort();
             gate.await.ok();
         }
-        terminate(&mut self.child).await;
+        terminate_within(&mut self.child, GRACE).await;
     }
 
     async fn resume(&mut self) {

@@ -1,11 +1,40 @@
 //! Queues for tests: each has a prefix of its own and removes its keys at the end.
 
-use std::ops::Deref;
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    ops::Deref,
+    sync::atomic::{AtomicU16, Ordering},
+};
 
 use redis::aio::ConnectionLike;
 use ulid::Ulid;
 
 use super::Queues;
+
+/// Where [`free_port`] looks: below the range from which the system takes the near end of connections, so that a server that a
+/// test stops finds its port free when it is started again.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
+
+/// A port of 127.0.0.1 on which nobody listens at this moment, and which this process has not been given before.
+///
+/// # Panics
+/// Every port is taken.
+#[must_use]
+pub fn free_port() -> u16 {
+    let count = PORTS.end - PORTS.start;
+    // Processes that run at the same time begin at places of their own.
+    let first = std::process::id().wrapping_mul(997);
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let ports = (0..count).map(|_| {
+        let given = u32::from(NEXT_PORT.fetch_add(1, Ordering::Relaxed));
+        let offset = first.wrapping_add(given) % u32::from(count);
+        PORTS.start + u16::try_from(offset).expect("an offset is below the count")
+    });
+    let mut free = ports.filter(is_free);
+    free.next().expect("a port is free")
+}
 
 /// Queues of one test on the Redis of `POSTHOUSE_TEST_REDIS_URL`.
 pub struct TestQueues {

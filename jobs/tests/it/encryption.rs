@@ -2,13 +2,16 @@
 
 use std::{error::Error, fs, time::Instant};
 
-use posthouse_jobs::{Queues, queue::QueueError};
+use posthouse_jobs::{
+    Queues,
+    queue::{QueueError, testing::free_port},
+};
 use posthouse_service::settings::RedisSettings;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 
 use crate::{
-    redis_server::{RedisServer, free_port},
+    redis_server::RedisServer,
     topology::{cluster_settings, join},
     world::{PATIENCE, Seen, Worker, is_empty, settings, until, work},
 };

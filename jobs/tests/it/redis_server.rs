@@ -1,14 +1,16 @@
 //! Redis servers of a test's own: started on free ports, killed at the end.
 
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
-use posthouse_jobs::{Queues, queue::testing::TestQueues};
+use posthouse_jobs::{
+    Queues,
+    queue::testing::{TestQueues, free_port},
+};
 
 use crate::world::PATIENCE;
 
@@ -20,10 +22,6 @@ pub struct RedisServer {
     folder: PathBuf,
     arguments: Vec<String>,
     process: Child,
-}
-
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl RedisServer {

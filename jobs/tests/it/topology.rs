@@ -3,11 +3,11 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use chrono::{TimeDelta, Utc};
-use posthouse_jobs::queue::{BreakerRule, JobState, Probe, Rate, Tally, Turn};
+use posthouse_jobs::queue::{BreakerRule, JobState, Probe, Rate, Tally, Turn, testing::free_port};
 use posthouse_schema::ids::EndpointId;
 
 use crate::{
-    redis_server::{RedisServer, connect, free_port},
+    redis_server::{RedisServer, connect},
     world::{Seen, Work, Worker, counts, is_empty, settings, until, work},
 };
 

@@ -14,13 +14,13 @@ use posthouse_ingest::{
     redis_streams::RedisBroker,
     sqs::SqsBroker,
 };
-use posthouse_jobs::CreateEvent;
+use posthouse_jobs::{CreateEvent, queue::testing::free_port};
 use serde_json::Value;
 
 use super::{RIGHT, TestBroker, feed_source, publish};
 use crate::{
     broker::{numbered, numbers},
-    program::{SOON, eventually, free_port},
+    program::{SOON, eventually},
     world::{Instance, World},
 };
 
