@@ -28,6 +28,9 @@ use crate::{
 
 /// Events that wait for the database at once; they are written in batches.
 const CREATIONS_MAX: usize = 1_000;
+/// How long a queue of few jobs sleeps when nobody wakes it. Whoever pushes a job does, so this is the cost of a wake-up that
+/// was lost.
+const QUIET_POLL: Duration = Duration::from_secs(5);
 const MAILS_MAX: usize = 8;
 /// Replays at once; what they read is as large as their events.
 const REPLAYS_MAX: usize = 100;
@@ -110,8 +113,34 @@ impl Serving {
         H: FnMut(J, Data<Arc<Context>>) -> F + Clone + Send + 'static,
         F: Future<Output = Result<(), BoxDynError>> + Send + 'static,
     {
+        self.polling(BackendSettings::default().poll, concurrency, share, handler)
+    }
+
+    /// The same for a queue of few jobs, which costs little while it is empty.
+    fn quiet<J, H, F>(&self, concurrency: usize, share: Option<Share>, handler: H) -> BoxFuture<'static, ()>
+    where
+        J: Job,
+        H: FnMut(J, Data<Arc<Context>>) -> F + Clone + Send + 'static,
+        F: Future<Output = Result<(), BoxDynError>> + Send + 'static,
+    {
+        self.polling(QUIET_POLL, concurrency, share, handler)
+    }
+
+    fn polling<J, H, F>(
+        &self,
+        poll: Duration,
+        concurrency: usize,
+        share: Option<Share>,
+        handler: H,
+    ) -> BoxFuture<'static, ()>
+    where
+        J: Job,
+        H: FnMut(J, Data<Arc<Context>>) -> F + Clone + Send + 'static,
+        F: Future<Output = Result<(), BoxDynError>> + Send + 'static,
+    {
         let batch = concurrency.min(500);
-        let settings = BackendSettings { concurrency, batch, drain: self.drain, share, ..BackendSettings::default() };
+        let settings =
+            BackendSettings { concurrency, batch, drain: self.drain, share, poll, ..BackendSettings::default() };
         run_worker(self.queues.clone(), settings, Arc::clone(&self.context), handler, self.shutdown.clone()).boxed()
     }
 }
@@ -138,20 +167,20 @@ fn all(serving: &Serving, deliveries_max: usize, shares: [Option<Share>; QUEUES.
     vec![
         serving.worker(CREATIONS_MAX, creating, handlers::create_event),
         serving.worker(deliveries_max, delivering, handlers::deliver_event),
-        serving.worker(MAILS_MAX, mailing, handlers::send_email),
-        serving.worker(1, purging, handlers::purge_expired),
-        serving.worker(1, sweeping, handlers::sweep_deliveries),
+        serving.quiet(MAILS_MAX, mailing, handlers::send_email),
+        serving.quiet(1, purging, handlers::purge_expired),
+        serving.quiet(1, sweeping, handlers::sweep_deliveries),
         serving.worker(REPLAYS_MAX, replaying, handlers::replay_event),
-        serving.worker(BATCHES_MAX, batching, handlers::run_batch),
-        serving.worker(ONBOARDINGS_MAX, onboarding, handlers::onboard_batch),
-        serving.worker(META_EVENTS_MAX, announcing, handlers::deliver_meta_event),
-        serving.worker(1, indexing, handlers::index_events),
-        serving.worker(REJECTED_MESSAGES_MAX, keeping, handlers::store_rejected_message),
-        serving.worker(1, backing_up, handlers::back_up),
-        serving.worker(MAILS_MAX, notifying, handlers::notify),
-        serving.worker(MAILS_MAX, chatting, handlers::send_chat_message),
-        serving.worker(1, digesting, handlers::send_digests),
-        serving.worker(1, housekeeping, handlers::keep_house),
+        serving.quiet(BATCHES_MAX, batching, handlers::run_batch),
+        serving.quiet(ONBOARDINGS_MAX, onboarding, handlers::onboard_batch),
+        serving.quiet(META_EVENTS_MAX, announcing, handlers::deliver_meta_event),
+        serving.quiet(1, indexing, handlers::index_events),
+        serving.quiet(REJECTED_MESSAGES_MAX, keeping, handlers::store_rejected_message),
+        serving.quiet(1, backing_up, handlers::back_up),
+        serving.quiet(MAILS_MAX, notifying, handlers::notify),
+        serving.quiet(MAILS_MAX, chatting, handlers::send_chat_message),
+        serving.quiet(1, digesting, handlers::send_digests),
+        serving.quiet(1, housekeeping, handlers::keep_house),
     ]
 }
 
