@@ -31,7 +31,7 @@ def check(sources):
 
     with helm_python.Chart.load(CHART) as loaded:
         _schema_knows(json.loads(CHART.joinpath("values.schema.json").read_text()), loaded.values, "")
-        for wrong in ({"replicas": 3}, {"api": {"replicas": -1}}, {"worker": {"egressUrl": "x"}}, {"database": {"existingSecret": ""}}):
+        for wrong in ({"replicas": 3}, {"api": {"replicas": -1}}, {"worker": {"egressUrl": "x"}}, {"database": {"existingSecret": ""}}, {"backup": {"place": "s3://key:secret@bucket"}}, {"scheduler": {"retentionDays": 0}}):
             try:
                 loaded.render(wrong, name="ph", namespace="hooks")
             except helm_python.HelmError:
@@ -47,8 +47,9 @@ def check(sources):
     assert not [kind for kind, _ in bare if kind in FOREIGN | {"NetworkPolicy", "Job", "HorizontalPodAutoscaler"}], "bare is not bare"
     _find_certificates(everything, {"api", "worker", "scheduler", "ingest", "migrate"})
     _others_find_the_pods(everything)
-    for variant, mail, traces in (("everything", {465, 587}, set()), ("defaults", set(), set()), ("traced", set(), {4318})):
-        _policies_are_tight(_by_name(sources.rendered[variant]), mail, traces)
+    for variant, asked, traces in (("everything", {465, 587, 443}, set()), ("defaults", set(), set()), ("traced", set(), {4318})):
+        _policies_are_tight(_by_name(sources.rendered[variant]), asked, traces)
+    _days_are_said(everything, bare)
     assert len(everything) > len(bare) and FULL != BARE
     yield "pods are confined, services, budgets and scaling find them, network policies allow what docs/deployment.md says"
 
@@ -138,11 +139,27 @@ def _others_find_the_pods(everything):
             assert shown == json.loads((CHART / "files/dashboard.json").read_text()), f"{kind} {name} is not files/dashboard.json"
 
 
-def _policies_are_tight(documents, mail, traces):
+def _days_are_said(everything, bare):
+    """What is to be kept as long as something else is not said; who exports has the credentials, and nobody else."""
+    found = {}
+    for name, documents in (("everything", everything), ("bare", bare)):
+        [container] = documents["Deployment", "ph-posthouse-scheduler"]["spec"]["template"]["spec"]["containers"]
+        days = {entry["name"]: entry.get("value") for entry in container["env"]}
+        found[name] = {key: value for key, value in days.items() if key.endswith("_DAYS") or "BACKUP" in key}
+        with_secret = [role for role in ROLES if "envFrom" in documents["Deployment", f"ph-posthouse-{role}"]["spec"]["template"]["spec"]["containers"][0]]
+        assert with_secret == (["worker"] if name == "everything" else []), f"{name}: {with_secret}"
+    assert set(found["everything"]) - set(found["bare"]) == {
+        "POSTHOUSE_DELIVERIES_RETENTION_DAYS", "POSTHOUSE_ATTEMPTS_RETENTION_DAYS", "POSTHOUSE_PAYLOAD_RETENTION_DAYS",
+        "POSTHOUSE_BACKUP_PLACE", "POSTHOUSE_BACKUP_KEEP_DAYS",
+    }, f"{found}"
+    assert found["bare"]["POSTHOUSE_AUDIT_LOG_RETENTION_DAYS"] == "365", f"{found}"
+
+
+def _policies_are_tight(documents, asked, traces):
     backing = {53, 5432, 6379}
     allowed = {
         "api": backing | {4750},
-        "worker": backing | {4750} | mail,
+        "worker": backing | {4750} | asked,
         "scheduler": backing,
         "ingest": backing | {443, 1883, 8883, 4222, 5671, 5672, 9092, 9093},
         "migrate": {53, 5432},

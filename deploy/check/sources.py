@@ -18,6 +18,8 @@ ROLES = ("api", "worker", "scheduler", "ingest", "egress")
 FULL = {
     "publicUrl": "https://hooks.example.com",
     "smtp": {"existingSecret": "mail"},
+    "backup": {"place": "s3://archives/posthouse", "existingSecret": "store"},
+    "scheduler": {"deliveriesRetentionDays": 20, "attemptsRetentionDays": 10, "payloadRetentionDays": 5},
     "tls": {"existingSecret": "certificates"},
     "redis": {"caFile": "ca.pem", "tlsCert": "redis.pem", "tlsKey": "redis.key"},
     "secretsKey": {"existingSecret": "keys"},

@@ -114,7 +114,15 @@ volumes:
 {{- end }}
 {{- else if eq $role "scheduler" }}
 - {name: POSTHOUSE_SCHEDULER_LISTEN, value: "0.0.0.0:5007"}
-- {name: POSTHOUSE_RETENTION_DAYS, value: "{{ int $values.scheduler.retentionDays }}"}
+{{- range $variable, $days := dict "POSTHOUSE_RETENTION_DAYS" $values.scheduler.retentionDays "POSTHOUSE_DELIVERIES_RETENTION_DAYS" $values.scheduler.deliveriesRetentionDays "POSTHOUSE_ATTEMPTS_RETENTION_DAYS" $values.scheduler.attemptsRetentionDays "POSTHOUSE_PAYLOAD_RETENTION_DAYS" $values.scheduler.payloadRetentionDays "POSTHOUSE_REJECTED_RETENTION_DAYS" $values.scheduler.rejectedRetentionDays "POSTHOUSE_AUDIT_LOG_RETENTION_DAYS" $values.scheduler.auditLogRetentionDays "POSTHOUSE_DEAD_LETTER_DAYS" $values.scheduler.deadLetterDays }}
+{{- if $days }}
+- {name: {{ $variable }}, value: "{{ int $days }}"}
+{{- end }}
+{{- end }}
+{{- with $values.backup.place }}
+- {name: POSTHOUSE_BACKUP_PLACE, value: {{ . | quote }}}
+- {name: POSTHOUSE_BACKUP_KEEP_DAYS, value: "{{ int $values.backup.keepDays }}"}
+{{- end }}
 {{- else if eq $role "ingest" }}
 - {name: POSTHOUSE_INGEST_LISTEN, value: "0.0.0.0:5009"}
 {{- else if eq $role "egress" }}
