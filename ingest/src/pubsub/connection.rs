@@ -8,7 +8,11 @@ use std::{
 
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::ReceivedMessage;
 use posthouse_broker_settings::GoogleSettings;
-use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
+use tokio::{
+    sync::mpsc,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -19,6 +23,8 @@ use crate::broker::{Answer, BATCH_MAX, Identity, Link, Message};
 
 /// After so long without a message the service is asked whether the subscription can still be read.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// Longest wait for the service to end a stream that we have left.
+const END_MAX: Duration = Duration::from_secs(3);
 
 /// A connection that pulls from a subscription.
 pub struct Connection {
@@ -29,7 +35,9 @@ pub struct Connection {
     /// Why no more comes.
     end: Option<String>,
     held_at: Instant,
-    stream: AbortOnDrop,
+    /// Tells the stream to end.
+    leave: CancellationToken,
+    _stream: AbortOnDrop,
 }
 
 struct AbortOnDrop(JoinHandle<()>);
@@ -46,8 +54,9 @@ impl Connection {
         let waiting = service.look().await?.into();
         // Never full, where the service keeps its own bound.
         let (sender, arrivals) = mpsc::channel(OUTSTANDING_MAX.into());
-        let stream = AbortOnDrop(tokio::spawn(stream::run(service.clone(), sender)));
-        Ok(Self { service, arrivals, waiting, end: None, held_at: Instant::now(), stream })
+        let leave = CancellationToken::new();
+        let stream = AbortOnDrop(tokio::spawn(stream::run(service.clone(), sender, leave.clone())));
+        Ok(Self { service, arrivals, waiting, end: None, held_at: Instant::now(), leave, _stream: stream })
     }
 
     /// Takes what has come, without waiting.
@@ -112,11 +121,17 @@ impl Link for Connection {
         self.service.acknowledge(answers.into_iter().map(|(ack_id, _)| ack_id).collect()).await
     }
 
+    /// What was sent and not taken is given back, with what is on its way: to the service it is ours until its lease ends.
     async fn close(mut self) {
-        self.stream.0.abort();
-        let mut left: Vec<String> = self.waiting.into_iter().map(|message| message.ack_id).collect();
-        while let Some(arrival) = self.arrivals.recv().await {
-            left.extend(arrival.ok().map(|message| message.ack_id));
+        self.leave.cancel();
+        let mut left: Vec<String> = self.waiting.drain(..).map(|message| message.ack_id).collect();
+        let rest = async {
+            while let Some(arrival) = self.arrivals.recv().await {
+                left.extend(arrival.ok().map(|message| message.ack_id));
+            }
+        };
+        if timeout(END_MAX, rest).await.is_err() {
+            tracing::debug!("The service did not end the stream; it is ended from here.");
         }
         if let Err(error) = self.service.give_back(left).await {
             tracing::debug!(error, "Messages that were not taken come again when their time is over.");

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use futures::{StreamExt as _, stream};
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{ReceivedMessage, StreamingPullRequest};
 use tokio::{sync::mpsc, time::sleep};
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use super::service::{Service, seconds, words};
@@ -18,13 +19,19 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 /// A stream that lasted this long was a good one, and another is opened in its place.
 const GOOD_AFTER: Duration = Duration::from_secs(10);
 
-/// Hands on what comes, and at last why nothing more does. Ends as well when nobody listens.
-pub(super) async fn run(service: Service, arrivals: mpsc::Sender<Result<ReceivedMessage, String>>) {
+/// Hands on what comes, and at last why nothing more does. Ends as well when nobody listens. After `leave` no more is asked for,
+/// and what is still on its way is handed on until the service ends the stream.
+pub(super) async fn run(
+    service: Service,
+    arrivals: mpsc::Sender<Result<ReceivedMessage, String>>,
+    leave: CancellationToken,
+) {
     loop {
         let opened = Instant::now();
-        let end = Box::pin(read(&service, &arrivals)).await;
+        let end = Box::pin(read(&service, &arrivals, &leave)).await;
         let error = match end {
             Ok(()) => return,
+            Err(_) if leave.is_cancelled() => return,
             Err(status) if is_usual(&status) && opened.elapsed() >= GOOD_AFTER => continue,
             Err(status) => words(&status),
         };
@@ -36,7 +43,11 @@ pub(super) async fn run(service: Service, arrivals: mpsc::Sender<Result<Received
 }
 
 /// One stream, from its beginning to its end. `Ok`: nobody listens.
-async fn read(service: &Service, arrivals: &mpsc::Sender<Result<ReceivedMessage, String>>) -> Result<(), Status> {
+async fn read(
+    service: &Service,
+    arrivals: &mpsc::Sender<Result<ReceivedMessage, String>>,
+    leave: &CancellationToken,
+) -> Result<(), Status> {
     let first = StreamingPullRequest {
         subscription: service.subscription.clone(),
         stream_ack_deadline_seconds: seconds(service.lease),
@@ -48,7 +59,11 @@ async fn read(service: &Service, arrivals: &mpsc::Sender<Result<ReceivedMessage,
         sleep(SIGN_OF_LIFE).await;
         Some((StreamingPullRequest::default(), ()))
     });
-    let requests = stream::iter([first]).chain(signs);
+    // Our end of the stream ends with this call. The client library keeps a stream open for as long as there may be something to
+    // send, also when nobody reads it any more: the service would go on sending messages to nobody.
+    let is_over = leave.child_token();
+    let _ends_with_us = is_over.clone().drop_guard();
+    let requests = stream::iter([first]).chain(signs.take_until(is_over.cancelled_owned()));
     let mut stream = service.client.clone().streaming_pull(requests).await?.into_inner();
     while let Some(response) = stream.message().await? {
         for message in response.received_messages {

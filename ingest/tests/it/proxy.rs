@@ -53,6 +53,11 @@ impl Proxy {
         self.accepted.load(Ordering::Relaxed)
     }
 
+    /// How many connections are open.
+    pub fn open(&self) -> usize {
+        self.open.lock().unwrap().iter().filter(|handle| !handle.is_finished()).count()
+    }
+
     /// Ends every connection that is open.
     pub fn cut(&self) {
         for handle in self.open.lock().unwrap().drain(..) {

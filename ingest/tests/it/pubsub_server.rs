@@ -16,7 +16,8 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::{
     authority::Authority,
-    conformance::{RIGHT, TestBroker},
+    broker::numbers,
+    conformance::{RIGHT, TestBroker, publish},
     program::{SOON, answers, eventually, spawn},
     world::World,
 };
@@ -95,8 +96,6 @@ impl TestBroker for PubSubServer {
     const REFUSAL: &'static str = "Unauthenticated";
     const IS_ONE_QUEUE: bool = true;
     const TELLS_LAG: bool = false;
-    /// Of two stops one was followed by minutes without some of the messages.
-    const HANDS_OVER_SOON: bool = false;
 
     async fn start() -> Self {
         Self::start_with(0, &[]).await
@@ -134,6 +133,31 @@ impl TestBroker for PubSubServer {
         self.signal(Signal::USR2);
         eventually("Pub/Sub listens", SOON, async || answers(self.port).await).await;
     }
+}
+
+/// A stream that outlived its connection would be sent messages, some of them again and again.
+#[tokio::test]
+async fn a_connection_that_is_left_is_over() {
+    const PART: usize = 100;
+    let (server, world) = (PubSubServer::start().await, World::new().await);
+    let proxy = server.proxy().await;
+    PubSubServer::make(server.port(), "left").await;
+    let source_id = world.source(&server.source("left", proxy.port(), RIGHT)).await;
+    let ingest = world.ingest().await;
+    ingest.connected(source_id).await;
+    let mut sent = 0;
+    for is_disabled in [true, false, true, false] {
+        publish(&server, "left", &numbers(sent..sent + PART)).await;
+        sent += PART;
+        world.set_disabled(source_id, is_disabled).await;
+        eventually("it takes effect", SOON, async || ingest.is_connected(source_id) != is_disabled).await;
+        let open = usize::from(!is_disabled);
+        eventually("no connection is left over", SOON, async || proxy.open() == open).await;
+    }
+    publish(&server, "left", &numbers(sent..sent + PART)).await;
+    let numbers = world.wait_for_numbers(0..sent + PART, Duration::from_secs(120)).await;
+    assert_eq!(numbers.len(), sent + PART, "each is one event");
+    ingest.stop().await;
 }
 
 #[tokio::test]

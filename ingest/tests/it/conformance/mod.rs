@@ -40,8 +40,6 @@ pub trait TestBroker: Sized + Send {
     const NOTES_OF_ANOTHER: usize = 0;
     /// Whether it tells how many messages wait.
     const TELLS_LAG: bool = true;
-    /// Whether what an instance had been sent when it stopped comes to another within the suite's patience.
-    const HANDS_OVER_SOON: bool = true;
     /// Whether each message has a name that stays the same.
     const NAMES_MESSAGES: bool = true;
 
@@ -135,7 +133,6 @@ conformance! {
     google: PubSubServer,
 }
 
-// Not of Pub/Sub, which does not hand over soon.
 what_comes_again! {
     mqtt: Broker,
     mqtt5: Five,
@@ -144,4 +141,5 @@ what_comes_again! {
     nats: NatsServer,
     redis: StreamServer,
     sqs: SqsServer,
+    google: PubSubServer,
 }
