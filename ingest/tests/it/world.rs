@@ -166,6 +166,11 @@ impl World {
 
     /// Starts an instance in this process.
     pub async fn ingest(&self) -> Instance {
+        self.ingest_that_looks_every(POLL).await
+    }
+
+    /// The same with this poll interval.
+    pub async fn ingest_that_looks_every(&self, poll: Duration) -> Instance {
         let metrics = Metrics::new("ingest");
         let intake = self.intake(&metrics);
         let instance = format!("test-{:x}", rand::random::<u64>());
@@ -185,7 +190,7 @@ impl World {
             async move {
                 let watching = watch.run(followed.clone());
                 let following = async {
-                    tokio::join!(feed.run(POLL, DRAIN, shutdown), redrive, tests);
+                    tokio::join!(feed.run(poll, DRAIN, shutdown), redrive, tests);
                     followed.cancel();
                 };
                 tokio::join!(following, watching);
@@ -208,6 +213,12 @@ impl World {
         events
     }
 
+    /// Whether Redis holds so many events, which is quicker to tell than what they are.
+    async fn has_events(&self, count: usize) -> bool {
+        let counts = self.queues.view(CreateEvent::QUEUE).counts().await;
+        counts.is_ok_and(|counts| usize::try_from(counts.ready).is_ok_and(|ready| ready >= count))
+    }
+
     /// The data of the events, which is their number, sorted.
     pub async fn numbers(&self) -> Vec<usize> {
         let mut numbers: Vec<usize> =
@@ -226,6 +237,9 @@ impl World {
     pub async fn wait_for_numbers(&self, range: std::ops::Range<usize>, limit: Duration) -> Vec<usize> {
         let wanted: Vec<usize> = range.collect();
         eventually(&format!("all of {} events", wanted.len()), limit, async || {
+            if !self.has_events(wanted.len()).await {
+                return false;
+            }
             let mut have = self.numbers().await;
             have.dedup();
             have == wanted

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     RIGHT, TestBroker,
-    flow::{Flow, messages},
+    flow::{Flow, messages, patience},
     repeats::assert_distinct,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Longest wait for a broker to be back, and for the last message. It holds a lease's term and several waits between
-/// attempts to connect.
+/// attempts to connect, and is longer with more messages.
 const LONG: Duration = Duration::from_secs(240);
 
 pub async fn loses_nothing<B: TestBroker + 'static>() {
@@ -37,7 +37,7 @@ pub async fn loses_nothing<B: TestBroker + 'static>() {
     flow.goes_on_to(60);
     eventually("the loss is seen", SOON, async || !ingest.is_connected(source_id)).await;
     broker.resume().await;
-    eventually("it connects again", LONG, async || ingest.is_connected(source_id)).await;
+    eventually("it connects again", patience(LONG), async || ingest.is_connected(source_id)).await;
 
     flow.reaches(60).await;
     redis.stop().await;
@@ -57,7 +57,7 @@ pub async fn loses_nothing<B: TestBroker + 'static>() {
     let ingest = world.ingest().await;
 
     flow.ends().await;
-    let numbers = world.wait_for_numbers(0..messages(), LONG).await;
+    let numbers = world.wait_for_numbers(0..messages(), patience(LONG)).await;
     assert!(numbers.len() <= 3 * messages(), "{} of {}: much comes again without need", numbers.len(), messages());
     ingest.stop().await;
     if B::NAMES_MESSAGES {
