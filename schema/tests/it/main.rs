@@ -3,6 +3,7 @@
 
 mod accounts;
 mod catalogue;
+mod connections;
 mod dashboard;
 mod delivery_rows;
 mod dynamic_endpoints;
