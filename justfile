@@ -218,6 +218,11 @@ rolling *ARGS:
     cargo build --release --workspace --bins
     @exec "{{built}}/release/posthouse-demo" rolling "$@"
 
+# Cut hosts, which are network namespaces, off from the database under load; nothing may be lost: [--rate N] [--seconds N]
+partition *ARGS:
+    cargo build --release --workspace --bins
+    @exec "{{built}}/release/posthouse-demo" partition "$@"
+
 # Replay recorded requests where their kit lies beside the clone, and compare with docs/compatibility.md
 contract KIT="../shared/api/contract_kit.py" *ARGS: build
     #!/bin/sh

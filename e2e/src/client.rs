@@ -45,8 +45,15 @@ impl Client {
     /// # Errors
     /// The HTTP client cannot be built.
     pub fn new(base_url: &str, project_id: &str, key: &str) -> Result<Self> {
-        let builder =
-            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().timeout(REQUEST_LIMIT);
+        Self::patient(base_url, project_id, key, REQUEST_LIMIT)
+    }
+
+    /// The same with another limit on the wait for an answer, which is 15 s.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be built.
+    pub fn patient(base_url: &str, project_id: &str, key: &str, limit: Duration) -> Result<Self> {
+        let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().timeout(limit);
         let project_url = format!("{base_url}/api/v1/projects/{project_id}");
         Ok(Self { http: builder.build().context("build the HTTP client")?, project_url, key: key.into() })
     }

@@ -29,6 +29,8 @@ pub struct Shared {
     pub redis_url: String,
     /// Addresses that egress lets through although its rules refuse them: `CIDR` or `CIDR:PORT`.
     pub egress_allow: Vec<String>,
+    /// How egress is spoken to: `http` or `https`.
+    pub egress_scheme: &'static str,
     /// Further flags, by the role's binary such as `api`.
     pub extra: Vec<(&'static str, Vec<String>)>,
 }
@@ -53,10 +55,16 @@ impl Deployment {
     /// A binary is missing or a role does not come up.
     pub async fn start(shared: &Shared) -> Result<Self> {
         let (api, board, egress) = (ports::free()?, ports::free()?, ports::free()?);
-        let mut roles = Vec::with_capacity(ROLES.len());
-        for name in ROLES {
-            roles.push(Role::spawn(spec(shared, name, api, board, egress)?)?);
-        }
+        let specs = ROLES.map(|name| spec(shared, name, api, board, egress)).into_iter().collect::<Result<_>>()?;
+        Self::of(specs, api, board, egress).await
+    }
+
+    /// Starts these roles and waits until all are ready.
+    ///
+    /// # Errors
+    /// A role does not come up.
+    pub async fn of(specs: Vec<RoleSpec>, api: SocketAddr, board: SocketAddr, egress: SocketAddr) -> Result<Self> {
+        let roles = specs.into_iter().map(Role::spawn).collect::<Result<_>>()?;
         let mut deployment = Self { roles, http: probe_client()?, api, board, egress };
         deployment.wait_until_ready().await?;
         Ok(deployment)
@@ -138,25 +146,48 @@ pub fn probe_client() -> Result<reqwest::Client> {
     builder.build().context("build the probe client")
 }
 
-/// How to start the role of this name.
+/// Where a role listens, and where it finds egress.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// Its probes.
+    pub probe: SocketAddr,
+    /// The REST API.
+    pub api: SocketAddr,
+    /// The job board.
+    pub board: SocketAddr,
+    /// Every egress; one that is started listens at the first.
+    pub egress: Vec<SocketAddr>,
+}
+
+/// How to start the role of this name on this machine.
 ///
 /// # Errors
 /// Its binary is missing or no port is free.
 pub fn spec(shared: &Shared, name: &str, api: SocketAddr, board: SocketAddr, egress: SocketAddr) -> Result<RoleSpec> {
+    spec_at(shared, name, &Places { probe: ports::free()?, api, board, egress: vec![egress] })
+}
+
+/// How to start the role of this name in these places.
+///
+/// # Errors
+/// Its binary is missing.
+pub fn spec_at(shared: &Shared, name: &str, places: &Places) -> Result<RoleSpec> {
     let kind = name.split('-').next().unwrap_or(name);
-    let probe = ports::free()?;
+    let Places { probe, api, board, egress } = places;
     let listen_flag = if matches!(kind, "api" | "egress") { "--probe-listen" } else { "--listen" };
     let mut arguments = vec![listen_flag.into(), probe.to_string()];
+    let urls: Vec<_> = egress.iter().map(|egress| format!("{}://{egress}", shared.egress_scheme)).collect();
     match kind {
         "api" => {
             arguments.extend(["--listen".into(), api.to_string()]);
             arguments.extend(["--board-listen".into(), board.to_string()]);
-            arguments.extend(["--egress-url".into(), format!("http://{egress}")]);
+            arguments.extend(["--egress-url".into(), urls.join(",")]);
         }
-        "worker" => arguments.extend(["--egress-url".into(), format!("http://{egress}")]),
+        "worker" => arguments.extend(["--egress-url".into(), urls.join(",")]),
         "ingest" => arguments.extend(["--poll-interval".into(), "1s".into()]),
         "egress" => {
-            arguments.extend(["--listen".into(), egress.to_string()]);
+            let listen = egress.first().context("egress listens somewhere")?;
+            arguments.extend(["--listen".into(), listen.to_string()]);
             arguments.extend(shared.egress_allow.iter().flat_map(|range| ["--allow".into(), range.clone()]));
         }
         _ => {}
@@ -168,7 +199,7 @@ pub fn spec(shared: &Shared, name: &str, api: SocketAddr, board: SocketAddr, egr
         environment.push(("POSTHOUSE_REDIS_URL", shared.redis_url.clone()));
     }
     let program = binary(&shared.binaries, &format!("posthouse-{kind}"))?;
-    Ok(RoleSpec { name: name.into(), program, arguments, environment, probe, logs: shared.logs.clone() })
+    Ok(RoleSpec { name: name.into(), program, arguments, environment, probe: *probe, logs: shared.logs.clone() })
 }
 
 /// The allow entry for one loopback port.

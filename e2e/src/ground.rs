@@ -14,8 +14,8 @@ use crate::{
     ports,
     receiver::Receiver,
     role::binaries,
-    services::Durability,
-    stage::{Given, Stage},
+    services::{Access, Durability, Encryption},
+    stage::Stage,
 };
 
 /// Services, a project and a receiver, before any role runs.
@@ -40,8 +40,16 @@ impl Ground {
     /// # Errors
     /// Something does not come up.
     pub async fn start(root: &Path, name: &str, durability: Durability) -> Result<Self> {
+        Self::start_for(Access::Loopback, root, name, durability).await
+    }
+
+    /// The same with services for these callers.
+    ///
+    /// # Errors
+    /// As [`Ground::start`].
+    pub async fn start_for(access: Access, root: &Path, name: &str, durability: Durability) -> Result<Self> {
         let folder = RunFolder::create(root, name)?;
-        let stage = Stage::start(&folder, Given::default(), durability).await?;
+        let stage = Stage::start_for(access, &folder, durability).await?;
         let binaries = binaries()?;
         let operator =
             Operator { binaries: &binaries, database_url: stage.database_url(), redis_url: stage.redis_url() };
@@ -59,7 +67,8 @@ impl Ground {
             database_url: stage.database_url().into(),
             redis_url: stage.redis_url().into(),
             egress_allow: vec![allow_port(receiver_address.port())],
-            extra: Vec::new(),
+            egress_scheme: if stage.encryption.is_some() { "https" } else { "http" },
+            extra: stage.encryption.as_ref().map(encrypted).unwrap_or_default(),
         };
         Ok(Self { stage, tenant, shared, receiver, receiver_address, _folder: folder })
     }
@@ -90,4 +99,15 @@ impl Ground {
         client.create("subscriptions", &subscription).await?;
         Ok(id)
     }
+}
+
+/// What each kind of role is told, so that Redis and egress are spoken to by TLS.
+fn encrypted(files: &Encryption) -> Vec<(&'static str, Vec<String>)> {
+    let redis = files.flags("--redis-ca-file", "--redis-tls-cert", "--redis-tls-key");
+    let egress = files.flags("--egress-ca-file", "--egress-client-cert", "--egress-client-key");
+    let [certificate, key, authority] = ["server.pem", "server.key", "authority.pem"].map(|name| files.file(name));
+    let served = ["--tls-cert", &certificate, "--tls-key", &key, "--client-ca", &authority].map(String::from);
+    let of_redis = ["api", "worker", "scheduler", "ingest"].map(|kind| (kind, redis.clone()));
+    let of_egress = ["api", "worker"].map(|kind| (kind, egress.clone()));
+    of_redis.into_iter().chain(of_egress).chain([("egress", served.into())]).collect()
 }

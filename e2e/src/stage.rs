@@ -6,11 +6,16 @@ use anyhow::{Context, Result};
 
 use crate::{
     folder::RunFolder,
-    services::{Durability, Place, Postgres, Redis},
+    services::{Access, Durability, Encryption, Place, Postgres, Redis},
 };
 
 /// The database that a private PostgreSQL gets.
-const DATABASE: &str = "posthouse";
+pub const DATABASE: &str = "posthouse";
+/// Where connections are encrypted: our database by TLS and certificate alone. `postgres` is for those who look from outside.
+const RULES: &str = "\
+hostssl posthouse all 127.0.0.1/32 password clientcert=verify-ca
+host postgres all 127.0.0.1/32 password
+";
 
 /// Services that exist already and are used instead of private ones.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +31,8 @@ pub struct Given {
 pub struct Stage {
     database_url: String,
     redis_url: String,
+    /// What encrypted connections take, where they are.
+    pub encryption: Option<Encryption>,
     /// `None`: it was given.
     pub postgres: Option<Postgres>,
     /// `None`: it was given.
@@ -38,12 +45,8 @@ impl Stage {
     /// # Errors
     /// A service does not come up.
     pub async fn start(folder: &RunFolder, given: Given, durability: Durability) -> Result<Self> {
-        let private_postgres = async {
-            let postgres = Postgres::start(Place::new(folder.data(), folder.logs())?, durability).await?;
-            postgres.create_database(DATABASE).await?;
-            anyhow::Ok(postgres)
-        };
-        let private_redis = async { Redis::start(Place::new(folder.data(), folder.logs())?).await };
+        let private_postgres = postgres(folder, durability, Access::Loopback, None);
+        let private_redis = redis(folder, Access::Loopback, None);
         let postgres = given.database_url.is_none().then_some(private_postgres);
         let redis = given.redis_url.is_none().then_some(private_redis);
         let (postgres, redis) = tokio::join!(OptionFuture::from(postgres), OptionFuture::from(redis));
@@ -53,8 +56,31 @@ impl Stage {
         Ok(Self {
             database_url: database_url.context("there is a database either way")?,
             redis_url: redis_url.context("there is a Redis either way")?,
+            encryption: None,
             postgres,
             redis,
+        })
+    }
+
+    /// Starts both for these callers.
+    ///
+    /// # Errors
+    /// A service does not come up.
+    pub async fn start_for(access: Access, folder: &RunFolder, durability: Durability) -> Result<Self> {
+        let encryption = match access {
+            Access::Encrypted => Some(Encryption::create(&folder.data().join("certificates"))?),
+            Access::Loopback | Access::Networks => None,
+        };
+        let tls = encryption.as_ref();
+        let (postgres, redis) =
+            tokio::try_join!(postgres(folder, durability, access, tls), redis(folder, access, tls))?;
+        let url = postgres.url(DATABASE);
+        Ok(Self {
+            database_url: tls.map_or_else(|| url.clone(), |tls| tls.of_database(&url)),
+            redis_url: redis.url(),
+            encryption,
+            postgres: Some(postgres),
+            redis: Some(redis),
         })
     }
 
@@ -105,5 +131,30 @@ impl Stage {
             postgres.stop().await?;
         }
         Ok(())
+    }
+}
+
+async fn postgres(
+    folder: &RunFolder,
+    durability: Durability,
+    access: Access,
+    tls: Option<&Encryption>,
+) -> Result<Postgres> {
+    let place = Place::new(folder.data(), folder.logs())?;
+    let postgres = match (access, tls) {
+        (_, Some(tls)) => Postgres::start_encrypted(place, &tls.server, RULES).await?,
+        (Access::Networks, None) => Postgres::start_in_networks(place, durability).await?,
+        (_, None) => Postgres::start(place, durability).await?,
+    };
+    postgres.create_database(DATABASE).await?;
+    Ok(postgres)
+}
+
+async fn redis(folder: &RunFolder, access: Access, tls: Option<&Encryption>) -> Result<Redis> {
+    let place = Place::new(folder.data(), folder.logs())?;
+    match (access, tls) {
+        (_, Some(tls)) => Redis::start_encrypted(place, &tls.server).await,
+        (Access::Networks, None) => Redis::start_in_networks(place).await,
+        (_, None) => Redis::start(place).await,
     }
 }

@@ -2,13 +2,12 @@
 
 use std::{fs, path::PathBuf};
 
-use posthouse_e2e::services::{Certificates, Place, Postgres};
+use posthouse_e2e::services::{Authority, Certificates, Identity, Place, Postgres};
 use posthouse_schema::{
     connect::connect,
     migrations, pool,
     server::{self, Server},
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::Value;
 
 use crate::desk::{bare, run};
@@ -22,27 +21,6 @@ hostssl hidden all all password
 host postgres all all password
 ";
 
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        // OpenSSL knows authorities by their names.
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    /// A certificate for this name, and its key.
-    fn signs(&self, name: &str) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        let cert = params.signed_by(&key, &self.0).unwrap();
-        (cert.pem(), key.serialize_pem())
-    }
-}
-
 struct World {
     postgres: Postgres,
     folder: tempfile::TempDir,
@@ -55,18 +33,18 @@ impl World {
         for folder in [&data, &logs] {
             fs::create_dir(folder).unwrap();
         }
-        let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
-        let (certificate, key) = ours.signs("localhost");
-        let certificates = Certificates { certificate, key, client_authority: ours.0.pem() };
+        let [ours, theirs] = ["ours", "theirs"].map(|name| Authority::new(name).unwrap());
+        let Identity { certificate, key } = ours.signs(&["localhost"]).unwrap();
+        let certificates = Certificates { certificate, key, client_authority: ours.pem() };
         let place = Place::new(&data, &logs).unwrap();
         let postgres = Postgres::start_encrypted(place, &certificates, RULES).await.unwrap();
         let world = Self { postgres, folder };
-        world.write("ca.pem", &ours.0.pem());
-        world.write("other-ca.pem", &theirs.0.pem());
-        for (name, (certificate, key)) in [("client", ours.signs("posthouse")), ("stranger", theirs.signs("posthouse"))]
-        {
-            world.write(&format!("{name}.pem"), &certificate);
-            world.write(&format!("{name}.key"), &key);
+        world.write("ca.pem", &ours.pem());
+        world.write("other-ca.pem", &theirs.pem());
+        for (name, authority) in [("client", &ours), ("stranger", &theirs)] {
+            let identity = authority.signs(&["posthouse"]).unwrap();
+            world.write(&format!("{name}.pem"), &identity.certificate);
+            world.write(&format!("{name}.key"), &identity.key);
         }
         for database in ["mutual", "plain", "hidden"] {
             world.postgres.create_database(database).await.unwrap();

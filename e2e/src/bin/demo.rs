@@ -3,6 +3,7 @@
 
 use std::{
     ffi::OsString,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -14,7 +15,7 @@ use posthouse_e2e::{
     chaos, contract,
     demo::{self, Ended, Options},
     folder::RunFolder,
-    rolling,
+    network, partition, rolling,
     services::{Durability, Program, install_missing},
     signals,
     stage::Given,
@@ -29,6 +30,11 @@ const CHAOS_EXAMPLES: &str = "Examples:
 const ROLLING_EXAMPLES: &str = "Examples:
   just rolling                              # 300 events a second
   just rolling --rate 100 --steady 5";
+
+const PARTITION_EXAMPLES: &str = "Examples:
+  just partition                            # 50 events a second, every cut for 30 s
+  just partition --seconds 10
+It needs root, and the commands unshare (util-linux) and ip (iproute2).";
 
 /// Runs a whole Posthouse on this machine.
 #[derive(Debug, Parser)]
@@ -84,6 +90,16 @@ enum Command {
         #[arg(long, default_value_t = 15)]
         steady: u64,
     },
+    /// Cuts hosts off from PostgreSQL and Redis under load, and checks that nothing is lost and all come back.
+    #[command(after_help = PARTITION_EXAMPLES)]
+    Partition {
+        /// Events sent in a second.
+        #[arg(long, default_value_t = 50)]
+        rate: u32,
+        /// Seconds for which some hosts are cut off at least, and then all.
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+    },
     /// Replays recorded requests against a bare system; fails where an answer differs and no reason is on record.
     Contract {
         /// The document of known differences.
@@ -117,6 +133,9 @@ impl Services {
         Given { database_url: set(self.database_url), redis_url: set(self.redis_url) }
     }
 }
+
+/// An API that is cut off answers within this: a free connection is waited for, and then a statement that stays away.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
 /// The exit code of a program that was interrupted.
 const INTERRUPTED: u8 = 130;
@@ -178,6 +197,9 @@ async fn run(Arguments { folder, command }: Arguments) -> Result<ExitCode> {
         Command::Rolling { rate, steady } => {
             unless(interrupted, Box::pin(roll(&root, rate, Duration::from_secs(steady)))).await
         }
+        Command::Partition { rate, seconds } => {
+            unless(interrupted, Box::pin(part(&root, rate, Duration::from_secs(seconds)))).await
+        }
         Command::Contract { known, command } => {
             unless(interrupted, async {
                 install_missing(&[Program::POSTGRES, Program::REDIS], &mut |line| eprintln!("{line}")).await?;
@@ -202,14 +224,24 @@ async fn roll(root: &Path, rate: u32, steady: Duration) -> Result<ExitCode> {
     let mut say = |line: &str| eprintln!("{line}");
     install_missing(&[Program::POSTGRES, Program::REDIS], &mut |line| eprintln!("{line}")).await?;
     let options = rolling::Options { rate, steady, durability: Durability::Full };
-    let outcome = rolling::run(root, "rolling", &options, &mut say).await?;
-    for (name, latencies) in [("steady", &outcome.steady), ("restarting", &outcome.rolling)] {
-        let [half, most, all] = [50, 99, 100].map(|percent| latencies.percentile(percent).as_micros());
-        let count = latencies.count();
-        say(&format!("{name}: {count} accepted, p50 {half} µs, p99 {most} µs, longest {all} µs"));
+    rolling::run(root, "rolling", &options, &mut say).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Cuts hosts off under load; in a network of its own, as which this program runs again.
+async fn part(root: &Path, rate: u32, lasts: Duration) -> Result<ExitCode> {
+    let mut say = |line: &str| eprintln!("{line}");
+    if !network::is_inside() {
+        install_missing(&[Program::POSTGRES, Program::REDIS], &mut |line| eprintln!("{line}")).await?;
+        if let Some(why) = network::refusal().await {
+            bail!("NOT RUN: {why}");
+        }
+        let mut inside = network::command(&std::env::current_exe().context("find the running program")?);
+        let error = inside.args(std::env::args_os().skip(1)).as_std_mut().exec();
+        return Err(error).context("run in a network of its own");
     }
-    let (restarts, unanswered) = (outcome.restarts, outcome.unanswered);
-    say(&format!("{restarts} restarts: nothing lost, no 5xx; {unanswered} request(s) unanswered and sent again."));
+    let options = partition::Options { rate, lasts, answer_limit: ANSWER_LIMIT, durability: Durability::Full };
+    partition::run(root, "partition", &options, &mut say).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -83,6 +83,7 @@ impl System {
             database_url: stage.database_url().into(),
             redis_url: stage.redis_url().into(),
             egress_allow,
+            egress_scheme: "http",
             extra: Vec::new(),
         };
         let starting = Deployment::start(&shared);

@@ -1,7 +1,9 @@
 //! The programs that Posthouse and its tests need and do not build: PostgreSQL, Redis, message brokers and a balancer. Each is
-//! looked for and installed only when it is missing; what is started here is a private instance on loopback alone.
+//! looked for and installed only when it is missing; what is started here is a private instance, on loopback alone unless a
+//! test has a network of its own.
 
 mod account;
+mod authority;
 mod find;
 mod install;
 mod mosquitto;
@@ -9,6 +11,7 @@ mod postgres;
 mod redis;
 
 pub use account::Place;
+pub use authority::{Authority, Encryption, Identity};
 pub use find::{Found, Program, find};
 pub use install::install_missing;
 pub use mosquitto::Mosquitto;
@@ -23,6 +26,18 @@ use std::{
 use rustix::process::Signal;
 
 use crate::process::Ending;
+
+/// Who may connect to PostgreSQL and Redis.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Programs of this machine.
+    #[default]
+    Loopback,
+    /// Every host of the networks that this machine is in as well: for a network of the test's own.
+    Networks,
+    /// Programs of this machine that speak TLS and show a certificate of the run's authority.
+    Encrypted,
+}
 
 /// How long a service may take to answer after its start, on a machine that is busy compiling.
 const READY_LIMIT: Duration = Duration::from_secs(60);

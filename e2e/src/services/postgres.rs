@@ -1,7 +1,8 @@
-//! A private PostgreSQL: a fresh cluster with a password of its own, on loopback TCP only.
+//! A private PostgreSQL: a fresh cluster with a password of its own, by TCP only.
 
 use std::{
     fs,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -62,7 +63,8 @@ pub struct Postgres {
     port: u16,
     password: String,
     durability: Durability,
-    tls: Vec<String>,
+    /// Further ones, which go before ours.
+    settings: Vec<String>,
 }
 
 impl Postgres {
@@ -71,7 +73,15 @@ impl Postgres {
     /// # Errors
     /// PostgreSQL is missing or does not come up; the text has the end of its log.
     pub async fn start(place: Place, durability: Durability) -> Result<Self> {
-        Self::start_with(place, durability, None).await
+        Self::start_with(place, durability, |_, _| Ok(Vec::new())).await
+    }
+
+    /// The same for a server that other hosts reach as well, with the password.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`].
+    pub async fn start_in_networks(place: Place, durability: Durability) -> Result<Self> {
+        Self::start_with(place, durability, |_, data| open(data)).await
     }
 
     /// The same for a server that offers TLS, and lets in whom the lines `rules` of its `pg_hba.conf` say.
@@ -79,18 +89,23 @@ impl Postgres {
     /// # Errors
     /// As [`Postgres::start`].
     pub async fn start_encrypted(place: Place, certificates: &Certificates, rules: &str) -> Result<Self> {
-        Self::start_with(place, Durability::Relaxed, Some((certificates, rules))).await
+        Self::start_with(place, Durability::Relaxed, |place, data| encrypt(place, data, certificates, rules)).await
     }
 
-    async fn start_with(place: Place, durability: Durability, tls: Option<(&Certificates, &str)>) -> Result<Self> {
+    /// `prepare` may change the new cluster's files, and gives settings.
+    async fn start_with(
+        place: Place,
+        durability: Durability,
+        prepare: impl FnOnce(&Place, &Path) -> Result<Vec<String>>,
+    ) -> Result<Self> {
         let program = require(Program::POSTGRES)?;
         let data = place.folder("postgres")?;
         let password: String = hex::encode(rand::rng().random::<[u8; 16]>());
         initialize(&place, &program, &data, &password, durability).await?;
-        let tls = tls.map_or_else(|| Ok(Vec::new()), |(tls, rules)| encrypt(&place, &data, tls, rules))?;
+        let settings = prepare(&place, &data)?;
         let port = ports::free()?.port();
-        let process = launch(&place, &program, &data, port, durability, &tls)?;
-        let mut postgres = Self { place, program, data, port, password, durability, tls, process };
+        let process = launch(&place, &program, &data, port, durability, &settings)?;
+        let mut postgres = Self { place, program, data, port, password, durability, settings, process };
         postgres.wait_until_ready().await?;
         Ok(postgres)
     }
@@ -98,7 +113,13 @@ impl Postgres {
     /// The URL of a database, for its superuser.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://postgres:{}@127.0.0.1:{}/{database}", self.password, self.port)
+        self.url_at(Ipv4Addr::LOCALHOST, database)
+    }
+
+    /// The same by another address of this machine.
+    #[must_use]
+    pub fn url_at(&self, address: Ipv4Addr, database: &str) -> String {
+        format!("postgres://postgres:{}@{address}:{}/{database}", self.password, self.port)
     }
 
     /// Its port.
@@ -155,7 +176,7 @@ impl Postgres {
     /// # Errors
     /// It does not come up.
     pub async fn resume(&mut self) -> Result<()> {
-        self.process = launch(&self.place, &self.program, &self.data, self.port, self.durability, &self.tls)?;
+        self.process = launch(&self.place, &self.program, &self.data, self.port, self.durability, &self.settings)?;
         self.wait_until_ready().await
     }
 
@@ -206,6 +227,14 @@ async fn initialize(place: &Place, program: &Found, data: &Path, password: &str,
     Ok(())
 }
 
+/// Lets in every host of the networks that the machine is in.
+fn open(data: &Path) -> Result<Vec<String>> {
+    let rules = data.join("pg_hba.conf");
+    let known = fs::read_to_string(&rules).context("read pg_hba.conf")?;
+    fs::write(&rules, format!("{known}\nhost all all samenet password\n")).context("write pg_hba.conf")?;
+    Ok(vec!["listen_addresses=*".into()])
+}
+
 /// Writes what it takes, and gives the settings that name it.
 fn encrypt(place: &Place, data: &Path, certificates: &Certificates, rules: &str) -> Result<Vec<String>> {
     // The file is there already, and stays its owner's.
@@ -228,11 +257,11 @@ fn launch(
     data: &Path,
     port: u16,
     durability: Durability,
-    tls: &[String],
+    settings: &[String],
 ) -> Result<Process> {
     let mut command = place.command(&beside(program, "postgres")?, ENDING);
     command.arg("-D").arg(data).arg("-p").arg(port.to_string());
-    for setting in SETTINGS.into_iter().chain(tls.iter().map(String::as_str)) {
+    for setting in SETTINGS.into_iter().chain(settings.iter().map(String::as_str)) {
         command.args(["-c", setting]);
     }
     if durability == Durability::Relaxed {

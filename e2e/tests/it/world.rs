@@ -2,11 +2,14 @@
 //! ends with it.
 
 use std::{
+    io::Write as _,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use posthouse_e2e::{client::Client, deployment::Deployment, ground::Ground, receiver::Summary, services::Durability};
+use posthouse_e2e::{
+    client::Client, deployment::Deployment, ground::Ground, network, receiver::Summary, services::Durability,
+};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -70,6 +73,22 @@ pub async fn output(mut command: Command, limit: Duration) -> String {
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}: {text}", output.status);
     text
+}
+
+/// Runs the test of this name in a network of its own, as which this program runs again. Where the machine allows none, it says
+/// so past the harness, which shows nothing of a test that passes.
+pub async fn in_own_network(name: &str, limit: Duration, test: impl Future<Output = ()>) {
+    if network::is_inside() {
+        return test.await;
+    }
+    if let Some(why) = network::refusal().await {
+        writeln!(std::io::stderr(), "\n{name}: NOT RUN: {why}\n").unwrap();
+        return;
+    }
+    let mut command = network::command(&std::env::current_exe().unwrap());
+    command.args(["--exact", name, "--nocapture"]);
+    let said = output(command, limit).await;
+    assert!(said.contains("1 passed"), "{said}");
 }
 
 /// Asks until the answer is `Ok`; fails with the last `Err` when `limit` has passed.
