@@ -24,7 +24,7 @@ run ROLE *ARGS:
     @shift; exec cargo run --quiet --bin "posthouse-{{ROLE}}" -- "$@"
 
 # Everything that must pass, on services of its own
-test: fmt deps build services python-tools node-tools kafka sqs pubsub s3 lint deny deploy-check fuzz
+test: fmt deps build services python-tools node-tools browser-tools kafka sqs pubsub s3 lint deny deploy-check fuzz
     @exec "{{built}}/debug/posthouse-demo" stage -- cargo test --workspace --no-fail-fast
 
 # The checks that need no services
@@ -127,6 +127,15 @@ pubsub:
 
 # The library that verifies webhooks in JavaScript, for an end-to-end test, into .tools/node
 node-tools: (_node "node" "e2e/node")
+
+# Chromium, and what drives it through the dashboard, for an end-to-end test; the latter into .tools/browser
+browser-tools: (_node "browser" "e2e/browser")
+    #!/bin/sh
+    set -eu
+    if [ -x /usr/bin/chromium ]; then exit 0; fi
+    echo "Installing chromium with apt-get, because it was not found."
+    as=$([ "$(id -u)" = 0 ] || echo sudo)
+    $as apt-get update -qq && $as apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core
 
 # JavaScript packages into a folder of .tools, once for each change of their list
 _node HOME WANTED:

@@ -181,7 +181,7 @@ pub fn table(frame: &Frame, rows: &[DeliveryLine], columns: Columns) -> Markup {
                         }
                         td data-label="Endpoint" { a href=(project.path(&format!("/endpoints/{}", row.endpoint_id))) { (row.endpoint) } }
                         td data-label="State" { (badge::delivery(&row.status)) @if let Some(next) = row.next { div.small.muted { "next " (ago(next, frame.now)) } } }
-                        td.number data-label="Attempts" { span { (row.attempts.0) span.muted { " of " (row.attempts.1.max(1)) } } }
+                        td.number data-label="Attempts" { span { (row.attempts.0) span.muted { " of " (row.attempts.1.max(row.attempts.0).max(1)) } } }
                         td.number data-label="Latency" { @if let Some(ms) = row.latency_ms { (milliseconds(ms)) } @else { span.muted { "–" } } }
                         @if is_whole {
                             td data-label="Accepted" { (ago(row.at, frame.now)) }

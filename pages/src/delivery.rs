@@ -106,7 +106,7 @@ pub fn page(frame: &Frame, view: &DeliveryView) -> Markup {
                 div { dt { "Endpoint" } dd { a href=(project.path(&format!("/endpoints/{}", view.endpoint.0))) { (view.endpoint.1) } } }
                 div { dt { "URL" } dd.id { (view.url) } }
                 div { dt { "Accepted" } dd { (ago(view.at, frame.now)) " " span.muted { (exact(view.at)) } } }
-                div { dt { "Attempts" } dd { (view.attempts_made.0) " of " (view.attempts_made.1.max(1)) } }
+                div { dt { "Attempts" } dd { (view.attempts_made.0) " of " (view.attempts_made.1.max(view.attempts_made.0).max(1)) } }
                 @if let Some(next) = view.next { div { dt { "Next attempt" } dd { (ago(next, frame.now)) } } }
                 @if let Some(ms) = view.latency_ms { div { dt { "Latency" } dd { (milliseconds(ms)) } } }
                 div { dt { "Id" } dd.id { (view.id) } }

@@ -1,6 +1,7 @@
 //! Whole systems under test: real roles as processes, on services of their own, killed and cut off in the middle of work.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
 
+mod browser;
 mod chaos;
 mod collector;
 mod demo;
