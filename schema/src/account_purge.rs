@@ -3,12 +3,12 @@
 use diesel::{QueryResult, sql_types::BigInt};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-/// Deletes up to `limit` rows of each kind whose time has passed, and tells how many rows were deleted. Sessions are kept
-/// for a day, so that a copied token of theirs is still recognised.
+/// Deletes everything whose time has passed, in statements of `rows_max` rows, and tells how many rows that were. Sessions
+/// are kept for a day, so that a copied token of theirs is still recognised.
 ///
 /// # Errors
 /// The database fails; what was deleted before stays deleted.
-pub async fn purge(conn: &mut AsyncPgConnection, limit: i64) -> QueryResult<usize> {
+pub async fn purge(conn: &mut AsyncPgConnection, rows_max: i64) -> QueryResult<usize> {
     let mut deleted = 0;
     for statement in [
         "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < now() - interval '1 day' LIMIT $1)",
@@ -16,7 +16,12 @@ pub async fn purge(conn: &mut AsyncPgConnection, limit: i64) -> QueryResult<usiz
         "DELETE FROM attempt_counters WHERE subject IN \
             (SELECT subject FROM attempt_counters WHERE window_ends_at < now() LIMIT $1)",
     ] {
-        deleted += diesel::sql_query(statement).bind::<BigInt, _>(limit).execute(conn).await?;
+        loop {
+            match diesel::sql_query(statement).bind::<BigInt, _>(rows_max).execute(conn).await? {
+                0 => break,
+                some => deleted += some,
+            }
+        }
     }
     Ok(deleted)
 }

@@ -247,14 +247,23 @@ pub async fn snapshot(
     Ok(found.map(|found| found.row))
 }
 
-/// Deletes up to `limit` lines of all projects that are older than this instant.
+/// Deletes the lines of all projects that are older than this instant, in statements of `rows_max` lines, and tells how many
+/// they were.
 ///
 /// # Errors
-/// The database fails.
-pub async fn purge_all_projects(conn: &mut AsyncPgConnection, before: DateTime<Utc>, limit: i64) -> QueryResult<usize> {
-    diesel::sql_query("DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE id < $1 ORDER BY id LIMIT $2)")
-        .bind::<Uuid, _>(AuditEntryId::first_at(before))
-        .bind::<BigInt, _>(limit)
-        .execute(conn)
-        .await
+/// The database fails; what was deleted before stays deleted.
+pub async fn purge_all_projects(
+    conn: &mut AsyncPgConnection,
+    before: DateTime<Utc>,
+    rows_max: i64,
+) -> QueryResult<usize> {
+    let statement = "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE id < $1 ORDER BY id LIMIT $2)";
+    let (first, mut deleted) = (AuditEntryId::first_at(before), 0);
+    loop {
+        let query = diesel::sql_query(statement).bind::<Uuid, _>(first).bind::<BigInt, _>(rows_max);
+        match query.execute(conn).await? {
+            0 => return Ok(deleted),
+            some => deleted += some,
+        }
+    }
 }

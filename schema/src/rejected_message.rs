@@ -320,16 +320,24 @@ pub async fn lease_redriven_all_projects(
         .await
 }
 
-/// Deletes up to `limit` messages of all projects that were rejected before this instant.
+/// Deletes the messages of all projects that were rejected before this instant, in statements of `rows_max` messages, and
+/// tells how many they were.
 ///
 /// # Errors
-/// The database fails.
-pub async fn purge_all_projects(conn: &mut AsyncPgConnection, before: DateTime<Utc>, limit: i64) -> QueryResult<usize> {
-    diesel::sql_query(
-        "DELETE FROM rejected_messages WHERE ctid = ANY (ARRAY (SELECT ctid FROM rejected_messages WHERE id < $1 LIMIT $2))",
-    )
-    .bind::<Uuid, _>(RejectedMessageId::first_at(before))
-    .bind::<BigInt, _>(limit)
-    .execute(conn)
-    .await
+/// The database fails; what was deleted before stays deleted.
+pub async fn purge_all_projects(
+    conn: &mut AsyncPgConnection,
+    before: DateTime<Utc>,
+    rows_max: i64,
+) -> QueryResult<usize> {
+    let statement = "DELETE FROM rejected_messages WHERE ctid = ANY (\
+                     ARRAY (SELECT ctid FROM rejected_messages WHERE id < $1 LIMIT $2))";
+    let (first, mut deleted) = (RejectedMessageId::first_at(before), 0);
+    loop {
+        let query = diesel::sql_query(statement).bind::<Uuid, _>(first).bind::<BigInt, _>(rows_max);
+        match query.execute(conn).await? {
+            0 => return Ok(deleted),
+            some => deleted += some,
+        }
+    }
 }

@@ -15,19 +15,12 @@ pub struct SecretPurge {
     pub invitations: usize,
 }
 
-impl SecretPurge {
-    /// Rows in all.
-    #[must_use]
-    pub const fn rows(&self) -> usize {
-        self.endpoint_secrets + self.portal_keys + self.invitations
-    }
-}
-
-/// Deletes up to `limit` rows of each kind: a day after a secret or a key has ended, 30 days after an invitation has.
+/// Deletes all of them in statements of `rows_max` rows: a day after a secret or a key has ended, 30 days after an invitation
+/// has.
 ///
 /// # Errors
 /// The database fails; what was deleted before stays deleted.
-pub async fn purge_all_projects(conn: &mut AsyncPgConnection, limit: i64) -> QueryResult<SecretPurge> {
+pub async fn purge_all_projects(conn: &mut AsyncPgConnection, rows_max: i64) -> QueryResult<SecretPurge> {
     let mut purge = SecretPurge::default();
     for (count, statement) in [
         (
@@ -45,7 +38,12 @@ pub async fn purge_all_projects(conn: &mut AsyncPgConnection, limit: i64) -> Que
              WHERE status = 'pending' AND expires_at < now() - interval '30 days' LIMIT $1))",
         ),
     ] {
-        *count = diesel::sql_query(statement).bind::<BigInt, _>(limit).execute(conn).await?;
+        loop {
+            match diesel::sql_query(statement).bind::<BigInt, _>(rows_max).execute(conn).await? {
+                0 => break,
+                some => *count += some,
+            }
+        }
     }
     Ok(purge)
 }

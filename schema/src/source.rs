@@ -131,22 +131,40 @@ struct SourceColumns<'v> {
 impl SourceValues {
     fn sealed(&self, key: (ProjectId, SourceId)) -> SourceColumns<'_> {
         let json = |column, value: &Option<Value>| value.as_ref().map(|value| Sealed::seal(value, &place(column, key)));
+        // Whole, so that a value that is stored nowhere does not compile.
+        let Self {
+            name,
+            kind,
+            provider,
+            is_disabled,
+            verifier,
+            custom_response,
+            forward_headers,
+            pub_sub,
+            idempotency_keys,
+            event_type_location,
+            body_function,
+            header_function,
+            stale_after_seconds,
+            rate_limit,
+            rate_limit_duration_seconds,
+        } = self;
         SourceColumns {
-            name: &self.name,
-            kind: self.kind,
-            provider: &self.provider,
-            is_disabled: self.is_disabled,
-            verifier: json(VERIFIER, &self.verifier),
-            custom_response: self.custom_response.as_ref(),
-            forward_headers: &self.forward_headers,
-            pub_sub: json(PUB_SUB, &self.pub_sub),
-            idempotency_keys: &self.idempotency_keys,
-            event_type_location: &self.event_type_location,
-            body_function: self.body_function.as_deref(),
-            header_function: self.header_function.as_deref(),
-            stale_after_seconds: self.stale_after_seconds,
-            rate_limit: self.rate_limit,
-            rate_limit_duration_seconds: self.rate_limit_duration_seconds,
+            name,
+            kind: *kind,
+            provider,
+            is_disabled: *is_disabled,
+            verifier: json(VERIFIER, verifier),
+            custom_response: custom_response.as_ref(),
+            forward_headers,
+            pub_sub: json(PUB_SUB, pub_sub),
+            idempotency_keys,
+            event_type_location,
+            body_function: body_function.as_deref(),
+            header_function: header_function.as_deref(),
+            stale_after_seconds: *stale_after_seconds,
+            rate_limit: *rate_limit,
+            rate_limit_duration_seconds: *rate_limit_duration_seconds,
         }
     }
 }

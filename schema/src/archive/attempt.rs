@@ -5,7 +5,7 @@ use diesel::{ExpressionMethods, HasQuery, Insertable, QueryDsl, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 
-use super::{Archived, Span, Unfinished, page};
+use super::{Archived, Span, Unfinished};
 use crate::{
     ids::{DeliveryAttemptId, EndpointId, EventDeliveryId, ProjectId},
     json::{Headers, RedirectList},
@@ -67,6 +67,7 @@ pub struct ArchivedAttempt {
 
 impl Archived for ArchivedAttempt {
     const TABLE: &'static str = "delivery_attempts";
+    const SIZE: &'static str = "coalesce(octet_length(response_body), 0)";
 
     fn id(&self) -> u128 {
         self.id.to_bits()
@@ -76,11 +77,7 @@ impl Archived for ArchivedAttempt {
         self.response_body.as_ref().map_or(0, Vec::len)
     }
 
-    async fn page(conn: &mut AsyncPgConnection, span: Span, rows_max: i64) -> QueryResult<Vec<Self>> {
-        let size = "coalesce(octet_length(response_body), 0)";
-        let Some(last) = page::end(conn, (Self::TABLE, size), span, rows_max).await? else {
-            return Ok(Vec::new());
-        };
+    async fn until(conn: &mut AsyncPgConnection, span: Span, last: u128) -> QueryResult<Vec<Self>> {
         Self::query()
             .filter(delivery_attempts::project_id.eq(span.project))
             .filter(delivery_attempts::id.gt(DeliveryAttemptId::from_bits(span.after)))

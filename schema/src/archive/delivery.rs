@@ -5,7 +5,7 @@ use diesel::{ExpressionMethods, HasQuery, Insertable, QueryDsl, QueryResult, sql
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 
-use super::{Archived, Span, page};
+use super::{Archived, Span};
 use crate::{
     ids::{EndpointId, EventDeliveryId, EventId, ProjectId, SubscriptionId},
     tables::event_deliveries,
@@ -91,6 +91,7 @@ impl ArchivedDelivery {
 
 impl Archived for ArchivedDelivery {
     const TABLE: &'static str = "event_deliveries";
+    const SIZE: &'static str = "coalesce(octet_length(payload), 0)";
 
     fn id(&self) -> u128 {
         self.id.to_bits()
@@ -100,11 +101,7 @@ impl Archived for ArchivedDelivery {
         self.payload.as_ref().map_or(0, Vec::len)
     }
 
-    async fn page(conn: &mut AsyncPgConnection, span: Span, rows_max: i64) -> QueryResult<Vec<Self>> {
-        let size = "coalesce(octet_length(payload), 0)";
-        let Some(last) = page::end(conn, (Self::TABLE, size), span, rows_max).await? else {
-            return Ok(Vec::new());
-        };
+    async fn until(conn: &mut AsyncPgConnection, span: Span, last: u128) -> QueryResult<Vec<Self>> {
         Self::query()
             .filter(event_deliveries::project_id.eq(span.project))
             .filter(event_deliveries::id.gt(EventDeliveryId::from_bits(span.after)))

@@ -5,7 +5,7 @@ use diesel::{ExpressionMethods, HasQuery, Insertable, QueryDsl, QueryResult, res
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 
-use super::{Archived, Span, Unfinished, page};
+use super::{Archived, Span, Unfinished};
 use crate::{
     ids::{EndpointId, EventId, ProjectId, SourceId},
     json::Headers,
@@ -57,6 +57,7 @@ pub struct ArchivedEvent {
 
 impl Archived for ArchivedEvent {
     const TABLE: &'static str = "events";
+    const SIZE: &'static str = "octet_length(payload)";
 
     fn id(&self) -> u128 {
         self.id.to_bits()
@@ -66,10 +67,7 @@ impl Archived for ArchivedEvent {
         self.payload.len()
     }
 
-    async fn page(conn: &mut AsyncPgConnection, span: Span, rows_max: i64) -> QueryResult<Vec<Self>> {
-        let Some(last) = page::end(conn, (Self::TABLE, "octet_length(payload)"), span, rows_max).await? else {
-            return Ok(Vec::new());
-        };
+    async fn until(conn: &mut AsyncPgConnection, span: Span, last: u128) -> QueryResult<Vec<Self>> {
         Self::query()
             .filter(events::project_id.eq(span.project))
             .filter(events::id.gt(EventId::from_bits(span.after)))

@@ -34,6 +34,8 @@ pub struct Span {
 pub trait Archived: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The table.
     const TABLE: &'static str;
+    /// How many bytes its large column takes, as an expression that does not read it.
+    const SIZE: &'static str;
 
     /// The bits of the row's id.
     fn id(&self) -> u128;
@@ -50,6 +52,23 @@ pub trait Archived: Serialize + DeserializeOwned + Send + Sync + 'static {
         conn: &mut AsyncPgConnection,
         span: Span,
         rows_max: i64,
+    ) -> impl Future<Output = QueryResult<Vec<Self>>> + Send {
+        async move {
+            match page::end(conn, (Self::TABLE, Self::SIZE), span, rows_max).await? {
+                Some(last) => Self::until(conn, span, last).await,
+                None => Ok(Vec::new()),
+            }
+        }
+    }
+
+    /// The rows of the span up to the one with these bits as its id, and with it, in the order of their ids.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn until(
+        conn: &mut AsyncPgConnection,
+        span: Span,
+        last: u128,
     ) -> impl Future<Output = QueryResult<Vec<Self>>> + Send;
 
     /// Writes the rows into this project, except those whose ids are there; answers how many were written.

@@ -51,31 +51,14 @@ async fn purge(job: &PurgeExpired, context: &Context) -> Result<Value, BoxDynErr
     let purge = retention::purge_all_projects(&mut conn, &horizon, now).await?;
     let batch_runs = batch_run::forget(&mut conn, horizon.events).await?;
     let runs = schedule::forget_runs(&mut conn, now - RUNS_KEPT).await?;
-    let mut sessions = 0;
-    loop {
-        match account_purge::purge(&mut conn, ROWS_AT_ONCE).await? {
-            0 => break,
-            some => sessions += some,
-        }
-    }
+    let sessions = account_purge::purge(&mut conn, ROWS_AT_ONCE).await?;
+    let oldest = |days: u16| now - TimeDelta::days(days.into());
     let rejected_days = job.rejected_retention_days.unwrap_or(job.retention_days);
-    let (oldest, mut rejected) = (now - TimeDelta::days(rejected_days.into()), 0);
-    loop {
-        match rejected_message::purge_all_projects(&mut conn, oldest, ROWS_AT_ONCE).await? {
-            0 => break,
-            some => rejected += some,
-        }
-    }
-    let mut audit_log_lines = 0;
-    if let Some(days) = job.audit_log_retention_days {
-        let oldest = now - TimeDelta::days(days.into());
-        loop {
-            match audit_log::purge_all_projects(&mut conn, oldest, ROWS_AT_ONCE).await? {
-                0 => break,
-                some => audit_log_lines += some,
-            }
-        }
-    }
+    let rejected = rejected_message::purge_all_projects(&mut conn, oldest(rejected_days), ROWS_AT_ONCE).await?;
+    let audit_log_lines = match job.audit_log_retention_days {
+        Some(days) => audit_log::purge_all_projects(&mut conn, oldest(days), ROWS_AT_ONCE).await?,
+        None => 0,
+    };
     let (dropped, busy) = (purge.dropped.len(), purge.busy.len());
     tracing::info!(made = made.len(), dropped, busy, rows = ?purge.rows, "What has expired was purged.");
     let names = |days: &[Partition]| days.iter().map(ToString::to_string).collect::<Vec<_>>();

@@ -6,7 +6,10 @@ mod sources;
 use apalis::prelude::BoxDynError;
 use chrono::{TimeDelta, Utc};
 use posthouse_jobs::{HouseTask, QUEUES};
-use posthouse_schema::{event_count, secret_purge};
+use posthouse_schema::{
+    event_count,
+    secret_purge::{self, SecretPurge},
+};
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -40,17 +43,9 @@ async fn count_events(context: &Context) -> Result<Value, BoxDynError> {
 }
 
 async fn expire_secrets(context: &Context) -> Result<Value, BoxDynError> {
-    let mut conn = context.pool.get().await?;
-    let (mut secrets, mut keys, mut invitations) = (0, 0, 0);
-    loop {
-        let purge = secret_purge::purge_all_projects(&mut conn, ROWS_AT_ONCE).await?;
-        secrets += purge.endpoint_secrets;
-        keys += purge.portal_keys;
-        invitations += purge.invitations;
-        if purge.rows() == 0 {
-            return Ok(json!({"endpoint_secrets": secrets, "portal_keys": keys, "invitations": invitations}));
-        }
-    }
+    let purge = secret_purge::purge_all_projects(&mut *context.pool.get().await?, ROWS_AT_ONCE).await?;
+    let SecretPurge { endpoint_secrets, portal_keys, invitations } = purge;
+    Ok(json!({"endpoint_secrets": endpoint_secrets, "portal_keys": portal_keys, "invitations": invitations}))
 }
 
 async fn trim_dead_letters(context: &Context, days: u16, letters_max: u32) -> Result<Value, BoxDynError> {
