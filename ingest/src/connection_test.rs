@@ -101,7 +101,9 @@ async fn answer(pool: &Pool, queues: &Queues, test: ConnectionTest) {
 
 /// The source as it is stored, or as it would be.
 async fn source(pool: &Pool, test: ConnectionTest) -> Result<FeedSource, Problem> {
-    if let Some(pub_sub) = test.pub_sub {
+    let given =
+        test.pub_sub().map_err(|error| Problem::at(Step::Settings, format!("the settings cannot be read: {error}")))?;
+    if let Some(pub_sub) = given {
         return Ok(FeedSource {
             project_id: test.project_id,
             project_kind: ProjectKind::Outgoing,

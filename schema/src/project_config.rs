@@ -19,7 +19,7 @@ use crate::{
     event::KeyWindow,
     ids::ProjectId,
     retention::RetentionPolicy,
-    sealed::{MemberSecret, Place, SealedJsonb, keys},
+    sealed::{MemberSecret, Place, SealedJsonb, keys, place},
     tables::{projects, routing_versions},
     words::{MetaEventKind, RetryStrategy, StandardWebhooks},
 };
@@ -80,10 +80,10 @@ pub struct ProjectConfig {
 pub struct NotificationConfig {
     /// Address of a mailbox.
     pub email: String,
-    /// URL of an incoming webhook of Slack.
-    pub slack_webhook_url: String,
-    /// URL of an incoming webhook of Microsoft Teams.
-    pub teams_webhook_url: String,
+    /// URL of an incoming webhook of Slack, which is its own password.
+    pub slack_webhook_url: MemberSecret,
+    /// URL of an incoming webhook of Microsoft Teams, which is its own password.
+    pub teams_webhook_url: MemberSecret,
 }
 
 impl NotificationConfig {
@@ -334,7 +334,7 @@ pub async fn load(
     Ok(rows.into_iter().map(|(id, config, version)| (id, (config.open(id), version.unwrap_or(0)))).collect())
 }
 
-/// The settings as they are stored: the secret that is among them is sealed.
+/// The settings as they are stored: the secrets that are among them are sealed.
 #[derive(Debug, Clone, AsExpression, diesel::deserialize::FromSqlRow)]
 #[diesel(sql_type = SealedJsonb)]
 pub(crate) struct StoredConfig(ProjectConfig);
@@ -342,19 +342,32 @@ pub(crate) struct StoredConfig(ProjectConfig);
 impl StoredConfig {
     pub(crate) fn seal(config: &ProjectConfig, project: ProjectId) -> Self {
         let mut config = config.clone();
-        config.meta_event.secret = config.meta_event.secret.stored(keys(), &place(project)).into();
+        for (secret, place) in secrets(&mut config, project) {
+            *secret = secret.stored(keys(), &place).into();
+        }
         Self(config)
     }
 
     pub(crate) fn open(self, project: ProjectId) -> ProjectConfig {
         let mut config = self.0;
-        config.meta_event.secret = config.meta_event.secret.opened(keys(), &place(project));
+        for (secret, place) in secrets(&mut config, project) {
+            *secret = std::mem::take(secret).opened(keys(), &place);
+        }
         config
     }
 }
 
-fn place(project: ProjectId) -> Place {
-    Place::new("projects.config", &[project.to_bits()])
+/// Every secret among the settings, each with its place. They are in `sealed::SealedColumn::ALL` as well.
+fn secrets(config: &mut ProjectConfig, project: ProjectId) -> [(&mut MemberSecret, Place); 3] {
+    // Whole, so that whoever adds something says here whether it is a secret.
+    let MetaEventConfig { is_enabled: _, kind: _, event_type: _, url: _, secret, pub_sub: _ } = &mut config.meta_event;
+    let NotificationConfig { email: _, slack_webhook_url, teams_webhook_url } = &mut config.notifications;
+    let at = |column| Place::new(column, &[project.to_bits()]);
+    [
+        (secret, at(place::META_EVENT_SECRET)),
+        (slack_webhook_url, at(place::PROJECT_SLACK_URL)),
+        (teams_webhook_url, at(place::PROJECT_TEAMS_URL)),
+    ]
 }
 
 impl ToSql<SealedJsonb, Pg> for StoredConfig {

@@ -54,8 +54,18 @@ const SHOWN: &[&str] = &[
 const IGNORED: &[&str] =
     &["created_at", "deleted_at", "id", "organisation_id", "project_id", "token_hash", "updated_at", "version"];
 /// What the name of a credential holds, below a column that is shown.
-const SECRET_WORDS: &[&str] =
-    &["authentication", "certificate", "credential", "password", "passphrase", "private", "pub_sub", "secret", "token"];
+const SECRET_WORDS: &[&str] = &[
+    "authentication",
+    "certificate",
+    "credential",
+    "password",
+    "passphrase",
+    "private",
+    "pub_sub",
+    "secret",
+    "token",
+    "webhook_url",
+];
 /// A longer value is only named.
 const VALUE_BYTES_MAX: usize = 2_048;
 
@@ -192,7 +202,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_credential_is_ever_shown(column in proptest::sample::select(SHOWN), below in "(secret|api_token|password|key)", user in "[a-z]{1,9}") {
+        fn no_credential_is_ever_shown(column in proptest::sample::select(SHOWN), below in "(secret|api_token|password|key|slack_webhook_url)", user in "[a-z]{1,9}") {
             let row = |value: &str| json!({column: {below.as_str(): value, "url": format!("https://{user}:{value}@example.com")}});
             for changes in [between(None, Some(&row("HUNTER2"))), between(Some(&row("HUNTER2")), Some(&row("HUNTER3"))), between(Some(&row("HUNTER2")), None)] {
                 prop_assert!(!changes.to_string().contains("HUNTER"), "{changes}");

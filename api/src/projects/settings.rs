@@ -2,6 +2,7 @@
 
 use posthouse_schema::{
     project_config::{DEFAULT_REQUEST_ID_HEADER, NotificationConfig, ProjectConfig, RetryPolicy, SignatureVersion},
+    sealed::MemberSecret,
     words::ProjectKind,
 };
 use salvo::http::HeaderName;
@@ -40,6 +41,8 @@ pub fn patched(old: &ProjectConfig, patch: Option<Value>, kind: ProjectKind) -> 
         return Err(ApiError::invalid("sync_dynamic_event_ack has been renamed to verify_dynamic_events"));
     }
     complete_versions(&mut patch);
+    let given = |name: &str| patch.pointer(&format!("/notifications/{name}")).is_some_and(|value| !value.is_null());
+    let (has_slack, has_teams) = (given("slack_webhook_url"), given("teams_webhook_url"));
     let mut merged = serde_json::to_value(old).map_err(|error| ApiError::Internal(error.into()))?;
     let has_meta_event = patch.get("meta_event").is_some_and(Value::is_object);
     if has_meta_event && let Some(meta_event) = merged.get_mut("meta_event") {
@@ -56,6 +59,9 @@ pub fn patched(old: &ProjectConfig, patch: Option<Value>, kind: ProjectKind) -> 
         // A secret that cannot be read here is not shown, and stays what it is.
         config.meta_event = old.meta_event.clone();
     }
+    let told = &old.notifications;
+    keep_url(&mut config.notifications.slack_webhook_url, &told.slack_webhook_url, has_slack);
+    keep_url(&mut config.notifications.teams_webhook_url, &told.teams_webhook_url, has_teams);
     check(&config)?;
     check_notifications(&config.notifications, &old.notifications)?;
     if kind == ProjectKind::Incoming && config.request_id_header != DEFAULT_REQUEST_ID_HEADER {
@@ -164,15 +170,24 @@ fn check(config: &ProjectConfig) -> Result<(), ApiError> {
     faults.into_iter().find(|(is_wrong, _)| *is_wrong).map_or(Ok(()), |(_, fault)| Err(ApiError::invalid(fault)))
 }
 
+/// A URL that is not given stays, and so does one that cannot be read here where the caller gives back what was shown of it.
+fn keep_url(url: &mut MemberSecret, old: &MemberSecret, is_given: bool) {
+    if !is_given || (url.is_empty() && old.plain().is_err()) {
+        url.clone_from(old);
+    }
+}
+
 /// What has not changed was checked before.
 fn check_notifications(new: &NotificationConfig, old: &NotificationConfig) -> Result<(), ApiError> {
     for (field, new, old) in [
         ("config.notifications.slack_webhook_url", &new.slack_webhook_url, &old.slack_webhook_url),
         ("config.notifications.teams_webhook_url", &new.teams_webhook_url, &old.teams_webhook_url),
     ] {
-        bounded(field, new)?;
-        if !new.is_empty() && new != old {
-            meta_event::check_url(field, new)?;
+        // What cannot be read here is as it was.
+        let url = new.plain().unwrap_or_default();
+        bounded(field, url)?;
+        if !url.is_empty() && new != old {
+            meta_event::check_url(field, url)?;
         }
     }
     if is_address(&new.email) {
@@ -207,7 +222,9 @@ mod tests {
         let told = patched(&old, Some(told), ProjectKind::Incoming).unwrap();
         let kept = patched(&told, Some(json!({"notifications": {"email": ""}})), ProjectKind::Incoming).unwrap();
         assert_eq!(kept.notifications.email, "");
-        assert_eq!(kept.notifications.slack_webhook_url, "https://hooks.slack.com/x");
+        assert_eq!(kept.notifications.slack_webhook_url, "https://hooks.slack.com/x".into());
+        let ended = json!({"notifications": {"slack_webhook_url": ""}});
+        assert!(patched(&kept, Some(ended), ProjectKind::Incoming).unwrap().notifications.slack_webhook_url.is_empty());
         assert!(serde_json::to_value(&old).unwrap().get("notifications").is_none(), "others read what they always did");
         let windowed = patched(&old, Some(json!({"idempotency_key_window": 3_600})), ProjectKind::Incoming).unwrap();
         assert_eq!(windowed.key_window(), KeyWindow::of_seconds(3_600));

@@ -71,7 +71,7 @@ pub async fn test_source(req: &mut Request, depot: &mut Depot) -> ApiResult<Conn
     let given = if is_empty { None } else { parse::<ConnectionTestBody>(&bytes)?.pub_sub };
     let stored = row.pub_sub()?;
     let pub_sub = given.map(|given| broker::checked(Some(given), stored.as_ref())).transpose()?;
-    let result = test(&app, project.id, row.id, pub_sub).await?;
+    let result = test(&app, project.id, row.id, pub_sub.as_ref()).await?;
     Ok(Reply::ok("Source tested successfully", result))
 }
 
@@ -81,7 +81,7 @@ pub async fn test_settings(req: &mut Request, depot: &mut Depot) -> ApiResult<Co
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let body: ConnectionTestBody = read_json(req, &app).await?;
     let pub_sub = broker::checked(body.pub_sub, None)?;
-    let result = test(&app, project.id, SourceId::generate(), Some(pub_sub)).await?;
+    let result = test(&app, project.id, SourceId::generate(), Some(&pub_sub)).await?;
     Ok(Reply::ok("Source tested successfully", result))
 }
 
@@ -90,7 +90,7 @@ pub async fn test_settings(req: &mut Request, depot: &mut Depot) -> ApiResult<Co
 /// # Errors
 /// 400 with the step that failed and the reason.
 pub(super) async fn require(app: &App, project: ProjectId, pub_sub: &Value) -> Result<(), ApiError> {
-    let result = test(app, project, SourceId::generate(), Some(pub_sub.clone())).await?;
+    let result = test(app, project, SourceId::generate(), Some(pub_sub)).await?;
     match (result.failed_step, result.reason) {
         (Some(step), reason) => {
             let reason = reason.unwrap_or_default();
@@ -105,9 +105,9 @@ async fn test(
     app: &App,
     project: ProjectId,
     source: SourceId,
-    pub_sub: Option<Value>,
+    pub_sub: Option<&Value>,
 ) -> Result<ConnectionTestWire, ApiError> {
-    let test = ConnectionTest::new(project, source, pub_sub);
+    let test = ConnectionTest::new(project, source, pub_sub).map_err(ApiError::queue)?;
     let started = Instant::now();
     app.queues.ask_connection_test(&test).await.map_err(ApiError::queue)?;
     loop {

@@ -228,13 +228,13 @@ async fn a_connection_is_tried_by_ingest() {
     };
     let (wire, test) = answered(json!({}), result(None)).await;
     assert_eq!(wire, json!({"is_ok": true, "failed_step": null, "reason": null, "notes": ["n"], "duration_ms": 7}));
-    assert_eq!((test.source_id.to_string(), test.pub_sub), (source.clone(), None));
+    assert_eq!((test.source_id.to_string(), test.pub_sub()), (source.clone(), Ok(None)));
     let (wire, test) = answered(json!({"pub_sub": mqtt("[REDACTED]")}), result(Some("sign_in"))).await;
     assert_eq!(
         (&wire["is_ok"], &wire["failed_step"], &wire["reason"]),
         (&json!(false), &json!("sign_in"), &json!("NotAuthorized"))
     );
-    assert_eq!(test.pub_sub.unwrap()["mqtt"]["password"], "hunter2");
+    assert_eq!(test.pub_sub().unwrap().unwrap()["mqtt"]["password"], "hunter2");
 
     // Nobody is there. What would be made only if it works is not made.
     let answer = api.post("sources/test", json!({"pub_sub": mqtt("p")})).await;

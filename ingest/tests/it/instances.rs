@@ -20,7 +20,7 @@ async fn connections_are_tried_once(broker: &Broker, world: &World, source_id: S
     let (tests, queues) = (5, world.queues.queues());
     for number in 0..tests {
         let given = (number > 0).then(|| broker.source("t"));
-        let test = ConnectionTest::new(world.project_id, source_id, given);
+        let test = ConnectionTest::new(world.project_id, source_id, given.as_ref()).unwrap();
         queues.ask_connection_test(&test).await.unwrap();
         eventually("it is tried", SOON, async || {
             let state = queues.connection_test_state(&test.id).await.unwrap();
@@ -32,7 +32,7 @@ async fn connections_are_tried_once(broker: &Broker, world: &World, source_id: S
         broker.log().lines().filter(|line| line.contains("connected") && line.contains(" as posthouse-test-")).count(),
         tests
     );
-    let elsewhere = ConnectionTest::new(ProjectId::generate(), source_id, None);
+    let elsewhere = ConnectionTest::new(ProjectId::generate(), source_id, None).unwrap();
     queues.ask_connection_test(&elsewhere).await.unwrap();
     eventually("another project's source is none", SOON, async || {
         let state = queues.connection_test_state(&elsewhere.id).await.unwrap();

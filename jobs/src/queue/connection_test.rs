@@ -1,10 +1,13 @@
 //! Asking ingest whether a source's broker can be read: the API has neither the clients nor, often, a way to the broker. A
 //! request lies in Redis until one instance takes it; the answer lies there for whoever asked. Both are gone after a moment,
-//! since a request may hold settings that are stored nowhere yet.
+//! since a request may hold settings that are stored nowhere yet. They are sealed as those that are stored.
 
 use std::time::Duration;
 
-use posthouse_schema::ids::{ProjectId, SourceId};
+use posthouse_schema::{
+    ids::{ProjectId, SourceId},
+    sealed::{Place, Sealed, Unopened},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ulid::Ulid;
@@ -23,16 +26,35 @@ pub struct ConnectionTest {
     pub project_id: ProjectId,
     /// The source; of one that is not stored, the id that it would have.
     pub source_id: SourceId,
-    /// Its settings; `None`: as they are stored.
-    pub pub_sub: Option<Value>,
+    /// Its settings, as `jsonb` has them: a string where they are sealed. What is in Redis has to be the same when the
+    /// request is taken back, so they are sealed once.
+    pub_sub: Option<Value>,
 }
 
 impl ConnectionTest {
-    /// A new request.
-    #[must_use]
-    pub fn new(project_id: ProjectId, source_id: SourceId, pub_sub: Option<Value>) -> Self {
-        Self { id: Ulid::generate().to_string(), project_id, source_id, pub_sub }
+    /// A new request: to try these settings; `None`: as they are stored.
+    ///
+    /// # Errors
+    /// [`QueueError::Encode`].
+    pub fn new(project_id: ProjectId, source_id: SourceId, pub_sub: Option<&Value>) -> Result<Self, QueueError> {
+        let id = Ulid::generate().to_string();
+        let sealed = |settings: &Value| Sealed::seal(settings, &place(&id)).to_json();
+        let pub_sub = pub_sub.map(sealed).transpose().map_err(QueueError::Encode)?;
+        Ok(Self { id, project_id, source_id, pub_sub })
     }
+
+    /// The settings to try; `None`: as they are stored.
+    ///
+    /// # Errors
+    /// This process cannot open them.
+    pub fn pub_sub(&self) -> Result<Option<Value>, Unopened> {
+        let opened = |stored: &Value| Sealed::of_json(stored.clone()).open(&place(&self.id));
+        self.pub_sub.as_ref().map(opened).transpose()
+    }
+}
+
+fn place(id: &str) -> Place {
+    Place::named("connection_tests.pub_sub", id)
 }
 
 impl std::fmt::Debug for ConnectionTest {
@@ -148,4 +170,22 @@ fn encoded(value: &impl Serialize) -> Result<Vec<u8>, QueueError> {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn without_a_key_a_request_is_what_it_was_before_there_were_keys() {
+        let settings = json!({"type": "mqtt", "mqtt": {"host": "mq.example.com"}});
+        let test = ConnectionTest::new(ProjectId::NONE, SourceId::generate(), Some(&settings)).unwrap();
+        let stored = serde_json::to_value(&test).unwrap();
+        assert_eq!(stored["pub_sub"], settings);
+        assert_eq!(serde_json::from_value::<ConnectionTest>(stored).unwrap().pub_sub(), Ok(Some(settings)));
+        let as_stored = ConnectionTest::new(ProjectId::NONE, SourceId::generate(), None).unwrap();
+        assert_eq!(as_stored.pub_sub(), Ok(None));
+    }
 }

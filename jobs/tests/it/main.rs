@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod breakers;
+mod connection_tests;
 mod crash;
 mod dead_letters;
 mod encryption;

@@ -8,7 +8,7 @@
 mod envelope;
 mod keys;
 mod member;
-mod place;
+pub(crate) mod place;
 mod rotation;
 #[cfg(test)]
 mod tests;
@@ -134,6 +134,23 @@ impl<T: Secret> Sealed<T> {
     }
 }
 
+/// As what is kept for a moment outside the database, in the form that it has in `jsonb`.
+impl Sealed<Value> {
+    /// The secret as JSON: a string where it is sealed, else the value itself.
+    ///
+    /// # Errors
+    /// It was read from somewhere and is no JSON.
+    pub fn to_json(&self) -> Result<Value, serde_json::Error> {
+        envelope::to_json(&self.stored)
+    }
+
+    /// What [`Self::to_json`] made.
+    #[must_use]
+    pub fn of_json(json: Value) -> Self {
+        Self { stored: envelope::of_json(json), kind: PhantomData }
+    }
+}
+
 /// Opens one that need not be there.
 pub(crate) fn open<T: Secret>(sealed: Option<&Sealed<T>>, place: &Place) -> Result<Option<T>, Unopened> {
     sealed.map(|sealed| sealed.open(place)).transpose()
@@ -167,7 +184,7 @@ impl<T: Secret> FromSql<SealedBytea, Pg> for Sealed<T> {
 /// In `jsonb` a sealed value is a string, and one that is not sealed is the value itself.
 impl ToSql<SealedJsonb, Pg> for Sealed<Value> {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        let json = envelope::to_json(&self.stored)?;
+        let json = self.to_json()?;
         <Value as ToSql<sql_types::Jsonb, Pg>>::to_sql(&json, &mut out.reborrow())
     }
 }
@@ -175,6 +192,6 @@ impl ToSql<SealedJsonb, Pg> for Sealed<Value> {
 impl FromSql<SealedJsonb, Pg> for Sealed<Value> {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         let json = <Value as FromSql<sql_types::Jsonb, Pg>>::from_sql(value)?;
-        Ok(Self { stored: envelope::of_json(json), kind: PhantomData })
+        Ok(Self::of_json(json))
     }
 }

@@ -1,5 +1,12 @@
 //! Where a secret is stored. It is authenticated with it.
 
+/// The secret of a project's meta events, a member of its settings.
+pub(crate) const META_EVENT_SECRET: &str = "projects.config";
+/// The URL of a project's chat in Slack, another one.
+pub(crate) const PROJECT_SLACK_URL: &str = "projects.config.notifications.slack_webhook_url";
+/// The URL of a project's chat in Teams, another one.
+pub(crate) const PROJECT_TEAMS_URL: &str = "projects.config.notifications.teams_webhook_url";
+
 /// A table's column, and a row of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place(String);

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{
     Keys, Place, Unopened,
     envelope::{self, SEALED},
+    place,
 };
 
 /// A column that holds secrets.
@@ -33,15 +34,24 @@ enum Form {
     Text,
     Jsonb,
     /// A member of a document.
-    Member(&'static str, &'static str),
+    Member(Member),
     Bytea,
+}
+
+/// Where in a document a secret is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Member {
+    outer: &'static str,
+    inner: &'static str,
+    /// What its [`Place`] calls it.
+    place: &'static str,
 }
 
 const OF_PROJECT: &[&str] = &["project_id", "id"];
 
 impl SealedColumn {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::new("endpoint_secrets", "value", &["project_id", "endpoint_id", "id"], Form::Text),
         Self::new("endpoints", "authentication", OF_PROJECT, Form::Jsonb),
         Self::new("endpoints", "mtls_client_cert", OF_PROJECT, Form::Jsonb),
@@ -49,7 +59,9 @@ impl SealedColumn {
         Self::new("endpoints", "teams_webhook_url", OF_PROJECT, Form::Text),
         Self::new("sources", "verifier", OF_PROJECT, Form::Jsonb),
         Self::new("sources", "pub_sub", OF_PROJECT, Form::Jsonb),
-        Self::new("projects", "config", &["id"], Form::Member("meta_event", "secret")),
+        Self::of_project_config("meta_event", "secret", place::META_EVENT_SECRET),
+        Self::of_project_config("notifications", "slack_webhook_url", place::PROJECT_SLACK_URL),
+        Self::of_project_config("notifications", "teams_webhook_url", place::PROJECT_TEAMS_URL),
         Self::new("portal_links", "token", OF_PROJECT, Form::Text),
         Self::new("instance_secrets", "value", &["name"], Form::Bytea),
     ];
@@ -58,12 +70,16 @@ impl SealedColumn {
         Self { table, column, key, form }
     }
 
+    const fn of_project_config(outer: &'static str, inner: &'static str, place: &'static str) -> Self {
+        Self::new("projects", "config", &["id"], Form::Member(Member { outer, inner, place }))
+    }
+
     /// The secret as text, sealed or not.
     fn text(&self) -> String {
         match self.form {
             Form::Text => self.column.into(),
             Form::Jsonb => format!("({} #>> '{{}}')", self.column),
-            Form::Member(outer, inner) => format!("({} #>> '{{{outer},{inner}}}')", self.column),
+            Form::Member(Member { outer, inner, .. }) => format!("({} #>> '{{{outer},{inner}}}')", self.column),
             Form::Bytea => format!("encode({}, 'escape')", self.column),
         }
     }
@@ -100,7 +116,10 @@ impl SealedColumn {
     }
 
     fn place(&self, key: &[String]) -> Place {
-        Place::read(&format!("{}.{}", self.table, self.column), key)
+        match self.form {
+            Form::Member(member) => Place::read(member.place, key),
+            Form::Text | Form::Jsonb | Form::Bytea => Place::read(&format!("{}.{}", self.table, self.column), key),
+        }
     }
 
     /// The column's text under the current key, or why it cannot be read.
@@ -117,7 +136,7 @@ impl SealedColumn {
                 let sealed = again(&envelope::of_json(json))?;
                 Ok(envelope::to_json(&sealed).map_err(|_| Unopened::Damaged)?.to_string())
             }
-            Form::Member(outer, inner) => {
+            Form::Member(Member { outer, inner, .. }) => {
                 let mut document: Value = serde_json::from_str(&row.stored).map_err(|_| Unopened::Damaged)?;
                 let member = document.get_mut(outer).and_then(|outer| outer.get_mut(inner)).ok_or(Unopened::Damaged)?;
                 let sealed = text(again(member.as_str().ok_or(Unopened::Damaged)?.as_bytes())?)?;

@@ -98,6 +98,20 @@ fn a_member_that_does_not_open_is_neither_shown_nor_lost() {
 }
 
 #[test]
+fn a_member_that_was_read_is_written_back_as_it_was_where_that_is_still_right() {
+    let (keys, newer) = (given(&format!("one:{ONE}")), given(&format!("two:{TWO},one:{ONE}")));
+    let stored = MemberSecret::from("hunter2").stored(&keys, &place());
+    let read = MemberSecret::from(stored.clone()).opened(&keys, &place());
+    assert_eq!(read, "hunter2".into());
+    assert_eq!(read.stored(&keys, &place()), stored);
+    assert_eq!(read.stored(&Keys::default(), &place()), "hunter2", "no key seals any more");
+    assert!(read.stored(&newer, &place()).starts_with("sealed:v1:two:"), "another key does");
+    let elsewhere = Place::named("projects.config", "other");
+    let moved = MemberSecret::from(read.stored(&keys, &elsewhere)).opened(&keys, &elsewhere);
+    assert_eq!(moved.plain(), Ok("hunter2"), "a copy is sealed for its own place");
+}
+
+#[test]
 fn lists_of_keys_are_read_and_faults_are_named() {
     let keys = given(&format!("# of November\n two : {TWO}\n\none:{ONE}").replace(" : ", ":"));
     assert_eq!((keys.current(), keys.ids()), (Some("two"), vec!["two", "one"]));

@@ -91,6 +91,8 @@ async fn secretive(fixture: &mut Fixture, mark: &str) -> Secretive {
     let old = Project::find(conn, fixture.project).await.unwrap().unwrap();
     let mut config = ProjectConfig::default();
     config.meta_event.secret = mark.into();
+    config.notifications.slack_webhook_url = format!("https://slack.example/project/{mark}").into();
+    config.notifications.teams_webhook_url = format!("https://teams.example/project/{mark}").into();
     let new = NewProject {
         organisation_id: old.organisation_id,
         name: "secretive".into(),
@@ -140,6 +142,9 @@ async fn target(conn: &mut AsyncPgConnection, row: &Endpoint) -> DeliveryTarget 
 async fn assert_readable(conn: &mut AsyncPgConnection, of: &Secretive, mark: &str) {
     let project = Project::find(conn, of.project.id).await.unwrap().unwrap();
     assert_eq!(project.config.meta_event.secret.plain(), Ok(mark));
+    let told = &project.config.notifications;
+    assert_eq!(told.slack_webhook_url.plain(), Ok(format!("https://slack.example/project/{mark}").as_str()));
+    assert_eq!(told.teams_webhook_url.plain(), Ok(format!("https://teams.example/project/{mark}").as_str()));
     let row = Endpoint::find(conn, project.id, of.endpoint.id).await.unwrap().unwrap();
     let values = endpoint_values(mark);
     assert_eq!(row.authentication(), Ok(values.authentication.clone()));
@@ -252,7 +257,8 @@ async fn an_unknown_key_locks_its_rows_alone_and_is_named() {
     assert!(why.to_string().contains("strange"));
     let project = Project::find(&mut fixture.conn, of.project.id).await.unwrap().unwrap();
     assert_eq!(project.config.meta_event.secret.plain(), Err(why.clone()));
-    // Somebody changes the project's name, and the secret that cannot be read stays.
+    assert_eq!(project.config.notifications.slack_webhook_url.plain(), Err(why.clone()));
+    // Somebody changes the project's name, and the secrets that cannot be read stay.
     let renamed = Project { name: "renamed".into(), ..project };
     Project::update(&mut fixture.conn, &renamed).await.unwrap().unwrap();
     let feed = source_feed::find_broker_sources_all_projects(&mut fixture.conn, &[of.source.id]).await.unwrap();
@@ -268,6 +274,34 @@ async fn an_unknown_key_locks_its_rows_alone_and_is_named() {
         (project.name.as_str(), project.config.meta_event.secret.plain()),
         ("renamed", Ok("hunter2-behind-a-lock"))
     );
+    let url = project.config.notifications.slack_webhook_url.plain();
+    assert_eq!(url, Ok("https://slack.example/project/hunter2-behind-a-lock"));
+}
+
+async fn config_text(conn: &mut AsyncPgConnection, project: ProjectId) -> String {
+    let statement = format!("SELECT config::text AS text FROM projects WHERE id = '{:032x}'", project.to_bits());
+    diesel::sql_query(statement).get_result::<Dump>(conn).await.unwrap().text
+}
+
+#[tokio::test]
+async fn what_nobody_changed_among_a_project_s_settings_stays_as_it_is_stored() {
+    give_keys();
+    let mut fixture = fixture().await;
+    let of = secretive(&mut fixture, "hunter2-that-stays").await;
+    let before = config_text(&mut fixture.conn, of.project.id).await;
+    let read = Project::find(&mut fixture.conn, of.project.id).await.unwrap().unwrap();
+    Project::update(&mut fixture.conn, &Project { name: "renamed".into(), ..read }).await.unwrap().unwrap();
+    assert_eq!(config_text(&mut fixture.conn, of.project.id).await, before);
+    // Within one document too a value opens only where it was put.
+    let moved = format!(
+        "UPDATE projects SET config = jsonb_set(config, '{{notifications,teams_webhook_url}}', config #> \
+         '{{notifications,slack_webhook_url}}') WHERE id = '{:032x}'",
+        of.project.id.to_bits()
+    );
+    assert_eq!(run(&mut fixture.conn, &moved).await, 1);
+    let read = Project::find(&mut fixture.conn, of.project.id).await.unwrap().unwrap();
+    assert_eq!(read.config.notifications.teams_webhook_url.plain(), Err(Unopened::Forged("first".into())));
+    assert!(read.config.notifications.slack_webhook_url.plain().is_ok());
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use posthouse_schema::{
     ids::{EndpointId, ProjectId},
     pool::PooledConnection,
     project_config::{self, NotificationConfig},
-    sealed::Unopened,
+    sealed::{MemberSecret, Unopened},
 };
 
 pub use self::{
@@ -36,16 +36,6 @@ impl Contacts {
     }
 }
 
-impl From<NotificationConfig> for Contacts {
-    fn from(config: NotificationConfig) -> Self {
-        Self {
-            email: config.email,
-            slack_webhook_url: config.slack_webhook_url,
-            teams_webhook_url: config.teams_webhook_url,
-        }
-    }
-}
-
 /// The contacts of the project, or of this endpoint of it; `None` where that is gone.
 async fn contacts(
     conn: &mut PooledConnection,
@@ -54,19 +44,26 @@ async fn contacts(
 ) -> Result<Option<Contacts>, WorkerError> {
     let Some(endpoint) = endpoint else {
         let config = project_config::load(conn, &[project]).await?.remove(&project);
-        return Ok(config.map(|(config, _)| config.notifications.into()));
+        return Ok(config.map(|(config, _)| of_project(project, config.notifications)));
     };
     Ok(Endpoint::find(conn, project, endpoint).await?.map(|row| Contacts {
-        slack_webhook_url: opened(row.slack_webhook_url(), endpoint),
-        teams_webhook_url: opened(row.teams_webhook_url(), endpoint),
+        slack_webhook_url: opened(row.slack_webhook_url(), project, Some(endpoint)),
+        teams_webhook_url: opened(row.teams_webhook_url(), project, Some(endpoint)),
         email: row.support_email,
     }))
 }
 
+fn of_project(project: ProjectId, config: NotificationConfig) -> Contacts {
+    let NotificationConfig { email, slack_webhook_url, teams_webhook_url } = config;
+    let url = |url: &MemberSecret| opened(url.plain().map(str::to_string), project, None);
+    Contacts { slack_webhook_url: url(&slack_webhook_url), teams_webhook_url: url(&teams_webhook_url), email }
+}
+
 /// Nobody is told by a URL that this process cannot open; the others are.
-fn opened(url: Result<String, Unopened>, endpoint: EndpointId) -> String {
+fn opened(url: Result<String, Unopened>, project: ProjectId, endpoint: Option<EndpointId>) -> String {
     url.unwrap_or_else(|error| {
-        tracing::warn!(endpoint.id = %endpoint, error = %error, "The URL of an endpoint's chat cannot be opened.");
+        let endpoint = endpoint.map(tracing::field::display);
+        tracing::warn!(project.id = %project, endpoint.id = endpoint, error = %error, "The URL of a chat cannot be opened.");
         String::new()
     })
 }

@@ -17,7 +17,8 @@ use crate::{
 fn chats(receiver: &Receiver) -> ProjectConfig {
     let mut config = config();
     let url = |name: &str| format!("http://{}/{name}", receiver.address);
-    (config.notifications.slack_webhook_url, config.notifications.teams_webhook_url) = (url("slack"), url("teams"));
+    (config.notifications.slack_webhook_url, config.notifications.teams_webhook_url) =
+        (url("slack").into(), url("teams").into());
     (config.disable_endpoint, config.strategy.retry_count) = (true, 1);
     config
 }
