@@ -4,13 +4,14 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::Job;
+use crate::{Job, Tick};
 
 /// Queue `purge_expired`: makes the partitions of the coming days and drops those past their retention.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PurgeExpired {
     /// The tick that caused it.
-    pub tick: DateTime<Utc>,
+    #[serde(flatten)]
+    pub tick: Tick,
     /// Whole days for which events are kept, and everything else that has no days of its own here.
     pub retention_days: u16,
     /// Whole days for which refused messages of brokers are kept; as long as events where it is missing.
@@ -35,7 +36,7 @@ impl PurgeExpired {
     #[must_use]
     pub const fn new(tick: DateTime<Utc>, retention_days: u16) -> Self {
         Self {
-            tick,
+            tick: Tick::at(tick),
             retention_days,
             rejected_retention_days: None,
             audit_log_retention_days: None,
@@ -50,7 +51,7 @@ impl Job for PurgeExpired {
     const QUEUE: &'static str = "purge_expired";
 
     fn job_id(&self) -> Option<String> {
-        Some(tick_id(self.tick))
+        Some(self.tick.id())
     }
 }
 
@@ -58,14 +59,15 @@ impl Job for PurgeExpired {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepDeliveries {
     /// The tick that caused it.
-    pub tick: DateTime<Utc>,
+    #[serde(flatten)]
+    pub tick: Tick,
 }
 
 impl Job for SweepDeliveries {
     const QUEUE: &'static str = "sweep_deliveries";
 
     fn job_id(&self) -> Option<String> {
-        Some(tick_id(self.tick))
+        Some(self.tick.id())
     }
 }
 
@@ -73,7 +75,8 @@ impl Job for SweepDeliveries {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexEvents {
     /// The tick that caused it.
-    pub tick: DateTime<Utc>,
+    #[serde(flatten)]
+    pub tick: Tick,
     /// Events that this job may index.
     pub events_max: u32,
 }
@@ -82,7 +85,7 @@ impl Job for IndexEvents {
     const QUEUE: &'static str = "index_events";
 
     fn job_id(&self) -> Option<String> {
-        Some(tick_id(self.tick))
+        Some(self.tick.id())
     }
 }
 
@@ -90,7 +93,8 @@ impl Job for IndexEvents {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackUp {
     /// The tick that caused it.
-    pub tick: DateTime<Utc>,
+    #[serde(flatten)]
+    pub tick: Tick,
     /// Where archives are, without credentials: a folder, `s3://bucket/prefix` or `az://container/prefix`.
     pub place: String,
     /// Whole days whose archives are kept.
@@ -101,7 +105,7 @@ impl Job for BackUp {
     const QUEUE: &'static str = "back_up";
 
     fn job_id(&self) -> Option<String> {
-        Some(tick_id(self.tick))
+        Some(self.tick.id())
     }
 }
 
@@ -109,14 +113,15 @@ impl Job for BackUp {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendDigests {
     /// The tick that caused it.
-    pub tick: DateTime<Utc>,
+    #[serde(flatten)]
+    pub tick: Tick,
 }
 
 impl Job for SendDigests {
     const QUEUE: &'static str = "send_digests";
 
     fn job_id(&self) -> Option<String> {
-        Some(tick_id(self.tick))
+        Some(self.tick.id())
     }
 }
 
@@ -124,7 +129,8 @@ impl Job for SendDigests {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeepHouse {
     /// The tick that caused it.
-    pub tick: DateTime<Utc>,
+    #[serde(flatten)]
+    pub tick: Tick,
     /// What is to be done.
     pub task: HouseTask,
 }
@@ -171,12 +177,8 @@ impl Job for KeepHouse {
     const QUEUE: &'static str = "keep_house";
 
     fn job_id(&self) -> Option<String> {
-        Some(format!("{}:{}", self.task.name(), tick_id(self.tick)))
+        Some(format!("{}:{}", self.task.name(), self.tick.id()))
     }
-}
-
-fn tick_id(tick: DateTime<Utc>) -> String {
-    format!("tick:{}", tick.timestamp_millis())
 }
 
 #[cfg(test)]

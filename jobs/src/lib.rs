@@ -15,6 +15,7 @@ mod run_batch;
 mod send_chat_message;
 mod send_email;
 mod store_rejected_message;
+mod tick;
 mod trace_context;
 
 pub use create_event::{CreateEvent, EventTarget};
@@ -30,6 +31,7 @@ pub use run_batch::RunBatch;
 pub use send_chat_message::{ChatService, SendChatMessage};
 pub use send_email::SendEmail;
 pub use store_rejected_message::StoreRejectedMessage;
+pub use tick::Tick;
 pub use trace_context::{STORED_PARENT, STORED_STATE, TraceContext};
 
 /// The name of every queue of the product, in the order in which operators see them.

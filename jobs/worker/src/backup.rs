@@ -61,7 +61,7 @@ pub fn day_of(tick: DateTime<Utc>) -> NaiveDate {
 pub async fn back_up(pool: &Pool, metrics: &BackupMetrics, job: &BackUp) -> Result<(), WorkerError> {
     let began = tokio::time::Instant::now();
     let root = Store::open(&job.place)?;
-    let day = day_of(job.tick);
+    let day = day_of(job.tick.at);
     let (mut after, mut done, mut failed) = (ProjectId::NONE, 0_u32, 0_u32);
     loop {
         let projects = Project::list_ids_all_projects(&mut *pool.get().await?, after, PROJECTS_AT_ONCE).await?;

@@ -38,7 +38,7 @@ pub async fn send_chat_message(job: SendChatMessage, context: Data<Arc<Context>>
 /// The database or the queue fails; the job runs again.
 pub async fn send_digests(job: SendDigests, context: Data<Arc<Context>>) -> Result<(), BoxDynError> {
     let sent = async {
-        notice::send_digests(&context, job.tick).await?;
+        notice::send_digests(&context, job.tick.at).await?;
         Ok(Value::Null)
     };
     reported(&context, (SendDigests::QUEUE, job.tick), sent).await

@@ -1,9 +1,11 @@
-//! What operators see of a run: when it began, where, and what came of it. The work does not depend on whether that can be
-//! written.
+//! What operators see of a run: when it began, where, and what came of it, in the ledger and in a trace. The work does not
+//! depend on whether that can be written.
 
 use apalis::prelude::BoxDynError;
 use chrono::{DateTime, Utc};
+use posthouse_jobs::Tick;
 use posthouse_schema::schedule;
+use posthouse_service::traces::{self, Beginning, Kind};
 use serde_json::Value;
 
 use crate::{context::Context, error::WorkerError};
@@ -14,13 +16,26 @@ use crate::{context::Context, error::WorkerError};
 /// Those of the work.
 pub async fn reported(
     context: &Context,
-    (name, tick): (&str, DateTime<Utc>),
+    (name, tick): (&'static str, Tick),
     work: impl Future<Output = Result<Value, BoxDynError>>,
 ) -> Result<(), BoxDynError> {
-    or_log(begin(context, (name, tick)).await, name);
+    let mut span = traces::begin("do run", Kind::Consumer, || beginning(tick));
+    if let Some(span) = &mut span {
+        span.set("posthouse.schedule", name);
+        span.set_text("posthouse.tick", tick.at.to_rfc3339());
+    }
+    or_log(begin(context, (name, tick.at)).await, name);
     let outcome = work.await;
-    or_log(end(context, (name, tick), &outcome).await, name);
+    if let (Some(span), Err(error)) = (&mut span, &outcome) {
+        span.fail(with_causes(error.as_ref()));
+    }
+    or_log(end(context, (name, tick.at), &outcome).await, name);
     outcome.map(drop)
+}
+
+/// In the trace of the scheduler that enqueued it, or in one of its own where that makes none.
+fn beginning(tick: Tick) -> Beginning {
+    Beginning { parent: tick.parent, ..Beginning::default() }
 }
 
 async fn begin(context: &Context, run: (&str, DateTime<Utc>)) -> Result<(), WorkerError> {

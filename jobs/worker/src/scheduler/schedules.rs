@@ -8,9 +8,10 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use posthouse_jobs::{
-    BackUp, HouseTask, IndexEvents, KeepHouse, PurgeExpired, QueueError, Queues, SendDigests, SweepDeliveries,
+    BackUp, HouseTask, IndexEvents, KeepHouse, PurgeExpired, QueueError, Queues, SendDigests, SweepDeliveries, Tick,
 };
 use posthouse_schema::schedule::{NewSchedule, Standing};
+use posthouse_service::traces::{self, Beginning, Kind};
 use serde_json::{Value, json};
 
 /// What becomes of ticks that were missed while no scheduler was active.
@@ -144,25 +145,45 @@ impl Schedule {
             Work::House(task) => serde_json::to_value(task).unwrap_or_default(),
         };
         if let Value::Object(fields) = &mut settings {
-            fields.retain(|name, _| name != "tick" && name != "name");
+            fields.retain(|name, _| !["tick", "traceparent", "name"].contains(&name.as_str()));
         }
         settings
     }
 
-    /// Enqueues the tick's job; one that lives already is left alone.
+    /// Enqueues the tick's job in a trace of its own; one that lives already is left alone.
     ///
     /// # Errors
     /// The queue did not take it.
     pub async fn enqueue(&self, queues: &Queues, tick: DateTime<Utc>) -> Result<(), QueueError> {
-        match &self.work {
-            Work::Purge(job) => queues.push(&PurgeExpired { tick, ..job.clone() }).await?,
-            Work::Index { events_max } => queues.push(&IndexEvents { tick, events_max: *events_max }).await?,
-            Work::BackUp { place, keep_days } => {
+        let mut span = traces::begin("schedule run", Kind::Producer, Beginning::default);
+        if let Some(span) = &mut span {
+            span.set("posthouse.schedule", self.name);
+            span.set_text("posthouse.tick", tick.to_rfc3339());
+        }
+        let parent = span.as_ref().map(traces::Span::place);
+        let enqueued = self.work.enqueue(queues, Tick { at: tick, parent }).await;
+        if let (Some(span), Err(error)) = (&mut span, &enqueued) {
+            span.fail(error.to_string());
+        }
+        enqueued
+    }
+}
+
+impl Work {
+    /// Enqueues the tick's job; one that lives already is left alone.
+    ///
+    /// # Errors
+    /// The queue did not take it.
+    pub async fn enqueue(&self, queues: &Queues, tick: Tick) -> Result<(), QueueError> {
+        match self {
+            Self::Purge(job) => queues.push(&PurgeExpired { tick, ..job.clone() }).await?,
+            Self::Index { events_max } => queues.push(&IndexEvents { tick, events_max: *events_max }).await?,
+            Self::BackUp { place, keep_days } => {
                 queues.push(&BackUp { tick, place: place.clone(), keep_days: *keep_days }).await?
             }
-            Work::Digests => queues.push(&SendDigests { tick }).await?,
-            Work::Sweep => queues.push(&SweepDeliveries { tick }).await?,
-            Work::House(task) => queues.push(&KeepHouse { tick, task: *task }).await?,
+            Self::Digests => queues.push(&SendDigests { tick }).await?,
+            Self::Sweep => queues.push(&SweepDeliveries { tick }).await?,
+            Self::House(task) => queues.push(&KeepHouse { tick, task: *task }).await?,
         };
         Ok(())
     }

@@ -29,7 +29,7 @@ async fn each_project_is_backed_up_by_day_and_old_days_go() {
     let folder = std::env::temp_dir().join(format!("posthouse-{}", ProjectId::generate()));
     let place = folder.to_str().unwrap().to_string();
     let back_up = async |days: u64| {
-        let job = BackUp { tick: noon(days), place: place.clone(), keep_days: 2 };
+        let job = BackUp { tick: noon(days).into(), place: place.clone(), keep_days: 2 };
         handlers::back_up(job, Data::new(Arc::clone(&world.context))).await
     };
     for days in [2, 1, 0, 0] {

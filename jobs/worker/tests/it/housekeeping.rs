@@ -5,7 +5,9 @@ use std::sync::Arc;
 use apalis::prelude::Data;
 use chrono::{Days, Utc};
 use posthouse_jobs::{
-    DeliverEvent, Job as _, PurgeExpired, StoreRejectedMessage, SweepDeliveries, queue::testing::TestQueues,
+    BackUp, DeliverEvent, HouseTask, IndexEvents, Job as _, KeepHouse, PurgeExpired, SendDigests, StoreRejectedMessage,
+    SweepDeliveries, Tick,
+    queue::{JobState, testing::TestQueues},
 };
 use posthouse_schema::{
     ids::{RejectedMessageId, SourceId},
@@ -13,12 +15,12 @@ use posthouse_schema::{
     rejected_message::{self, RejectedFilter, RejectedMessage},
     words::DeliveryStatus,
 };
-use posthouse_service::metrics::Metrics;
+use posthouse_service::{metrics::Metrics, traces::Place};
 use posthouse_worker::{
     context::Context,
     delivery::{gate::Gates, send::Sender},
     handlers,
-    scheduler::metrics::SchedulerMetrics,
+    scheduler::{metrics::SchedulerMetrics, schedules::Work},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -32,7 +34,7 @@ use crate::{
 async fn a_scheduler_shows_the_queues() {
     let (queues, metrics, stop) = (TestQueues::new().await, Metrics::new("scheduler"), CancellationToken::new());
     let own = SchedulerMetrics::new(&metrics);
-    queues.push(&SweepDeliveries { tick: Utc::now() }).await.unwrap();
+    queues.push(&SweepDeliveries { tick: Utc::now().into() }).await.unwrap();
     queues.view(PurgeExpired::QUEUE).pause().await.unwrap();
     let seen = until("the queues are shown", async || {
         let text = metrics.encode();
@@ -46,6 +48,30 @@ async fn a_scheduler_shows_the_queues() {
         seen.await;
         stop.cancel();
     });
+    queues.close().await;
+}
+
+/// A schedule's run is a trace that the job goes on with, whatever it does.
+#[tokio::test]
+async fn every_periodic_job_names_the_span_that_enqueued_it() {
+    let (queues, at) = (TestQueues::new().await, Utc::now());
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let traced = Tick { at, parent: Place::parse(parent) };
+    for (work, queue) in [
+        (Work::Purge(PurgeExpired::new(at, 30)), PurgeExpired::QUEUE),
+        (Work::Sweep, SweepDeliveries::QUEUE),
+        (Work::Index { events_max: 1 }, IndexEvents::QUEUE),
+        (Work::Digests, SendDigests::QUEUE),
+        (Work::BackUp { place: "/backups".into(), keep_days: 1 }, BackUp::QUEUE),
+        (Work::House(HouseTask::CountEvents), KeepHouse::QUEUE),
+    ] {
+        work.enqueue(&queues, traced).await.unwrap();
+        work.enqueue(&queues, at.into()).await.unwrap();
+        let jobs = queues.view(queue).page(JobState::Ready, 0, 10).await.unwrap();
+        let [job] = &jobs[..] else { panic!("{queue}: a tick is one job in any trace: {jobs:?}") };
+        let payload: serde_json::Value = serde_json::from_slice(&job.payload).unwrap();
+        assert_eq!(payload["traceparent"], parent, "{queue}: {payload}");
+    }
     queues.close().await;
 }
 
@@ -150,7 +176,7 @@ async fn deliveries_that_redis_forgot_are_found_in_the_ledger() {
     let lost = world.queues.lose(DeliverEvent::QUEUE).await;
     assert!(lost > 0);
     world.make_overdue().await;
-    let sweep = SweepDeliveries { tick: Utc::now() };
+    let sweep = SweepDeliveries { tick: Utc::now().into() };
     handlers::sweep_deliveries(sweep, Data::new(Arc::clone(&world.context))).await.unwrap();
     let deliveries = world.ended(1, DeliveryStatus::Success).await;
     assert_eq!((deliveries.first().unwrap().attempt_count, receiver.received().len()), (2, 2));

@@ -38,7 +38,7 @@ async fn sql(world: &World, statement: String) -> usize {
 /// Runs the task as a tick of its schedule, and gives what it tells.
 async fn kept(world: &World, task: HouseTask) -> Value {
     let tick = noted(world, task.name()).await;
-    handlers::keep_house(KeepHouse { tick, task }, Data::new(Arc::clone(&world.context))).await.unwrap();
+    handlers::keep_house(KeepHouse { tick: tick.into(), task }, Data::new(Arc::clone(&world.context))).await.unwrap();
     run(world, task.name()).await.result.unwrap()
 }
 
@@ -69,7 +69,9 @@ async fn run(world: &World, name: &str) -> ScheduleRun {
 async fn a_run_tells_who_did_it_and_what_came_of_it() {
     let world = World::start(config(), direct(), None).await;
     let tick = noted(&world, SweepDeliveries::QUEUE).await;
-    handlers::sweep_deliveries(SweepDeliveries { tick }, Data::new(Arc::clone(&world.context))).await.unwrap();
+    handlers::sweep_deliveries(SweepDeliveries { tick: tick.into() }, Data::new(Arc::clone(&world.context)))
+        .await
+        .unwrap();
     let swept = run(&world, SweepDeliveries::QUEUE).await;
     assert_eq!((swept.status(), swept.worker.as_ref(), swept.tries), ("succeeded", Some(&world.context.instance), 1));
     assert_eq!(swept.result.unwrap()["overdue"], 0);

@@ -121,7 +121,7 @@ async fn what_redis_forgot_is_sent_by_the_sweep_and_what_nobody_wants_is_not() {
     ended(&world, DeliveryStatus::Success).await;
     let overdue = "UPDATE meta_events SET status = 'Scheduled', next_send_time = now() - interval '5 minutes'";
     diesel::sql_query(overdue).execute(&mut *world.conn().await).await.unwrap();
-    let sweep = SweepDeliveries { tick: Utc::now() };
+    let sweep = SweepDeliveries { tick: Utc::now().into() };
     handlers::sweep_deliveries(sweep.clone(), Data::new(Arc::clone(&world.context))).await.unwrap();
     let event = ended(&world, DeliveryStatus::Success).await;
     assert_eq!((event.attempt_count, ops.received().len()), (2, 2));

@@ -70,7 +70,7 @@ async fn a_digest_names_what_is_new_and_says_it_once() {
     let mut conn = world.conn().await;
     let digest = async |minutes: i64| {
         let tick = Utc::now() + TimeDelta::minutes(minutes);
-        handlers::send_digests(SendDigests { tick }, Data::new(Arc::clone(&world.context))).await.unwrap();
+        handlers::send_digests(SendDigests { tick: tick.into() }, Data::new(Arc::clone(&world.context))).await.unwrap();
         until("it is sent", async || is_idle::<Notify>(&world).await && is_idle::<SendChatMessage>(&world).await).await;
         to(&chat.received(), "slack")
     };

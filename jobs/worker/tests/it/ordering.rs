@@ -166,7 +166,7 @@ async fn a_line_whose_wake_was_lost_is_found_by_the_sweep() {
     // As if a worker had died between the end of the first and the waking of the second.
     let statement = "UPDATE event_deliveries SET status = 'Scheduled', held_by = 'ordering', next_send_time = now() - interval '10 minutes' WHERE line_place = (SELECT max(line_place) FROM event_deliveries)";
     diesel_async::RunQueryDsl::execute(diesel::sql_query(statement), &mut *world.conn().await).await.unwrap();
-    let sweep = SweepDeliveries { tick: Utc::now() };
+    let sweep = SweepDeliveries { tick: Utc::now().into() };
     handlers::sweep_deliveries(sweep, Data::new(Arc::clone(&world.context))).await.unwrap();
     world.ended(2, DeliveryStatus::Success).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
