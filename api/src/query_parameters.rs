@@ -23,6 +23,8 @@ enum Form {
     /// Given once for each value.
     Texts,
     Number,
+    /// Rows that are left out before.
+    Offset,
     /// One of these.
     Word(&'static [&'static str]),
     /// States of deliveries, given once for each.
@@ -54,12 +56,14 @@ const KEYS: &[(&str, Form, &str)] = &[
     ("event_id", Form::Text, "Only deliveries of this event."),
     ("headers", Form::Text, "Searches: a JSON object of header names with their values."),
     ("idempotencyKey", Form::Text, "Only what has this idempotency key."),
+    ("limit", Form::Number, "Dead letters in the answer: 50 where it is missing, at most 200."),
     ("name", Form::Text, "A part of the name, in any case."),
     (
         "next_page_cursor",
         Form::Text,
         "Where the next page begins: `pagination.next_page_cursor` of the page before it.",
     ),
+    ("offset", Form::Offset, "Dead letters that are left out before, the newest first."),
     ("orgID", Form::Text, "The organisation whose projects are listed; the header `X-Organisation-Id` serves as well."),
     ("ownerId", Form::Text, "Only what concerns the endpoints of this owner."),
     ("perPage", Form::Number, "Rows of a page; 0 only tells whether there are any."),
@@ -121,8 +125,13 @@ fn groups(operation_id: &str) -> &'static [&'static [&'static str]] {
         "IngestChallenge" => &[&["crc_token"]],
         "CountInstanceRetry" => &[&["status", "time", "event_id"]],
         "GetInstanceRetries" | "GetBatches" => &[PAGE],
+        "GetDeadLetters" => &[&["offset", "limit"]],
         "GetDashboardSummary" => &[DATES, &["type"]],
-        "GetOrganisations" | "GetOrganisationMembers" | "GetPendingInvites" | "GetPersonalApiKeys" => &[PAGE],
+        "GetOrganisations"
+        | "GetOrganisationMembers"
+        | "GetPendingInvites"
+        | "GetPersonalApiKeys"
+        | "GetProjectAPIKeys" => &[PAGE],
         "FindUserByInviteToken" | "ResetPassword" | "VerifyEmail" => &[&["token"]],
         "ProcessInvite" => &[&["token", "accepted"]],
         _ => &[],
@@ -148,6 +157,7 @@ fn parameter(key: &str) -> Parameter {
         Form::Text => Schema::from(text()),
         Form::Texts => Schema::from(Array::new().items(text())),
         Form::Number => Schema::from(Object::new().schema_type(BasicType::Integer).minimum(0_u32).maximum(1_000_u32)),
+        Form::Offset => Schema::from(Object::new().schema_type(BasicType::Integer).minimum(0_u32).maximum(10_000_u32)),
         Form::Word(words) => Schema::from(text().enum_values(words.iter().copied())),
         Form::Statuses => Schema::from(Array::new().items(text().enum_values(statuses()))),
     };

@@ -225,6 +225,24 @@ impl ApiKey {
             .optional()
     }
 
+    /// Ends the life of one of the project's keys, and returns it. `None`: it had ended, or it is not the project's.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn revoke_of_project(
+        conn: &mut AsyncPgConnection,
+        project: ProjectId,
+        id: ApiKeyId,
+    ) -> QueryResult<Option<Self>> {
+        let own = api_keys::table.find(id).filter(api_keys::project_id.eq(project));
+        diesel::update(own.filter(api_keys::revoked_at.is_null()))
+            .set((api_keys::revoked_at.eq(diesel::dsl::now), api_keys::updated_at.eq(diesel::dsl::now)))
+            .returning(Self::as_returning())
+            .get_result(conn)
+            .await
+            .optional()
+    }
+
     /// Ends the life of all keys of a project and makes a new one, in one step: the new row, the key, and those that ended.
     ///
     /// # Errors

@@ -206,6 +206,7 @@ impl AuditedKind {
             | Self::MetaEvent
             | Self::RejectedMessage
             | Self::InstanceRetry
+            | Self::Queue
             | Self::Schedule => {
                 return None;
             }

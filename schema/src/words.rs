@@ -323,6 +323,8 @@ AuditedKind {
     InstanceRetry = "instance_retry",
     /// A schedule.
     Schedule = "schedule",
+    /// A queue of jobs.
+    Queue = "queue",
 });
 
 words!(/// How far an invitation has come.

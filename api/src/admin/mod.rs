@@ -1,9 +1,10 @@
 //! What those who run the instance do to all of it: they retry what failed, in every project at once, and look after the
-//! periodic jobs. Nobody else gets here, whatever their role in an organisation.
+//! queues and the periodic jobs. Nobody else gets here, whatever their role in an organisation.
 
 mod filter;
+pub mod queues;
 mod retention;
-mod schedules;
+pub mod schedules;
 mod wire;
 
 use posthouse_jobs::RunBatch;
@@ -27,7 +28,7 @@ const UNKNOWN: &str = "batch not found";
 
 /// The routes of who runs the instance.
 pub fn router() -> Router {
-    Router::new().push(retries()).push(schedules::router()).push(retention::router())
+    Router::new().push(retries()).push(schedules::router()).push(queues::router()).push(retention::router())
 }
 
 fn retries() -> Router {

@@ -15,7 +15,7 @@ use posthouse_schema::{
     words::{ActorKind, AuditedKind},
 };
 use salvo::{http::ResBody, prelude::*};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::operations::Treatment;
 use crate::{
@@ -48,6 +48,8 @@ struct Begun {
     entry: AuditEntry,
     owner: Option<AuditedId>,
     before: Option<Value>,
+    /// What it is done to, where a name tells that and no id: the part of the path, and what stands there.
+    named: Option<(&'static str, String)>,
 }
 
 /// Writes the line of a changing request.
@@ -130,19 +132,20 @@ async fn begin(
         source_address: throttle::client(req, app).map(|address| address.to_string()).unwrap_or_default(),
         user_agent: user_agent(req),
     };
+    let named = named.filter(|_| resource_id.is_none()).and_then(|part| Some((part, req.param::<String>(part)?)));
     let mut conn = app.conn().await?;
     let before = match resource_id {
         Some(id) => audit_log::snapshot(&mut conn, kind, id, owner).await?,
         None => None,
     };
     entry.insert(&mut conn).await?;
-    Ok(Begun { entry, owner, before })
+    Ok(Begun { entry, owner, before, named })
 }
 
 /// Confirms the line, or takes it back where nothing was done.
 async fn end(app: &App, begun: &Begun, res: &Response) -> Result<(), ApiError> {
     let mut conn = app.conn().await?;
-    let Begun { entry, owner, before } = begun;
+    let Begun { entry, owner, before, named: place } = begun;
     if !res.status_code.is_none_or(|status| status.is_success()) {
         return Ok(entry.withdraw(&mut conn).await?);
     }
@@ -160,7 +163,10 @@ async fn end(app: &App, begun: &Begun, res: &Response) -> Result<(), ApiError> {
         resource_id,
         organisation_id: own(AuditedKind::Organisation).or(named("organisation_id")).map(OrganisationId::from_bits),
         project_id: own(AuditedKind::Project).or(named("project_id")).map(ProjectId::from_bits),
-        changes: changes::between(before.as_ref(), after.as_ref()),
+        changes: match place {
+            Some((part, name)) => json!({*part: {"before": name, "after": name}}),
+            None => changes::between(before.as_ref(), after.as_ref()),
+        },
     };
     Ok(entry.confirm(&mut conn, &done).await?)
 }

@@ -37,6 +37,8 @@ const OF_PROJECTS: &[(&str, &str, Treatment)] = &[
     ("POST PUT", "", of("project.update", Kind::Project, "project_id")),
     ("DELETE", "", of("project.delete", Kind::Project, "project_id")),
     ("PUT", "security/keys/regenerate", of("project.regenerate_key", Kind::Project, "project_id")),
+    ("POST", "security/keys", made("project_key.create", Kind::ApiKey)),
+    ("PUT", "security/keys/{key_id}/revoke", of("project_key.revoke", Kind::ApiKey, "key_id")),
     ("POST", "onboard", made("project.onboard", Kind::Endpoint)),
     ("POST", "batches/{batch_id}/cancel", of("batch.cancel", Kind::Batch, "batch_id")),
     ("POST", "endpoints", made("endpoint.create", Kind::Endpoint)),
@@ -119,9 +121,15 @@ const APART: &[(&str, &str, Treatment)] = &[
         "ui/admin/retry-event-deliveries/batch/{batch_id}",
         of("instance_retry.delete", Kind::InstanceRetry, "batch_id"),
     ),
-    ("POST", "ui/admin/schedules/{schedule}/run", made("schedule.run", Kind::Schedule)),
-    ("PUT", "ui/admin/schedules/{schedule}/pause", made("schedule.pause", Kind::Schedule)),
-    ("PUT", "ui/admin/schedules/{schedule}/resume", made("schedule.resume", Kind::Schedule)),
+    ("POST", "ui/admin/schedules/{schedule}/run", of("schedule.run", Kind::Schedule, "schedule")),
+    ("PUT", "ui/admin/schedules/{schedule}/pause", of("schedule.pause", Kind::Schedule, "schedule")),
+    ("PUT", "ui/admin/schedules/{schedule}/resume", of("schedule.resume", Kind::Schedule, "schedule")),
+    ("PUT", "ui/admin/queues/{queue}/pause", of("queue.pause", Kind::Queue, "queue")),
+    ("PUT", "ui/admin/queues/{queue}/resume", of("queue.resume", Kind::Queue, "queue")),
+    ("DELETE", "ui/admin/queues/{queue}/dead-letters", of("queue.purge", Kind::Queue, "queue")),
+    ("POST", "ui/admin/queues/{queue}/dead-letters/redrive", of("queue.redrive_many", Kind::Queue, "queue")),
+    ("POST", "ui/admin/queues/{queue}/dead-letters/{job}/redrive", of("queue.redrive", Kind::Queue, "queue")),
+    ("DELETE", "ui/admin/queues/{queue}/dead-letters/{job}", of("queue.discard", Kind::Queue, "queue")),
     ("POST", "ui/auth/login", SESSION),
     ("POST", "ui/auth/logout", SESSION),
     ("POST", "ui/auth/token/refresh", SESSION),
@@ -150,6 +158,21 @@ pub fn treatment(method: &str, route: &str) -> Option<Treatment> {
     };
     let listed = list.iter().find(|(methods, known, _)| *known == path && methods.split(' ').any(|one| one == method));
     listed.map(|(_, _, treatment)| *treatment)
+}
+
+/// What everything is called that is recorded of a project or of an organisation, each once.
+pub fn actions() -> Vec<&'static str> {
+    let mut actions: Vec<&str> = OF_PROJECTS
+        .iter()
+        .chain(APART)
+        .filter_map(|(_, _, treatment)| match treatment {
+            Treatment::Recorded { action, .. } => Some(*action),
+            Treatment::Exempt(_) => None,
+        })
+        .collect();
+    actions.sort_unstable();
+    actions.dedup();
+    actions
 }
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
 //! Projects: make, read, list, change, delete.
 
 mod dashboard;
+mod keys;
 mod meta_event;
 mod settings;
 mod summary;
 pub mod wire;
 
-pub use self::dashboard::regenerate_key;
+pub use self::{
+    dashboard::regenerate_key,
+    keys::{create_project_key, revoke_project_key},
+};
 
 use posthouse_schema::{
     DatabaseErrorKind, QueryError,
@@ -53,6 +57,7 @@ pub fn dashboard_router() -> Router {
     Router::new()
         .push(Router::with_path("stats").get(dashboard::get_stats))
         .push(Router::with_path("security/keys/regenerate").put(dashboard::regenerate_key))
+        .push(keys::router())
         .push(summary_router())
 }
 

@@ -32,6 +32,8 @@ mod organisations;
 mod portal;
 mod portal_links;
 mod portal_walk;
+mod project_keys;
+mod queues;
 mod recovery;
 mod rejected_messages;
 mod replays;

@@ -97,6 +97,21 @@ impl QueueView {
         Ok(redriven)
     }
 
+    /// Forgets the letter with this id, and tells whether there was one.
+    ///
+    /// # Errors
+    /// [`QueueError::Redis`] or [`QueueError::Timeout`]; it may be forgotten then.
+    pub async fn discard(&self, id: &str) -> Result<bool, QueueError> {
+        let keys = &self.keys;
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        pipeline.cmd("ZREM").arg(keys.dead()).arg(id);
+        pipeline.cmd("HDEL").arg(keys.dead_jobs()).arg(id).ignore();
+        pipeline.cmd("HDEL").arg(keys.dead_reasons()).arg(id).ignore();
+        let (removed,): (u64,) = self.ask(&pipeline).await?;
+        Ok(removed > 0)
+    }
+
     /// Forgets letters that died before `before`, and the oldest of those beyond `kept`; tells how many that were.
     ///
     /// # Errors

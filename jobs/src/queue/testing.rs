@@ -6,10 +6,12 @@ use std::{
     sync::atomic::{AtomicU16, Ordering},
 };
 
+use chrono::Utc;
 use redis::aio::ConnectionLike;
+use serde::Serialize;
 use ulid::Ulid;
 
-use super::Queues;
+use super::{Queues, frame};
 
 /// Where [`free_port`] looks: below the range from which the system takes the near end of connections, so that a server that a
 /// test stops finds its port free when it is started again.
@@ -124,6 +126,22 @@ impl TestQueues {
             lost += 1;
         }
         lost
+    }
+
+    /// Leaves a dead letter in a queue, as a worker does that gives a job up.
+    ///
+    /// # Panics
+    /// When Redis does not answer.
+    pub async fn bury(&self, queue: &str, (id, reason): (&str, &str), payload: &impl Serialize) {
+        let (keys, now) = (self.queues.view(queue).keys, Utc::now());
+        let frame = frame::encode(payload, now).expect("a payload is JSON");
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("HSET").arg(keys.dead_jobs()).arg(id).arg(frame).ignore();
+        pipeline.cmd("HSET").arg(keys.dead_reasons()).arg(id).arg(format!("3|{reason}")).ignore();
+        pipeline.cmd("ZADD").arg(keys.dead()).arg(now.timestamp_millis()).arg(id).ignore();
+        let mut connection = self.queues.connection.link();
+        let buried: redis::RedisResult<()> = pipeline.query_async(&mut connection).await;
+        buried.expect("the test's Redis answers");
     }
 
     /// Removes the test's keys.
