@@ -1,6 +1,6 @@
 //! What every request shares: connections, caches, settings.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use posthouse_egress::Rules;
 use posthouse_jobs::Queues;
@@ -50,6 +50,10 @@ pub struct ApiSettings {
     pub endpoint_rules: Option<Arc<Rules>>,
     /// Those of accounts.
     pub accounts: AccountSettings,
+    /// Where the job board is read; `None`: at the host of the dashboard, by its own port.
+    pub board_url: Option<Url>,
+    /// What the job board listens at; `None`: it is not there.
+    pub board_listen: Option<SocketAddr>,
 }
 
 /// Settings of accounts.

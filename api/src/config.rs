@@ -41,6 +41,10 @@ pub struct Config {
     /// Address of the job board. Its users sign in with an instance administrator's personal key as password.
     #[arg(long, env = "POSTHOUSE_BOARD_LISTEN", default_value = "127.0.0.1:5010")]
     pub board_listen: SocketAddr,
+    /// Where instance administrators reach the job board, such as https://jobs.example.com: the link in the dashboard. Without
+    /// it, the host at which the dashboard is read, with the board's own port.
+    #[arg(long, env = "POSTHOUSE_BOARD_URL", value_name = "URL", value_parser = public_url)]
+    pub board_url: Option<Url>,
     /// Egress, for the few requests that the API makes itself.
     #[command(flatten)]
     pub egress: ClientSettings,
@@ -100,6 +104,8 @@ impl Config {
                 refresh_token_secret: self.refresh_token_secret.clone(),
                 client_address_header: self.client_address_header.clone(),
             },
+            board_url: self.board_url.clone(),
+            board_listen: Some(self.board_listen),
         }
     }
 }

@@ -7,10 +7,11 @@ use crate::{
     badge::{Tone, badge},
     form,
     frame::Frame,
-    icon::Icon,
+    icon::{Icon, icon},
     moment::{ago, count},
     notice,
     pager::Pager,
+    sources::number,
 };
 
 /// A batch in the list.
@@ -43,6 +44,30 @@ pub struct BatchList {
     pub pager: Pager,
 }
 
+/// What a replay would do, as far as it was tried.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Events that were matched.
+    pub events: u64,
+    /// Of these, events that nobody would get.
+    pub unmatched: u64,
+    /// Deliveries that would be made.
+    pub deliveries: u64,
+    /// The same for each endpoint, by id and name.
+    pub endpoints: Vec<(String, String, u64)>,
+    /// Deliveries to endpoints that are not named.
+    pub others: u64,
+}
+
+/// A batch with what it is about.
+#[derive(Debug, Clone)]
+pub struct BatchView {
+    /// As in the list.
+    pub line: BatchLine,
+    /// Of a replay that is only tried.
+    pub report: Option<Report>,
+}
+
 /// Whether a batch goes on.
 #[must_use]
 pub fn is_open(status: &str) -> bool {
@@ -72,7 +97,7 @@ pub fn page(frame: &Frame, view: &BatchList) -> Markup {
                         tbody {
                             @for row in &view.rows {
                                 tr {
-                                    td data-label="Batch" { span.strong { (kind(&row.kind)) } div.id { (row.id) } }
+                                    td data-label="Batch" { a.strong href={ (path) "/" (row.id) } { (kind(&row.kind)) } div.id { (row.id) } }
                                     td data-label="State" { (state(&row.status)) }
                                     td.number data-label="Enqueued" { (count(row.done)) }
                                     td data-label="Has come to" { @match row.reached_at { Some(at) => (ago(at, frame.now)), None => span.muted { "–" } } }
@@ -88,6 +113,54 @@ pub fn page(frame: &Frame, view: &BatchList) -> Markup {
             }
         },
     )
+}
+
+/// The page of one.
+#[must_use]
+pub fn one(frame: &Frame, view: &BatchView) -> Markup {
+    let Some(project) = &frame.project else { return frame.document("Batch", &html! {}) };
+    let (list, line) = (project.path("/batches"), &view.line);
+    let is_live = is_open(&line.status);
+    frame.document(kind(&line.kind), &html! {
+        p.crumbs { a href=(list) { (icon(Icon::Back)) "Batches" } }
+        div #batch data-live=[is_live.then_some("1500")] {
+            div.head {
+                h1 { (kind(&line.kind)) }
+                (state(&line.status))
+                @if project.is_manager && is_live { (form::action(frame, &format!("{list}/{}/cancel", line.id), "Call off", "button")) }
+            }
+            dl.facts {
+                div { dt { @if line.kind == "dry_run" { "Events matched" } @else { "Enqueued" } } dd { (count(line.done)) } }
+                div { dt { "Has come to what was accepted" } dd { @match line.reached_at { Some(at) => (ago(at, frame.now)), None => "–" } } }
+                div { dt { "Asked for" } dd { (ago(line.created_at, frame.now)) } }
+                div { dt { "Last went on" } dd { (ago(line.updated_at, frame.now)) } }
+                @for (key, value) in &line.asked { div { dt { (key) } dd { code { (value) } } } }
+                div { dt { "Id" } dd.id { (line.id) } }
+            }
+            @if let Some(report) = &view.report { (show(frame, report)) }
+        }
+    })
+}
+
+fn show(frame: &Frame, report: &Report) -> Markup {
+    let endpoint = |id: &str| frame.project.as_ref().map(|project| project.path(&format!("/endpoints/{id}")));
+    html! {
+        section.card {
+            h2 { "What a replay would do" }
+            p { b { (number(report.deliveries)) } " deliveries of " (number(report.events)) " events; " (number(report.unmatched)) " events would go to nobody. Nothing was delivered." }
+            @if !report.endpoints.is_empty() {
+                table.list {
+                    thead { tr { th scope="col" { "Endpoint" } th scope="col" { "Deliveries" } } }
+                    tbody {
+                        @for (id, name, deliveries) in &report.endpoints {
+                            tr { td data-label="Endpoint" { a.strong href=[endpoint(id)] { (name) } } td.number data-label="Deliveries" { (number(*deliveries)) } }
+                        }
+                        @if report.others > 0 { tr { td data-label="Endpoint" { span.muted { "Others" } } td.number data-label="Deliveries" { (number(report.others)) } } }
+                    }
+                }
+            }
+        }
+    }
 }
 
 const fn kind(word: &str) -> &str {

@@ -50,6 +50,8 @@ pub struct EndpointView {
     pub content_type: String,
     /// How requests authenticate, by word; `None` for nothing but signatures.
     pub authentication: Option<String>,
+    /// What else it is set to, by what it is called.
+    pub more: Vec<(&'static str, String)>,
     /// Deliveries of the last 24 hours: succeeded, failed, to be tried again; `None`: they could not be counted in time.
     pub totals: Option<(i64, i64, i64)>,
     /// What signs.
@@ -80,6 +82,7 @@ pub fn page(frame: &Frame, view: &EndpointView) -> Markup {
             (badge::endpoint(&view.status))
             @if project.is_manager {
                 a.button href={ (path) "/edit" } { "Edit" }
+                a.button href={ (path) "/authentication" } { "Authentication" }
                 @if view.status == "inactive" {
                     (form::action(frame, &format!("{path}/activate"), "Activate", "button primary"))
                 } @else {
@@ -137,6 +140,7 @@ fn set_up(frame: &Frame, view: &EndpointView) -> Markup {
                 div { dt { "Timeout" } dd { (view.timeout_seconds) " s" } }
                 div { dt { "Content type" } dd { (view.content_type) } }
                 div { dt { "Authentication" } dd { (view.authentication.as_deref().unwrap_or("Signatures alone")) } }
+                @for (label, value) in &view.more { div { dt { (label) } dd { (value) } } }
                 div { dt { "Changed" } dd { (ago(view.updated_at, frame.now)) } }
                 div { dt { "Made" } dd { (exact(view.created_at)) } }
                 div { dt { "Id" } dd.id { (view.id) } }

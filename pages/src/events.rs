@@ -5,11 +5,11 @@ use maud::{Markup, html};
 
 use crate::{
     badge,
-    form::Problem,
+    form::{self, Problem},
     frame::Frame,
     icon::{Icon, icon},
     link::Link,
-    moment::ago,
+    moment::{ago, count},
     notice,
     pager::Pager,
 };
@@ -84,6 +84,7 @@ pub fn page(frame: &Frame, view: &EventList) -> Markup {
                     span.live role="status" { "Following: the newest 50, renewed every two seconds." }
                 } @else {
                     a.button href=(Link::to(&path).with("follow", "1").build()) { "Follow live" }
+                    @if project.is_manager && !view.rows.is_empty() { a.button href=(Link::to(format!("{path}/replay")).with_query(&view.pager.query).build()) { "Replay all that match" } }
                 }
             }
             @if !view.is_live { (filters(&path, view)) }
@@ -119,6 +120,48 @@ fn filters(path: &str, view: &EventList) -> Markup {
             }
         }
     }
+}
+
+/// What a replay of everything that a query matches would come to.
+#[derive(Debug, Clone, Default)]
+pub struct ReplayAll {
+    /// Events that match and can be replayed.
+    pub number: i64,
+    /// The query.
+    pub query: Vec<(String, String)>,
+    /// What was wrong.
+    pub problem: Option<Problem>,
+}
+
+/// Asks before all events that a query matches are replayed.
+#[must_use]
+pub fn replay_all(frame: &Frame, view: &ReplayAll) -> Markup {
+    let Some(project) = &frame.project else { return frame.document("Replay", &html! {}) };
+    let path = project.path("/events");
+    let with_query = |path: &str| Link::to(path).with_query(&view.query).build();
+    frame.document("Replay events", &html! {
+        section.card.narrow {
+            h1 { "Replay events" }
+            (form::summary(view.problem.as_ref()))
+            @if view.number == 0 {
+                p { "No event that matches can be replayed. Repeats of an earlier event never are." }
+            } @else {
+                p { b { (count(view.number)) } " events match. Each is matched again by the subscriptions of now, and delivered again to all of them: these are new deliveries beside the old ones." }
+                @if view.query.is_empty() { p.muted { "No filter: all of the last seven days." } } @else {
+                    dl.facts { @for (key, value) in &view.query { div { dt { (key) } dd { (value) } } } }
+                }
+                form method="post" action=(with_query(&format!("{path}/replay"))) {
+                    (form::token(frame))
+                    div.row {
+                        button.button.primary type="submit" name="do" value="try" { "Try it first" }
+                        button.button type="submit" name="do" value="replay" { "Replay " (count(view.number)) }
+                    }
+                    p.hint { "A trial delivers nothing. It says how many deliveries there would be, and to which endpoints." }
+                }
+            }
+            p { a href=(with_query(&path)) { "Back to the list" } }
+        }
+    })
 }
 
 pub(crate) fn text(name: &str, label: &str, value: &str, kind: &str) -> Markup {

@@ -61,24 +61,33 @@ pub enum Place {
     Subscriptions,
     /// Sources.
     Sources,
+    /// Event types.
+    EventTypes,
+    /// Portal links.
+    PortalLinks,
     /// Batches.
     Batches,
     /// Meta events.
     MetaEvents,
+    /// The audit log.
+    AuditLog,
     /// Settings, keys and what else administrators look after.
     Settings,
 }
 
 /// The navigation of a project: a new page adds a line here.
-const NAVIGATION: [(Place, &str, &str, Icon); 9] = [
+const NAVIGATION: [(Place, &str, &str, Icon); 12] = [
     (Place::Overview, "", "Overview", Icon::Overview),
     (Place::Events, "/events", "Events", Icon::Event),
     (Place::Deliveries, "/deliveries", "Deliveries", Icon::Delivery),
     (Place::Endpoints, "/endpoints", "Endpoints", Icon::Endpoint),
     (Place::Subscriptions, "/subscriptions", "Subscriptions", Icon::Subscription),
     (Place::Sources, "/sources", "Sources", Icon::Source),
+    (Place::EventTypes, "/event-types", "Event types", Icon::Catalogue),
+    (Place::PortalLinks, "/portal-links", "Portal links", Icon::Link),
     (Place::Batches, "/batches", "Batches", Icon::Retry),
     (Place::MetaEvents, "/meta-events", "Meta events", Icon::Bell),
+    (Place::AuditLog, "/audit-log", "Audit log", Icon::Log),
     (Place::Settings, "/settings", "Settings", Icon::Settings),
 ];
 
@@ -134,6 +143,8 @@ pub struct Frame {
     pub csrf: String,
     /// Who reads.
     pub person: Option<Person>,
+    /// Whether they run the instance, as far as the page knows.
+    pub runs_instance: bool,
     /// The project that the page is of.
     pub project: Option<ProjectFrame>,
     /// Where in it.
@@ -209,6 +220,7 @@ impl Frame {
                 div.account-body {
                     p.muted { (person.email) }
                     a.button href="/account" { "Account" }
+                    @if self.runs_instance { a.button href="/admin/schedules" { "Administration" } }
                     (form::action(self, "/sign-out", "Sign out", "button"))
                     (form::action(self, "/sign-out-everywhere", "Sign out everywhere", "button"))
                 }
@@ -220,7 +232,8 @@ impl Frame {
         html! {
             nav.side aria-label="Project" {
                 ul {
-                    @for (place, rest, label, picture) in NAVIGATION {
+                    // Who may only read the project does not read who changed it.
+                    @for (place, rest, label, picture) in NAVIGATION.into_iter().filter(|(place, ..)| project.is_manager || *place != Place::AuditLog) {
                         li {
                             a href=(project.path(rest)) aria-current=[(place == self.place).then_some("page")] {
                                 (icon(picture)) span { (label) }

@@ -17,6 +17,12 @@ pub enum Icon {
     Subscription,
     /// Sources.
     Source,
+    /// A catalogue.
+    Catalogue,
+    /// A way for somebody else.
+    Link,
+    /// A log.
+    Log,
     /// Something happened.
     Bell,
     /// Settings.
@@ -54,6 +60,11 @@ impl Icon {
             }
             Self::Subscription => "M3 4h14l-5.500 6.500V16l-3 1.500v-7z",
             Self::Source => "M10 2v9M6.500 7.500 10 11l3.500-3.500M3 12v5h14v-5",
+            Self::Catalogue => "M4 3h9l3 3v11H4zM7 8h6M7 11h6M7 14h4",
+            Self::Link => {
+                "M8.500 11.500a3 3 0 0 0 4.200 0l3-3a3 3 0 0 0-4.200-4.200l-1 1M11.500 8.500a3 3 0 0 0-4.200 0l-3 3a3 3 0 0 0 4.200 4.200l1-1"
+            }
+            Self::Log => "M4 5h.1M4 10h.1M4 15h.1M7.500 5H16M7.500 10H16M7.500 15H16",
             Self::Bell => "M10 3a5 5 0 0 0-5 5v4l-1.500 2.500h13L15 12V8a5 5 0 0 0-5-5zM8.500 17h3",
             Self::Settings => "M3 6h7M14 6h3M3 14h3M10 14h7M12 4v4M8 12v4",
             Self::Check => "m4 10.500 4 4 8-9",

@@ -2,11 +2,15 @@
 //! be tested as a function. Everything that is inserted is escaped by maud; what is trusted is written here.
 
 pub mod account;
+pub mod admin;
 pub mod assets;
+pub mod audit_log;
+pub mod authentication;
 pub mod badge;
 pub mod batches;
 pub mod chart;
 pub mod code;
+pub mod connection_test;
 pub mod deliveries;
 pub mod delivery;
 pub mod door;
@@ -14,11 +18,15 @@ pub mod endpoint;
 pub mod endpoint_form;
 pub mod endpoints;
 pub mod event;
+pub mod event_types;
 pub mod events;
+pub mod field;
+pub mod filters;
 pub mod first_run;
 pub mod form;
 pub mod frame;
 pub mod icon;
+pub mod job_queues;
 pub mod json_text;
 pub mod link;
 pub mod meta_events;
@@ -27,15 +35,23 @@ pub mod notice;
 pub mod organisation;
 pub mod overview;
 pub mod pager;
+pub mod portal_links;
 pub mod projects;
 pub mod rejected;
+pub mod retries;
+pub mod schedules;
 pub mod settings;
+pub mod settings_fields;
 pub mod sign_in;
 pub mod source;
+pub mod source_broker;
+pub mod source_form;
+pub mod source_kind;
 pub mod sources;
 pub mod subscription;
 pub mod subscriptions;
 pub mod test_receiver;
+pub mod values;
 pub mod waterfall;
 
 #[cfg(test)]

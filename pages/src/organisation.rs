@@ -86,7 +86,7 @@ pub fn page(frame: &Frame, view: &OrganisationView) -> Markup {
     let path = format!("/organisations/{}", view.id);
     frame.document(&view.name, &html! {
         p.crumbs { a href="/projects" { (icon(Icon::Back)) "Projects" } }
-        div.head { h1 { (view.name) } }
+        div.head { h1 { (view.name) } @if view.is_admin { a.button href={ (path) "/audit-log" } { "Audit log" } } }
         section.card { h2 { "Members" } (members(frame, view, &path)) (view.pager.show()) }
         @if view.is_admin {
             section.card #invitations {
@@ -114,8 +114,33 @@ pub fn page(frame: &Frame, view: &OrganisationView) -> Markup {
                     button.button type="submit" { "Rename" }
                 }
             }
+            section.card {
+                h2 { "Delete" }
+                (form::careful_action(frame, &format!("{path}/delete"), ("Delete the organisation", "It ends with all its projects: their keys are refused, nothing of them is delivered any more, and nobody is a member.")))
+            }
         }
     })
+}
+
+/// The form for a new one, as it was typed.
+#[must_use]
+pub fn new(frame: &Frame, (name, problem): (&str, Option<&Problem>)) -> Markup {
+    frame.document(
+        "New organisation",
+        &html! {
+            p.crumbs { a href="/projects" { (icon(Icon::Back)) "Projects" } }
+            section.card.narrow {
+                h1 { "New organisation" }
+                p.muted { "Whoever makes it is its administrator. Members and projects of one see nothing of another." }
+                (form::summary(problem))
+                form method="post" action="/organisations/new" {
+                    (form::token(frame))
+                    (Text::required("name", "Name", name).show(problem))
+                    button.button.primary type="submit" { "Make the organisation" }
+                }
+            }
+        },
+    )
 }
 
 fn choices(view: &OrganisationView) -> Vec<(String, String)> {

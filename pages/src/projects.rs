@@ -43,9 +43,9 @@ pub struct OrganisationSection {
 #[must_use]
 pub fn list(frame: &Frame, organisations: &[OrganisationSection]) -> Markup {
     frame.document("Projects", &html! {
-        div.head { h1 { "Projects" } }
+        div.head { h1 { "Projects" } a.button href="/organisations/new" { "New organisation" } }
         @if organisations.is_empty() {
-            (notice::empty("No organisation yet", &html! { "You are not a member of an organisation. Ask for an invitation." }))
+            (notice::empty("No organisation yet", &html! { "You are not a member of an organisation. Ask for an invitation, or " a href="/organisations/new" { "make one" } "." }))
         }
         @for organisation in organisations {
             section.card {

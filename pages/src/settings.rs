@@ -1,36 +1,49 @@
 //! Settings of a project, its keys, and its end.
 
+use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use crate::{
     code,
+    field::{self, Input},
     form::{self, Problem, Text},
     frame::Frame,
-    notice,
+    moment::{ago, exact},
+    settings_fields::{GROUPS, Group},
+    values::Values,
 };
 
-/// The names of the form's fields of text.
-pub const FIELDS: [&str; 6] = ["name", "strategy", "duration", "retry_count", "ratelimit_count", "ratelimit_duration"];
-/// The names of its switches, with what they are called.
-pub const SWITCHES: [(&str, &str); 3] = [
-    ("multiple_endpoint_subscriptions", "An endpoint may have several subscriptions"),
-    ("disable_endpoint", "Disable an endpoint when a delivery to it ran out of attempts"),
-    ("add_event_id_trace_headers", "Send the ids of event and delivery as headers"),
-];
+/// The names of the fields of a new key.
+pub const KEY_FIELDS: [&str; 3] = ["key_name", "role", "expiration"];
 
-/// What the form holds.
+/// A key of the project.
+#[derive(Debug, Clone)]
+pub struct ProjectKeyLine {
+    /// The key.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What its holder may do.
+    pub role: String,
+    /// When it ends.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What the page holds.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Its values, in the order of [`FIELDS`].
-    pub values: [String; 6],
-    /// Its switches, in the order of [`SWITCHES`].
-    pub switches: [bool; 3],
-    /// What was wrong.
+    /// What stands in the fields.
+    pub values: Values,
+    /// What was wrong with them.
     pub problem: Option<Problem>,
     /// `outgoing` or `incoming`.
     pub kind: String,
-    /// Whether retries follow a list of waits, which this form does not change.
-    pub is_custom: bool,
+    /// Its live keys.
+    pub keys: Vec<ProjectKeyLine>,
+    /// What was wrong with a new key.
+    pub key_problem: Option<Problem>,
 }
 
 /// The page.
@@ -40,81 +53,110 @@ pub fn page(frame: &Frame, view: &Settings) -> Markup {
     let path = project.path("/settings");
     frame.document("Settings", &html! {
         div.head { h1 { "Settings" } span.muted { (view.kind) " project" } }
-        section.card {
-            h2 { "Project" }
-            (form::summary(view.problem.as_ref()))
-            @if project.is_manager {
-                form method="post" action=(path) {
-                    (form::token(frame))
-                    (fields(view))
-                    button.button.primary type="submit" { "Save" }
-                }
-            } @else { (facts(view)) }
-        }
         @if project.is_manager {
             section.card {
-                h2 { "Keys" }
-                p.muted { "Programs use a key of the project. Further ones are made with " code { "posthouse keys create" } "." }
-                (form::careful_action(frame, &format!("{path}/regenerate-key"), ("Replace all keys by a new one", "Every key of the project so far is refused at once. The new one is shown once.")))
+                (form::summary(view.problem.as_ref()))
+                form method="post" action=(path) {
+                    (form::token(frame))
+                    @for group in &GROUPS { (fill_in(view, group)) }
+                    button.button.primary type="submit" { "Save" }
+                }
             }
+            section.card #keys { h2 { "Keys" } (keys(frame, view, &path)) }
             section.card {
                 h2 { "Delete" }
                 (form::careful_action(frame, &format!("{path}/delete"), ("Delete the project", "It can no longer be read, and nothing of it is delivered any more.")))
             }
-        }
+        } @else { @for group in &GROUPS { (facts(view, group)) } }
     })
 }
 
-fn fields(view: &Settings) -> Markup {
+fn fill_in(view: &Settings, group: &Group) -> Markup {
     let problem = view.problem.as_ref();
-    let [name, strategy, duration, count, rate, rate_duration] = &view.values;
-    let strategies = [("linear", "The same wait each time"), ("exponential", "Twice the wait each time")]
-        .map(|(word, label)| (word.to_string(), label.to_string()));
+    let fields = field::all(group.fields, &view.values, problem);
+    let has_problem = problem.is_some_and(|problem| group.fields.iter().any(|field| field.name == problem.field));
     html! {
-        (Text::required("name", "Name", name).show(problem))
-        @if view.is_custom {
-            (notice::warning(&html! { "Retries follow a list of waits. It is changed by the API and stays as it is here." }))
+        @if group.is_rare {
+            details.more.group open[has_problem] { summary { (group.title) } div.more-fields { (fields) } }
         } @else {
-            div.row {
-                (form::select("strategy", "Retries", &strategies, strategy))
-                (Text::optional("duration", "First wait, seconds", duration).kind("number", "off").show(problem))
-                (Text::optional("retry_count", "Attempts in all", count).kind("number", "off").show(problem))
-            }
+            fieldset.choices.stacked.group { legend.strong { (group.title) } (fields) }
         }
-        div.row {
-            (Text::optional("ratelimit_count", "Events", rate).kind("number", "off").hint("0 for no limit.").show(problem))
-            (Text::optional("ratelimit_duration", "in seconds", rate_duration).kind("number", "off").show(problem))
-        }
-        fieldset.choices.stacked {
-            legend.visually-hidden { "Switches" }
-            @for ((name, label), is_on) in SWITCHES.iter().zip(view.switches) {
-                label { input type="checkbox" name=(name) value="true" checked[is_on]; (label) }
+    }
+}
+
+/// What a group says, for who may only read.
+fn facts(view: &Settings, group: &Group) -> Markup {
+    html! {
+        section.card {
+            h2 { (group.title) }
+            dl.facts.stacked.wide-labels {
+                @for field in group.fields {
+                    div {
+                        dt { (field.label) }
+                        dd {
+                            @let text = view.values.text(field.name);
+                            @if field.input == Input::Switch { @if text.is_empty() { "No" } @else { "Yes" } }
+                            @else if view.values.is_stored(field.name) { "Stored, and not shown" }
+                            @else if text.is_empty() { span.muted { "–" } }
+                            @else { (text) }
+                        }
+                    }
+                }
             }
         }
     }
 }
 
-/// What it says, for who may only read.
-fn facts(view: &Settings) -> Markup {
-    let labels = ["Name", "Retries", "First wait, seconds", "Attempts in all", "Events", "in seconds"];
+fn keys(frame: &Frame, view: &Settings, path: &str) -> Markup {
+    let problem = view.key_problem.as_ref();
+    let roles = [("project_admin", "Everything in the project"), ("project_viewer", "Read the project")]
+        .map(|(word, label)| (word.to_string(), label.to_string()));
     html! {
-        dl.facts.stacked {
-            @for (label, value) in labels.iter().zip(&view.values) { div { dt { (label) } dd { (value) } } }
-            @for ((_, label), is_on) in SWITCHES.iter().zip(view.switches) { div { dt { (label) } dd { @if is_on { "Yes" } @else { "No" } } } }
+        p.muted { "Programs use a key of the project. Each is shown once, when it is made." }
+        @if !view.keys.is_empty() {
+            table.list.inner {
+                thead { tr { th scope="col" { "Key" } th scope="col" { "It may" } th scope="col" { "Made" } th scope="col" { "Ends" } th scope="col" { span.visually-hidden { "Actions" } } } }
+                tbody {
+                    @for key in &view.keys {
+                        tr {
+                            td data-label="Key" { span.strong { (key.name) } div.id { (key.id) } }
+                            td data-label="It may" { (key.role.replace('_', " ")) }
+                            td data-label="Made" { (ago(key.created_at, frame.now)) }
+                            td data-label="Ends" { @match key.expires_at { Some(at) => span.muted { (exact(at)) }, None => "Never" } }
+                            td data-label="" { (form::careful_action(frame, &format!("{path}/keys/{}/revoke", key.id), ("Revoke", "Programs that use it are refused at once."))) }
+                        }
+                    }
+                }
+            }
         }
+        (form::summary(problem))
+        form method="post" action={ (path) "/keys" } {
+            (form::token(frame))
+            div.row {
+                (Text::required("key_name", "Name", "").show(problem))
+                (form::select("role", "It may", &roles, "project_admin"))
+                (Text::optional("expiration", "Days until it ends", "").kind("number", "off").hint("It never ends where it is empty.").show(problem))
+            }
+            button.button type="submit" { "Make a key" }
+        }
+        (form::careful_action(frame, &format!("{path}/regenerate-key"), ("Replace all keys by a new one", "Every key of the project so far is refused at once. The new one is shown once.")))
     }
 }
 
 /// The new key, which is shown once.
 #[must_use]
-pub fn new_key(frame: &Frame, key: &str) -> Markup {
+pub fn new_key(frame: &Frame, (key, is_only): (&str, bool)) -> Markup {
     let back = frame.project.as_ref().map(|project| project.path("/settings")).unwrap_or_default();
-    frame.document("New key", &html! {
-        section.card.narrow {
-            h1 { "New key" }
-            p { "All others are refused from now on. This one is shown only now: keep it where your program finds it." }
-            (code::block("Key", key))
-            p { a.button href=(back) { "To the settings" } }
-        }
-    })
+    frame.document(
+        "New key",
+        &html! {
+            section.card.narrow {
+                h1 { "New key" }
+                @if is_only { p { "All others are refused from now on." } }
+                p { "This one is shown only now: keep it where your program finds it." }
+                (code::block("Key", key))
+                p { a.button href=(back) { "To the settings" } }
+            }
+        },
+    )
 }

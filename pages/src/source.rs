@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use crate::{
-    code, form,
+    code,
+    connection_test::{self, ConnectionTest},
+    form,
     frame::Frame,
     icon::{Icon, icon},
     link::Link,
@@ -32,6 +34,12 @@ pub struct SourceView {
     pub is_disabled: bool,
     /// How it is doing, for a source of a broker; `None` where it is not known, or is none.
     pub health: Option<SourceHealth>,
+    /// What else it is set to, by what it is called.
+    pub settings: Vec<(String, String)>,
+    /// Whether there is a form that changes it.
+    pub is_editable: bool,
+    /// What a test of its broker came to.
+    pub test: Option<ConnectionTest>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }
@@ -49,8 +57,15 @@ pub fn page(frame: &Frame, view: &SourceView) -> Markup {
             (state(view.is_disabled, view.health.as_ref()))
             a.button href=(of_source("/events")) { "Its events" }
             @if view.health.is_some() { a.button href=(of_source("/rejected")) { "Refused messages" } }
+            @if project.is_manager {
+                @if view.is_editable { a.button href={ (path) "/edit" } { "Edit" } }
+                @if view.url.is_none() && view.is_editable { (form::action(frame, &format!("{path}/test"), "Test the connection", "button")) }
+                @if view.is_disabled { (form::action(frame, &format!("{path}/resume"), "Resume", "button primary")) } @else { (form::action(frame, &format!("{path}/pause"), "Pause", "button")) }
+            }
         }
-        div #health data-live=[view.health.as_ref().map(|_| "3000")] {
+        @if view.is_disabled { (notice::warning(&html! { "It takes nothing in. " @if view.url.is_some() { "Requests are refused, and most providers try again for a while." } @else { "What its broker keeps for it is read when it is resumed." } })) }
+        @if let Some(test) = &view.test { (connection_test::show(test)) }
+        div #health data-live=[view.health.as_ref().filter(|_| view.test.is_none()).map(|_| "3000")] {
             @if let Some(health) = &view.health {
                 @if let Some((since, reason)) = &health.failing {
                     (notice::warning(&html! { "It is failing since " (exact(*since)) ": " (reason) "." }))
@@ -73,6 +88,7 @@ pub fn page(frame: &Frame, view: &SourceView) -> Markup {
                 div { dt { "Kind" } dd { (view.kind) } }
                 @if !view.provider.is_empty() { div { dt { "Provider" } dd { (view.provider) } } }
                 div { dt { "Proof" } dd { (view.verifier) } }
+                @for (label, value) in &view.settings { div { dt { (label) } dd.id { (value) } } }
                 div { dt { "Made" } dd { (exact(view.created_at)) } }
                 div { dt { "Id" } dd.id { (view.id) } }
             }

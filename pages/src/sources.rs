@@ -64,9 +64,13 @@ pub struct SourceList {
 pub fn page(frame: &Frame, view: &SourceList) -> Markup {
     let Some(project) = &frame.project else { return frame.document("Sources", &html! {}) };
     frame.document("Sources", &html! {
-        div.head { h1 { "Sources" } a.button href=(project.path("/rejected")) { "Refused messages" } }
+        div.head {
+            h1 { "Sources" }
+            a.button href=(project.path("/rejected")) { "Refused messages" }
+            @if project.is_manager { a.button.primary href=(project.path("/sources/new")) { "New source" } }
+        }
         @if view.rows.is_empty() {
-            (notice::empty("No sources", &html! { "A source is where events come in: a URL for a provider, or a message broker. Sources are made by the API, described at " a href="/docs" { "/docs" } "." }))
+            (notice::empty("No sources", &html! { "A source is where events come in: a URL for a provider, or a message broker. " @if project.is_manager { a href=(project.path("/sources/new")) { "Make one" } "." } }))
         } @else {
             table.list #sources data-live="5000" {
                 thead { tr { th scope="col" { "Source" } th scope="col" { "Kind" } th scope="col" { "State" } th scope="col" { "Received" } th scope="col" { "Refused" } th scope="col" { "Last message" } th scope="col" { "Made" } } }

@@ -5,12 +5,15 @@ use maud::{Markup, html};
 
 use crate::{
     badge::{Tone, badge},
-    code,
+    code, field,
+    filters::{self, FilterLine},
     form::{self, Area, Problem, Text},
     frame::Frame,
     icon::{Icon, icon},
     moment::ago,
     notice,
+    retries::OF_SUBSCRIPTION,
+    values::Values,
 };
 
 /// The names of the form's fields.
@@ -76,8 +79,10 @@ pub struct SubscriptionForm {
     pub endpoints: Vec<(String, String)>,
     /// Sources to choose from, by id and name.
     pub sources: Vec<(String, String)>,
-    /// Filters for single event types, which this form does not show.
-    pub own_filters: usize,
+    /// Filters for single event types.
+    pub filters: Vec<FilterLine>,
+    /// What stands in the fields of retries.
+    pub retries: Values,
     /// What recent events came to.
     pub trial: Option<Trial>,
 }
@@ -99,8 +104,8 @@ pub fn page(frame: &Frame, view: &SubscriptionForm) -> Markup {
             section.card {
                 h2 { "What it says" }
                 (form::summary(view.problem.as_ref()))
-                @if view.own_filters > 0 {
-                    (notice::warning(&html! { "It has " (view.own_filters) " filters for single event types, which decide as well. They are changed by the API." }))
+                @if view.filters.iter().any(|filter| filter.is_enabled && !filter.asks.is_empty()) {
+                    (notice::warning(&html! { "Its " a href="#filters" { "filters for single event types" } " decide as well." }))
                 }
                 form method="post" action=(to) {
                     (form::token(frame))
@@ -119,6 +124,7 @@ pub fn page(frame: &Frame, view: &SubscriptionForm) -> Markup {
                 }
             }
         }
+        @if let Some(id) = &view.id { (filters::section(frame, &format!("{list}/{id}"), &view.filters)) }
         @if let Some(id) = view.id.as_ref().filter(|_| project.is_manager) {
             section.card {
                 h2 { "Delete" }
@@ -133,6 +139,8 @@ fn fields(view: &SubscriptionForm) -> Markup {
     let [name, endpoint, source, types, body, headers, query, path, function] = &view.values;
     let mut sources = vec![(String::new(), "Any".to_string())];
     sources.extend(view.sources.iter().cloned());
+    let is_of_retries = |problem: &Problem| OF_SUBSCRIPTION.iter().any(|field| field.name == problem.field);
+    let is_retrying = !view.retries.text("retry_config.type").is_empty() || problem.is_some_and(is_of_retries);
     let is_wide = [query, path].iter().any(|text| !text.is_empty());
     html! {
         (Text::required("name", "Name", name).show(problem))
@@ -145,6 +153,10 @@ fn fields(view: &SubscriptionForm) -> Markup {
             summary { "Query and path" }
             (Area { name: "query", label: "The query must hold", value: query, hint: "Of requests to an HTTP source.", rows: 2 }.show(problem))
             (Area { name: "path", label: "The path must hold", value: path, hint: "Such as {\"path\": \"/ingest/x\"}.", rows: 2 }.show(problem))
+        }
+        details.more open[is_retrying] {
+            summary { "Retries" }
+            div.more-fields { (field::all(&OF_SUBSCRIPTION, &view.retries, problem)) }
         }
         (Area { name: "function", label: "Function", value: function, hint: "JavaScript: function transform(payload) { return payload; } makes what is delivered.", rows: 6 }.show(problem))
     }

@@ -1,5 +1,7 @@
 //! What every page must hold: whatever people and machines write is text, never markup.
 
+mod made;
+
 use std::collections::BTreeMap;
 
 use chrono::Utc;
@@ -27,7 +29,7 @@ use crate::{
     pager::Pager,
     projects::{self, NewProject, OrganisationSection, ProjectLine},
     rejected::{self, RejectedLine, RejectedList, RejectedView},
-    settings::{self, Settings},
+    settings::{self, ProjectKeyLine, Settings},
     sign_in::{self, SignIn},
     source::{self, SourceView},
     sources::{self, SourceHealth, SourceLine, SourceList},
@@ -50,6 +52,7 @@ fn frame() -> Frame {
         theme: Theme::Dark,
         csrf: evil(),
         person: Some(Person { name: evil(), email: evil() }),
+        runs_instance: true,
         project: Some(ProjectFrame {
             id: evil(),
             name: evil(),
@@ -168,12 +171,13 @@ fn lists(frame: &Frame) -> Vec<Markup> {
                 problem: problem(),
             },
         ),
+        organisation::new(frame, (EVIL, problem().as_ref())),
         projects::made(frame, (EVIL, EVIL, EVIL)),
         sign_in::page(frame, &SignIn { email: evil(), next: evil(), is_sign_up_open: true, problem: problem() }),
         notice::error(frame, 404, EVIL),
         endpoint_form::page(
             frame,
-            &EndpointForm { id: Some(evil()), values: std::array::from_fn(|_| evil()), problem: problem() },
+            &EndpointForm { id: Some(evil()), values: made::values(&endpoint_form::fields(false)), problem: problem() },
         ),
     ]
 }
@@ -253,6 +257,7 @@ fn ones(frame: &Frame) -> Vec<Markup> {
                 timeout_seconds: 10,
                 content_type: evil(),
                 authentication: Some(evil()),
+                more: vec![("Redirects", evil())],
                 totals: Some((1, 2, 3)),
                 secrets: vec![SecretView { value: Some(evil()), created_at: Utc::now(), expires_at: None }],
                 deliveries: vec![line()],
@@ -368,6 +373,9 @@ fn parts(frame: &Frame) -> Vec<Markup> {
         url: Some(evil()),
         is_disabled: false,
         health: Some(health()),
+        settings: vec![(evil(), evil())],
+        is_editable: true,
+        test: None,
         created_at: Utc::now(),
     };
     let member =
@@ -385,7 +393,8 @@ fn parts(frame: &Frame) -> Vec<Markup> {
                 problem: problem(),
                 endpoints: vec![(evil(), evil())],
                 sources: vec![(evil(), evil())],
-                own_filters: 1,
+                filters: vec![made::filter_line()],
+                retries: made::values(&crate::retries::OF_SUBSCRIPTION),
                 trial: Some(trial),
             },
         ),
@@ -405,14 +414,20 @@ fn parts(frame: &Frame) -> Vec<Markup> {
         settings::page(
             frame,
             &Settings {
-                values: std::array::from_fn(|_| evil()),
-                switches: [true; 3],
+                values: made::values(&crate::settings_fields::all()),
                 problem: problem(),
                 kind: evil(),
-                is_custom: false,
+                keys: vec![ProjectKeyLine {
+                    id: evil(),
+                    name: evil(),
+                    role: evil(),
+                    expires_at: None,
+                    created_at: Utc::now(),
+                }],
+                key_problem: problem(),
             },
         ),
-        settings::new_key(frame, EVIL),
+        settings::new_key(frame, (EVIL, true)),
         account::page(
             frame,
             &Account {
@@ -479,7 +494,7 @@ fn parts(frame: &Frame) -> Vec<Markup> {
 #[test]
 fn what_others_wrote_is_text_on_every_page() {
     let frame = frame();
-    for page in lists(&frame).into_iter().chain(ones(&frame)).chain(parts(&frame)) {
+    for page in lists(&frame).into_iter().chain(ones(&frame)).chain(parts(&frame)).chain(made::pages(&frame)) {
         let html = page.into_string();
         assert!(html.contains("&lt;script&gt;alert(1)"), "the page does not show it: {html}");
         for markup in ["<script>alert", "<img", "\"' onmouseover", "</title></pre>"] {
@@ -492,7 +507,7 @@ fn what_others_wrote_is_text_on_every_page() {
 #[test]
 fn pages_need_nothing_inline() {
     let frame = frame();
-    for page in lists(&frame).into_iter().chain(ones(&frame)).chain(parts(&frame)) {
+    for page in lists(&frame).into_iter().chain(ones(&frame)).chain(parts(&frame)).chain(made::pages(&frame)) {
         let html = page.into_string();
         assert_eq!(html.matches("<script").count(), 1, "{html}");
         for inline in [" style=\"", "<style", " onclick=\"", " onchange=\"", "javascript:"] {

@@ -69,6 +69,14 @@ impl User {
         Self::query().filter(users::id.eq(id)).first(conn).await.optional()
     }
 
+    /// Those of these users that there are.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn find_many(conn: &mut AsyncPgConnection, ids: &[UserId]) -> QueryResult<Vec<Self>> {
+        Self::query().filter(users::id.eq_any(ids)).load(conn).await
+    }
+
     /// Makes a user.
     ///
     /// # Errors

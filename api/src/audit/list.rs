@@ -55,7 +55,11 @@ async fn list(req: &Request, (app, audience): Reader) -> ApiResult<Paged<AuditEn
     Ok(Reply::ok("Audit log fetched successfully", paged))
 }
 
-fn filter(req: &Request) -> Result<AuditFilter, ApiError> {
+/// What of the log the query asks for.
+///
+/// # Errors
+/// 400 naming the key.
+pub fn filter(req: &Request) -> Result<AuditFilter, ApiError> {
     let (from, to) = query::window(req, chrono::Utc::now())?;
     let (actor_ids, actions) = (query::ids(req, "actorId")?, query::list(req, "action"));
     let resource_ids = query::ids(req, "resourceId")?;

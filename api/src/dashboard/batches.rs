@@ -1,15 +1,20 @@
 //! Batches: how far they have come, and calling them off.
 
 use posthouse_pages::{
-    batches::{self as pages, BatchLine, BatchList},
+    batches::{self as pages, BatchLine, BatchList, BatchView, Report},
     frame::Place,
 };
-use posthouse_schema::{batch_run::BatchRun, ids::BatchRunId};
+use posthouse_schema::{
+    batch_report::BatchReport,
+    batch_run::BatchRun,
+    endpoint::Endpoint,
+    ids::{BatchRunId, EndpointId},
+};
 use salvo::prelude::*;
 use serde_json::Value;
 
 use super::{
-    answer::PageResult,
+    answer::{PageError, PageResult},
     query,
     visit::{ProjectVisit, id, page, said},
 };
@@ -20,7 +25,8 @@ const ASKED_CHARS_MAX: usize = 80;
 
 /// The routes below a project.
 pub fn router() -> Router {
-    Router::with_path("batches").get(list).push(Router::with_path("{batch_id}/cancel").post(cancel))
+    let one = Router::with_path("{batch_id}").get(show).push(Router::with_path("cancel").post(cancel));
+    Router::with_path("batches").get(list).push(one)
 }
 
 /// Lists them.
@@ -33,6 +39,33 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
     let pager = query::pager(visit.path("/batches"), Vec::new(), &found, |row| row.id.to_string());
     let rows = found.rows.into_iter().map(line).collect();
     Ok(page(pages::page(visit.frame(), &BatchList { rows, pager })))
+}
+
+/// Shows how far one has come, and what a trial has found out.
+#[handler]
+pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
+    let visit = ProjectVisit::of(req, depot, Place::Batches, Need::View).await?;
+    let batch: BatchRunId = id(req, "batch_id")?;
+    let mut conn = visit.conn().await?;
+    let row = BatchRun::find(&mut conn, visit.id(), batch).await?.ok_or_else(PageError::not_found)?;
+    let found = row.report.clone().and_then(|report| serde_json::from_value::<BatchReport>(report).ok());
+    let report = match found {
+        None => None,
+        Some(found) => {
+            let ids: Vec<EndpointId> = found.endpoints.keys().copied().collect();
+            let names = Endpoint::find_many(&mut conn, visit.id(), &ids).await?;
+            let name = |id: EndpointId| {
+                names.iter().find(|row| row.id == id).map_or_else(|| id.to_string(), |row| row.name.clone())
+            };
+            let mut endpoints: Vec<(String, String, u64)> =
+                found.endpoints.iter().map(|(id, number)| (id.to_string(), name(*id), *number)).collect();
+            endpoints.sort_by_key(|(.., number)| std::cmp::Reverse(*number));
+            let BatchReport { events, unmatched, deliveries, others, .. } = found;
+            Some(Report { events, unmatched, deliveries, endpoints, others })
+        }
+    };
+    drop(conn);
+    Ok(page(pages::one(visit.frame(), &BatchView { line: line(row), report })))
 }
 
 fn line(row: BatchRun) -> BatchLine {
@@ -74,7 +107,7 @@ pub async fn cancel(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Batches, Need::Manage).await?;
     let batch: BatchRunId = id(req, "batch_id")?;
     let done = visit.run(cancel_batch, visit.on(&[("batch_id", batch.to_string())])).await?;
-    Ok(said(visit.path("/batches"), &done, "The batch is called off."))
+    Ok(said(visit.path(&format!("/batches/{batch}")), &done, "The batch is called off."))
 }
 
 #[cfg(test)]

@@ -10,14 +10,16 @@ use posthouse_schema::{
     endpoint::{self, Endpoint, EndpointSecret},
     event_delivery::{self, DeliveryFilter, EventDelivery},
     ids::{EndpointId, EventDeliveryId},
+    ordering::Ordering,
     page::{Direction, PageRequest, Sort},
+    words::FailingHead,
 };
 use salvo::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
     answer::{PageError, PageResult, Redirection},
-    delivery_lines, endpoint_form, endpoints,
+    authentication, delivery_lines, endpoint_form, endpoints,
     form::Form,
     visit::{ProjectVisit, id, page, said},
 };
@@ -35,6 +37,7 @@ pub fn router() -> Router {
     Router::with_path("{endpoint_id}")
         .get(show)
         .push(Router::with_path("edit").get(endpoint_form::edit).post(endpoint_form::update))
+        .push(Router::with_path("authentication").get(authentication::show).post(authentication::save))
         .push(Router::with_path("pause").post(pause))
         .push(Router::with_path("activate").post(activate))
         .push(Router::with_path("secrets").post(reveal))
@@ -72,6 +75,7 @@ async fn shown(visit: &ProjectVisit, endpoint_id: EndpointId, seen: Secrets) -> 
     let newest = newest(visit, endpoint_id).await?;
     let deliveries = delivery_lines::of(&mut visit.conn().await?, visit.id(), &newest).await?;
     let breakers = visit.visit.app.queues.open_breakers("").await.ok().flatten();
+    let more = more(&row);
     let authentication = locked::document(row.authentication())
         .and_then(|value| value.get("type").and_then(Value::as_str).map(str::to_string));
     let view = EndpointView {
@@ -81,6 +85,7 @@ async fn shown(visit: &ProjectVisit, endpoint_id: EndpointId, seen: Secrets) -> 
         timeout_seconds: row.http_timeout_seconds,
         content_type: row.content_type,
         authentication,
+        more,
         totals: totals.map(|totals| totals.first().map_or((0, 0, 0), |of| (of.success, of.failure, of.retry))),
         secrets: secrets.into_iter().map(|secret| secret_view(secret, seen)).collect(),
         deliveries,
@@ -93,6 +98,32 @@ async fn shown(visit: &ProjectVisit, endpoint_id: EndpointId, seen: Secrets) -> 
         updated_at: row.updated_at,
     };
     Ok(page(pages::page(visit.frame(), &view)))
+}
+
+/// What else it is set to, in words.
+fn more(row: &Endpoint) -> Vec<(&'static str, String)> {
+    let ordering = Ordering::of(row.ordering.as_ref());
+    let head = match ordering.failing_head {
+        FailingHead::Block => None,
+        FailingHead::Skip => Some(format!("the others go on after {} attempts", ordering.attempts)),
+        FailingHead::Park => Some(format!("it is given up after {} attempts", ordering.attempts)),
+    };
+    let told = [
+        (!row.support_email.is_empty()).then(|| row.support_email.clone()),
+        locked::shown(row.slack_webhook_url()).filter(|url| !url.is_empty()).map(|_| "Slack".to_string()),
+        locked::shown(row.teams_webhook_url()).filter(|url| !url.is_empty()).map(|_| "Teams".to_string()),
+    ];
+    let told = told.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let certificate = locked::shown(row.mtls_client_cert()).flatten().map(|_| "Yes".to_string());
+    [
+        ("Client certificate", certificate),
+        ("When the first of a line fails", head),
+        ("Redirects", row.follow_redirects.then(|| "Are followed".to_string())),
+        ("Alerts go to", Some(told).filter(|told| !told.is_empty())),
+    ]
+    .into_iter()
+    .filter_map(|(label, text)| Some((label, text?)))
+    .collect()
 }
 
 fn secret_view(secret: EndpointSecret, seen: Secrets) -> SecretView {

@@ -18,7 +18,7 @@ use salvo::prelude::*;
 
 use super::{
     answer::{Answer, PageError, PageResult},
-    delivery_lines, query,
+    delivery_lines, query, replay_all,
     visit::{ProjectVisit, id, page, said},
 };
 use crate::{
@@ -29,11 +29,12 @@ use crate::{
 
 const DELIVERIES_SHOWN: u32 = 50;
 /// What stays from page to page.
-const KEPT: [&str; 7] = ["query", "body", "idempotencyKey", "endpointId", "sourceId", "startDate", "endDate"];
+pub const KEPT: [&str; 7] = ["query", "body", "idempotencyKey", "endpointId", "sourceId", "startDate", "endDate"];
 
 /// The routes below a project.
 pub fn router() -> Router {
-    Router::with_path("events").get(list).push(
+    let all = Router::with_path("replay").get(replay_all::ask).post(replay_all::begin);
+    Router::with_path("events").get(list).push(all).push(
         Router::with_path("{event_id}")
             .get(show)
             .push(Router::with_path("payload").get(payload))

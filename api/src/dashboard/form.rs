@@ -29,6 +29,12 @@ impl Form {
         Ok(Self(form_urlencoded::parse(&bytes).into_owned().collect()))
     }
 
+    /// A form with these fields.
+    #[cfg(test)]
+    pub fn from_pairs(pairs: &[(&str, &str)]) -> Self {
+        Self(pairs.iter().map(|(key, value)| ((*key).to_string(), (*value).to_string())).collect())
+    }
+
     /// The form that this request sent.
     pub fn of(depot: &Depot) -> Self {
         depot.get_typed::<Self>().cloned().unwrap_or_default()

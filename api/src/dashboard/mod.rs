@@ -2,8 +2,11 @@
 //! change things by the operations of the API itself, so that both check and allow the same.
 
 mod account;
+mod admin;
 mod answer;
 mod assets;
+mod audit_log;
+mod authentication;
 mod batches;
 mod cookies;
 mod deliveries;
@@ -13,20 +16,27 @@ mod door;
 mod endpoint;
 mod endpoint_form;
 mod endpoints;
+mod event_types;
 mod events;
+mod filters;
 mod form;
 mod guard;
 mod headers;
+mod job_queues;
 mod local;
 mod meta_events;
 mod operation;
 mod organisation;
 mod overview;
+mod portal_links;
 mod projects;
 mod query;
+mod replay_all;
+mod schedules;
 mod session;
 mod settings;
 mod sign_in;
+mod source_form;
 mod sources;
 mod subscriptions;
 mod test_receiver;
@@ -45,8 +55,11 @@ pub fn router() -> Router {
         .push(endpoints::router())
         .push(subscriptions::router())
         .push(sources::router())
+        .push(event_types::router())
+        .push(portal_links::router())
         .push(batches::router())
         .push(meta_events::router())
+        .push(audit_log::router())
         .push(settings::router())
         .push(test_receiver::router());
     let signed_in = Router::new()
@@ -56,9 +69,12 @@ pub fn router() -> Router {
         .push(Router::with_path("sign-out-everywhere").post(sign_in::sign_out_everywhere))
         .push(projects::router())
         .push(organisation::router())
+        .push(audit_log::organisation_router())
+        .push(admin::router())
         .push(account::router())
         .push(project.push(Router::with_path("{**rest}").goal(answer::no_page)))
-        .push(Router::with_path("organisations/{**rest}").goal(answer::no_page));
+        .push(Router::with_path("organisations/{**rest}").goal(answer::no_page))
+        .push(Router::with_path("admin/{**rest}").goal(answer::no_page));
     let pages = Router::new()
         .hoop(headers::protect)
         .hoop(session::recognise)

@@ -23,25 +23,28 @@ use super::{
     visit::{Visit, id, page, said},
 };
 use crate::organisations::{
-    cancel_invite, create_invite, remove_member, resend_invite, update_member, update_organisation,
+    cancel_invite, create_invite, create_organisation, delete_organisation, remove_member, resend_invite,
+    update_member, update_organisation,
 };
 
 const INVITES_MAX: u32 = 200;
 /// The roles that an administrator of an organisation gives.
 const GIVEN: [Role; 4] = [Role::OrganisationAdmin, Role::ProjectAdmin, Role::ProjectViewer, Role::BillingAdmin];
 
-/// The routes of one organisation.
+/// The routes of organisations.
 pub fn router() -> Router {
     let members =
         Router::with_path("members/{member_id}").post(change_member).push(Router::with_path("remove").post(remove));
     let invite = Router::with_path("{invite_id}")
         .push(Router::with_path("resend").post(resend))
         .push(Router::with_path("cancel").post(cancel));
-    Router::with_path("organisations/{org_id}")
+    let one = Router::with_path("organisations/{org_id}")
         .get(show)
         .push(Router::with_path("rename").post(rename))
+        .push(Router::with_path("delete").post(delete))
         .push(members)
-        .push(Router::with_path("invites").post(invite_somebody).push(invite))
+        .push(Router::with_path("invites").post(invite_somebody).push(invite));
+    Router::new().push(Router::with_path("organisations/new").get(new).post(create)).push(one)
 }
 
 /// Shows it.
@@ -122,6 +125,36 @@ fn back(req: &Request, done: &Done, good: &str) -> PageResult {
     }
     let organisation: OrganisationId = id(req, "org_id")?;
     Ok(said(format!("/organisations/{organisation}"), done, good))
+}
+
+/// The form for a new one.
+#[handler]
+pub async fn new(depot: &mut Depot) -> PageResult {
+    let visit = Visit::of(depot)?;
+    Ok(page(pages::new(&visit.frame, ("", None))))
+}
+
+/// Makes one.
+#[handler]
+pub async fn create(depot: &mut Depot) -> PageResult {
+    let (visit, form) = (Visit::of(depot)?, Form::of(depot));
+    let name = form.text("name");
+    let done = visit.run(create_organisation, Operation::on(&[]).with_body(json!({"name": name}))).await?;
+    Ok(match done.problem(&FIELDS) {
+        Some(problem) => Answer::Again(pages::new(&visit.frame, (name, Some(&problem)))),
+        None => said("/projects".into(), &done, "The organisation is made. Make a project in it."),
+    })
+}
+
+/// Ends it with its projects.
+#[handler]
+pub async fn delete(req: &mut Request, depot: &mut Depot) -> PageResult {
+    let visit = Visit::of(depot)?;
+    let done = visit.run(delete_organisation, on(req, &[])).await?;
+    if !done.code.is_success() {
+        return back(req, &done, "");
+    }
+    Ok(Redirection::to("/projects").saying(true, "The organisation is deleted.").into())
 }
 
 /// Gives it another name.

@@ -36,7 +36,7 @@ pub fn router() -> Router {
 /// Lists them.
 #[handler]
 pub async fn list(depot: &mut Depot) -> PageResult {
-    let visit = Visit::of(depot)?;
+    let mut visit = Visit::of(depot)?;
     let request = PageRequest {
         per_page: ORGANISATIONS_MAX,
         sort: Sort::Ascending,
@@ -47,6 +47,7 @@ pub async fn list(depot: &mut Depot) -> PageResult {
     let mut sections = Vec::new();
     for organisation in Organisation::list_of(&mut conn, visit.user, &request).await?.rows {
         let Some(role) = organisation::role_of(&mut conn, organisation.id, visit.user).await? else { continue };
+        visit.frame.runs_instance |= role == Role::InstanceAdmin;
         let projects = if permit(role, Need::View).is_ok() {
             Project::list(&mut conn, organisation.id, PROJECTS_MAX).await?
         } else {

@@ -3,54 +3,98 @@
 use posthouse_pages::{
     form::Problem,
     frame::Place,
-    settings::{self as pages, FIELDS, SWITCHES, Settings},
+    settings::{self as pages, KEY_FIELDS, ProjectKeyLine, Settings},
+    settings_fields::{self, VERSIONS},
+    values::{self, Values},
 };
-use posthouse_schema::{project::Project, words::RetryStrategy};
+use posthouse_schema::{
+    api_key::{ApiKey, Owner},
+    ids::ApiKeyId,
+    page::{Direction, PageRequest, Sort},
+    project::Project,
+};
 use salvo::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::{
-    answer::{Answer, PageResult, Redirection},
+    answer::{Answer, PageError, PageResult, Redirection},
     form::Form,
-    visit::{ProjectVisit, page, said},
+    visit::{ProjectVisit, id, page, said},
 };
 use crate::{
     auth::Need,
-    projects::{delete_project, regenerate_key, update_project},
+    projects::{create_project_key, delete_project, regenerate_key, revoke_project_key, update_project},
 };
+
+const KEYS_MAX: u32 = 200;
+/// Stands for a secret that is there, where only that matters.
+const SOME_SECRET: &str = "***";
 
 /// The routes below a project.
 pub fn router() -> Router {
+    let keys = Router::with_path("keys").post(make_key).push(Router::with_path("{key_id}/revoke").post(revoke_key));
     Router::with_path("settings")
         .get(show)
         .post(save)
         .push(Router::with_path("regenerate-key").post(regenerate))
+        .push(keys)
         .push(Router::with_path("delete").post(delete))
+}
+
+/// The project as it is now: a form that shows what was some seconds ago would put it back.
+async fn current(visit: &ProjectVisit) -> Result<Project, PageError> {
+    let row = Project::find(&mut *visit.conn().await?, visit.id()).await?;
+    Ok(row.unwrap_or_else(|| visit.project.as_ref().clone()))
+}
+
+/// A project as the API is asked for it.
+fn document(project: &Project) -> Value {
+    let mut config = serde_json::to_value(&project.config).unwrap_or_default();
+    let versions = project.config.signature.versions.iter().map(|version| {
+        let word = |value: Value| value.as_str().unwrap_or_default().to_string();
+        json!(format!("{} {}", word(json!(version.hash)), word(json!(version.encoding))))
+    });
+    if let Some(signature) = config.get_mut("signature").and_then(Value::as_object_mut) {
+        signature.insert("versions".into(), versions.collect());
+    }
+    if let Some(meta_event) = config.get_mut("meta_event").and_then(Value::as_object_mut) {
+        let secret = if project.config.meta_event.secret.is_empty() { "" } else { SOME_SECRET };
+        meta_event.insert("secret".into(), secret.into());
+    }
+    json!({"name": project.name, "logo_url": project.logo_url, "config": config})
+}
+
+async fn view(visit: &ProjectVisit, project: &Project) -> Result<Settings, PageError> {
+    let newest = PageRequest {
+        per_page: KEYS_MAX,
+        sort: Sort::Descending,
+        direction: Direction::Next,
+        cursor: None::<ApiKeyId>,
+    };
+    let keys = ApiKey::list(&mut *visit.conn().await?, Owner::Project(project.id), &newest).await?;
+    let now = visit.frame().now;
+    let line = |key: ApiKey| ProjectKeyLine {
+        id: key.id.to_string(),
+        name: key.name,
+        role: key.role.to_string(),
+        expires_at: key.expires_at,
+        created_at: key.created_at,
+    };
+    Ok(Settings {
+        values: Values::of(&settings_fields::all(), &document(project)),
+        problem: None,
+        kind: project.kind.to_string(),
+        keys: keys.rows.into_iter().filter(|key| key.is_live(now)).map(line).collect(),
+        key_problem: None,
+    })
 }
 
 /// Shows them.
 #[handler]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Settings, Need::View).await?;
-    // Read anew: a form that shows what was some seconds ago would put it back.
-    let row = Project::find(&mut *visit.conn().await?, visit.id()).await?;
-    let project = row.unwrap_or_else(|| visit.project.as_ref().clone());
-    let config = &project.config;
-    let view = Settings {
-        values: [
-            project.name.clone(),
-            config.strategy.strategy.to_string(),
-            config.strategy.duration.to_string(),
-            config.strategy.retry_count.to_string(),
-            config.ratelimit.count.to_string(),
-            config.ratelimit.duration.to_string(),
-        ],
-        switches: [config.multiple_endpoint_subscriptions, config.disable_endpoint, config.add_event_id_trace_headers],
-        problem: None,
-        kind: project.kind.to_string(),
-        is_custom: config.strategy.strategy == RetryStrategy::Custom,
-    };
-    Ok(page(pages::page(visit.frame(), &view)))
+    let project = current(&visit).await?;
+    Ok(page(pages::page(visit.frame(), &view(&visit, &project).await?)))
 }
 
 /// Changes them.
@@ -58,50 +102,110 @@ pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
 pub async fn save(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Settings, Need::Manage).await?;
     let form = Form::of(depot);
-    let is_custom = visit.project.config.strategy.strategy == RetryStrategy::Custom;
-    let again = |problem: Problem| {
-        let view = Settings {
-            values: FIELDS.map(|field| form.text(field).to_string()),
-            switches: SWITCHES.map(|(name, _)| !form.text(name).is_empty()),
-            problem: Some(problem),
-            kind: visit.project.kind.to_string(),
-            is_custom,
-        };
-        Answer::Again(pages::page(visit.frame(), &view))
+    let (project, fields) = (current(&visit).await?, settings_fields::all());
+    let done = match body(&form, &document(&project)) {
+        Ok(body) => {
+            let done = visit.run(update_project, visit.on(&[]).with_body(body)).await?;
+            match done.problem(&[]) {
+                None => return Ok(said(visit.path("/settings"), &done, "The settings are changed.")),
+                Some(problem) => Problem::within(&problem.text, &fields),
+            }
+        }
+        Err(problem) => problem,
     };
-    let body = match body(&form, is_custom) {
-        Ok(body) => body,
-        Err(problem) => return Ok(again(problem)),
-    };
-    let done = visit.run(update_project, visit.on(&[]).with_body(body)).await?;
-    Ok(match done.problem(&FIELDS) {
-        Some(problem) => again(problem),
-        None => said(visit.path("/settings"), &done, "The settings are changed."),
-    })
+    let old = view(&visit, &project).await?;
+    let values = Values::typed(&fields, |name| form.text(name), &old.values);
+    Ok(Answer::Again(pages::page(visit.frame(), &Settings { values, problem: Some(done), ..old })))
 }
 
-/// What the API is asked for. Numbers that were left empty stay what they are.
-fn body(form: &Form, is_custom: bool) -> Result<Value, Problem> {
-    let number = |field: &str| match form.text(field).trim() {
-        "" => Ok(Value::Null),
-        text => text
-            .parse::<i64>()
-            .map(Value::from)
-            .map_err(|_| Problem { field: field.into(), text: "a whole number is expected".into() }),
-    };
-    let mut config: Map<String, Value> =
-        SWITCHES.iter().map(|(name, _)| ((*name).to_string(), Value::Bool(!form.text(name).is_empty()))).collect();
-    config.insert(
-        "ratelimit".into(),
-        json!({"count": number("ratelimit_count")?, "duration": number("ratelimit_duration")?}),
-    );
-    if !is_custom {
-        config.insert(
-            "strategy".into(),
-            json!({"type": form.text("strategy"), "duration": number("duration")?, "retry_count": number("retry_count")?}),
-        );
+/// What the API is asked for. What was left empty keeps what it is, where empty says nothing; and what is given as a whole is
+/// given only where it changes.
+fn body(form: &Form, old: &Value) -> Result<Value, Problem> {
+    let mut body = json!({"config": {"notifications": old.pointer("/config/notifications")}});
+    values::write(&mut body, &settings_fields::all(), |name| form.text(name))?;
+    let versions = body.pointer("/config/signature/versions").cloned().unwrap_or_default();
+    let is_same = |place: &str| body.pointer(place) == old.pointer(place);
+    let signatures = if is_same("/config/signature/versions") { None } else { Some(signatures(&versions)?) };
+    let meta_event = body.pointer("/config/meta_event").filter(|new| {
+        let has_secret = new.get("secret").is_some_and(|secret| secret != "");
+        let parts = ["is_enabled", "url"];
+        let is_other = |part: &&str| new.get(*part) != old.pointer(&format!("/config/meta_event/{part}"));
+        let told = |of: Option<&Value>| of.and_then(Value::as_array).cloned().unwrap_or_default();
+        let is_told_else = told(new.get("event_type")) != told(old.pointer("/config/meta_event/event_type"));
+        has_secret || is_told_else || parts.iter().any(is_other)
+    });
+    let meta_event = meta_event.cloned();
+    let Some(config) = body.get_mut("config").and_then(Value::as_object_mut) else { return Ok(body) };
+    match meta_event {
+        Some(meta_event) => drop(config.insert("meta_event".into(), meta_event)),
+        None => drop(config.remove("meta_event")),
     }
-    Ok(json!({"name": form.text("name"), "config": config}))
+    if let Some(signature) = config.get_mut("signature").and_then(Value::as_object_mut) {
+        signature.insert("versions".into(), signatures.unwrap_or_default());
+    }
+    if let Some(breaker) = config.get_mut("circuit_breaker").and_then(Value::as_object_mut) {
+        breaker.retain(|_, value| !value.is_null());
+        if breaker.is_empty() {
+            config.remove("circuit_breaker");
+        }
+    }
+    Ok(body)
+}
+
+/// The ways to sign, each a line `SHA256 hex`.
+fn signatures(lines: &Value) -> Result<Value, Problem> {
+    let version = |line: &Value| {
+        let (hash, encoding) = line.as_str()?.split_once(' ')?;
+        let (hash, encoding) = (hash.trim().to_uppercase(), encoding.trim().to_lowercase());
+        let is_known = ["SHA256", "SHA512"].contains(&hash.as_str()) && ["hex", "base64"].contains(&encoding.as_str());
+        is_known.then(|| json!({"hash": hash, "encoding": encoding}))
+    };
+    let versions: Option<Vec<Value>> = lines.as_array().into_iter().flatten().map(version).collect();
+    let wrong = || Problem { field: VERSIONS.into(), text: "lines such as SHA256 hex are expected".into() };
+    versions.filter(|versions| !versions.is_empty()).map(Value::from).ok_or_else(wrong)
+}
+
+/// Makes a key, and shows it once.
+#[handler]
+pub async fn make_key(req: &mut Request, depot: &mut Depot) -> PageResult {
+    let visit = ProjectVisit::of(req, depot, Place::Settings, Need::Manage).await?;
+    let form = Form::of(depot);
+    let mut body = Map::new();
+    body.insert("name".into(), form.text("key_name").into());
+    body.insert("role".into(), form.text("role").into());
+    let problem = match form.text("expiration").trim() {
+        "" => None,
+        text => match text.parse::<i64>() {
+            Ok(days) => {
+                body.insert("expiration".into(), days.into());
+                None
+            }
+            Err(_) => Some(Problem { field: "expiration".into(), text: "a whole number is expected".into() }),
+        },
+    };
+    let problem = match problem {
+        Some(problem) => problem,
+        None => {
+            let done = visit.run(create_project_key, visit.on(&[]).with_body(Value::Object(body))).await?;
+            match done.problem(&["name", "role", "expiration"]) {
+                None => return Ok(page(pages::new_key(visit.frame(), (&done.text("/key"), false)))),
+                Some(problem) if problem.field == "name" => Problem { field: KEY_FIELDS[0].into(), ..problem },
+                Some(problem) => problem,
+            }
+        }
+    };
+    let project = current(&visit).await?;
+    let shown = Settings { key_problem: Some(problem), ..view(&visit, &project).await? };
+    Ok(Answer::Again(pages::page(visit.frame(), &shown)))
+}
+
+/// Ends a key.
+#[handler]
+pub async fn revoke_key(req: &mut Request, depot: &mut Depot) -> PageResult {
+    let visit = ProjectVisit::of(req, depot, Place::Settings, Need::Manage).await?;
+    let key: ApiKeyId = id(req, "key_id")?;
+    let done = visit.run(revoke_project_key, visit.on(&[("key_id", key.to_string())])).await?;
+    Ok(said(visit.path("/settings"), &done, "The key is refused from now on."))
 }
 
 /// Replaces all keys by a new one, which is shown once.
@@ -112,7 +216,7 @@ pub async fn regenerate(req: &mut Request, depot: &mut Depot) -> PageResult {
     if done.problem(&[]).is_some() {
         return Ok(said(visit.path("/settings"), &done, ""));
     }
-    Ok(page(pages::new_key(visit.frame(), &done.text("/key"))))
+    Ok(page(pages::new_key(visit.frame(), (&done.text("/key"), true))))
 }
 
 /// Deletes the project.
@@ -124,4 +228,51 @@ pub async fn delete(req: &mut Request, depot: &mut Depot) -> PageResult {
         return Ok(said(visit.path("/settings"), &done, ""));
     }
     Ok(Redirection::to("/projects").saying(true, "The project is deleted.").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use posthouse_schema::project_config::ProjectConfig;
+
+    use super::*;
+
+    fn old() -> Value {
+        let mut config = serde_json::to_value(ProjectConfig::default()).unwrap();
+        config["signature"]["versions"] = json!(["SHA256 hex"]);
+        config["meta_event"] = json!({"is_enabled": false, "url": "", "event_type": null, "secret": "***"});
+        config["notifications"] = json!({"email": "", "slack_webhook_url": "https://hooks/x", "teams_webhook_url": ""});
+        json!({"name": "orders", "logo_url": "", "config": config})
+    }
+
+    #[test]
+    fn what_is_not_touched_is_not_asked_for() {
+        let form = Form::from_pairs(&[("name", "shop"), (VERSIONS, "SHA256 hex"), ("config.strategy.type", "linear")]);
+        let body = body(&form, &old()).unwrap();
+        let config = &body["config"];
+        assert!(config.get("meta_event").is_none() && config.get("circuit_breaker").is_none(), "{body}");
+        assert_eq!((&config["signature"]["versions"], &config["strategy"]["duration"]), (&Value::Null, &Value::Null));
+        assert_eq!(config["notifications"]["slack_webhook_url"], "https://hooks/x");
+    }
+
+    #[test]
+    fn what_is_given_as_a_whole_is_whole() {
+        let form = Form::from_pairs(&[
+            ("name", "shop"),
+            (VERSIONS, "sha512 base64\nSHA256 hex"),
+            ("config.meta_event.is_enabled", "true"),
+            ("config.meta_event.url", "https://example.com"),
+            ("config.meta_event.event_type", "endpoint.created"),
+            ("config.circuit_breaker.error_timeout", "9"),
+        ]);
+        let body = body(&form, &old()).unwrap();
+        let versions = json!([{"hash": "SHA512", "encoding": "base64"}, {"hash": "SHA256", "encoding": "hex"}]);
+        assert_eq!(body["config"]["signature"]["versions"], versions);
+        assert_eq!(body["config"]["circuit_breaker"], json!({"error_timeout": 9}));
+        assert_eq!(
+            body["config"]["meta_event"],
+            json!({"is_enabled": true, "url": "https://example.com", "event_type": ["endpoint.created"], "secret": ""})
+        );
+        let wrong = super::body(&Form::from_pairs(&[(VERSIONS, "MD5 hex")]), &old()).unwrap_err();
+        assert_eq!(wrong.field, VERSIONS);
+    }
 }

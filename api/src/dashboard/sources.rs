@@ -3,10 +3,13 @@
 use chrono::{TimeDelta, Utc};
 use posthouse_jobs::queue::SourceState;
 use posthouse_pages::{
+    connection_test::ConnectionTest,
+    field::Input,
     frame::Place,
     rejected::{self as rejected_pages, RejectedLine, RejectedList, RejectedView},
     source::{self as pages, SourceView},
     sources::{self as list_page, SourceHealth, SourceLine, SourceList},
+    values::Values,
 };
 use posthouse_schema::{
     ids::{RejectedMessageId, SourceId},
@@ -20,7 +23,7 @@ use serde_json::Value;
 use super::{
     answer::{PageError, PageResult, Redirection},
     form::Form,
-    query, test_receiver,
+    query, source_form, test_receiver,
     visit::{ProjectVisit, id, page, said},
 };
 use crate::{
@@ -35,12 +38,19 @@ const REJECTED_SINCE: TimeDelta = TimeDelta::days(7);
 
 /// The routes below a project.
 pub fn router() -> Router {
-    let one = Router::with_path("{source_id}").get(show).push(Router::with_path("delete").post(delete));
+    let one = Router::with_path("{source_id}")
+        .get(show)
+        .push(Router::with_path("edit").get(source_form::edit).post(source_form::update))
+        .push(Router::with_path("test").post(source_form::test))
+        .push(Router::with_path("pause").post(source_form::pause))
+        .push(Router::with_path("resume").post(source_form::resume))
+        .push(Router::with_path("delete").post(delete));
+    let new = Router::with_path("new").get(source_form::new).post(source_form::create);
     let rejected = Router::with_path("{rejected_message_id}")
         .get(show_rejected)
         .push(Router::with_path("redrive").post(redrive_one))
         .push(Router::with_path("delete").post(delete_rejected));
-    Router::new().push(Router::with_path("sources").get(list).push(one)).push(
+    Router::new().push(Router::with_path("sources").get(list).push(new).push(one)).push(
         Router::with_path("rejected")
             .get(list_rejected)
             .push(Router::with_path("redrive").post(redrive_all))
@@ -89,7 +99,11 @@ async fn health(visit: &ProjectVisit, row: &Source) -> Option<SourceHealth> {
     })
 }
 
-async fn find(req: &Request, visit: &ProjectVisit) -> Result<Source, PageError> {
+/// The source that the path names.
+///
+/// # Errors
+/// 404 where there is none in the project.
+pub async fn find(req: &Request, visit: &ProjectVisit) -> Result<Source, PageError> {
     let id: SourceId = id(req, "source_id")?;
     Source::find(&mut *visit.conn().await?, visit.id(), id).await?.ok_or_else(PageError::not_found)
 }
@@ -99,12 +113,24 @@ async fn find(req: &Request, visit: &ProjectVisit) -> Result<Source, PageError> 
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Sources, Need::View).await?;
     let row = find(req, &visit).await?;
-    let health = health(&visit, &row).await;
+    shown(&visit, (req, row), None).await
+}
+
+/// The page of a source, with what a test of it came to.
+///
+/// # Errors
+/// 503 when something that it needs is away.
+pub async fn shown(visit: &ProjectVisit, (req, row): (&Request, Source), test: Option<ConnectionTest>) -> PageResult {
+    let health = health(visit, &row).await;
     let url = format!("{}/ingest/{}", test_receiver::host(req, &visit.visit.app), row.mask_id);
     let verifier = locked::document(row.verifier());
     let verifier = verifier.as_ref().and_then(|verifier| verifier.get("type")).and_then(Value::as_str);
+    let kind = source_form::kind_of(&row).ok().flatten();
     let view = SourceView {
         id: row.id.to_string(),
+        settings: settings(&row),
+        is_editable: kind.is_some(),
+        test,
         verifier: verifier.filter(|kind| !kind.is_empty()).unwrap_or("none").to_string(),
         url: (row.kind == SourceKind::Http).then_some(url),
         name: row.name,
@@ -115,6 +141,19 @@ pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
         created_at: row.created_at,
     };
     Ok(page(pages::page(visit.frame(), &view)))
+}
+
+/// What it is set to, without what is secret and without functions. Nothing where it cannot be read.
+fn settings(row: &Source) -> Vec<(String, String)> {
+    let Some(kind) = source_form::kind_of(row).ok().flatten() else { return Vec::new() };
+    let Ok(document) = source_form::document(row, kind) else { return Vec::new() };
+    let fields = kind.all_fields();
+    let values = Values::of(&fields, &document);
+    let shown = fields.iter().filter(|field| field.name != "name" && !matches!(field.input, Input::Area(_)));
+    shown
+        .map(|field| (field.label.to_string(), values.text(field.name).to_string()))
+        .filter(|(_, text)| !text.is_empty() && text != "0")
+        .collect()
 }
 
 /// Deletes one.

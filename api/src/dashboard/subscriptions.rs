@@ -5,13 +5,15 @@ use posthouse_filter::{Filter, Scopes};
 use posthouse_pages::{
     form::Problem,
     frame::Place,
+    retries::OF_SUBSCRIPTION,
     subscription::{self as pages, FIELDS, Outcome, SubscriptionForm, Trial, TriedEvent, TriedFunction},
     subscriptions::{self as list_page, SubscriptionLine, SubscriptionList},
+    values::{self, Values},
 };
 use posthouse_schema::{
     endpoint::{Endpoint, EndpointFilter},
     event::{self, Event, EventFilter},
-    filter::{EVERY_TYPE, FilterRow},
+    filter::EVERY_TYPE,
     ids::{EndpointId, EventId, SourceId, SubscriptionId},
     page::{Direction, PageRequest, Sort},
     source::{Source, SourceFilter},
@@ -22,7 +24,9 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
     answer::{Answer, PageError, PageResult, Redirection},
+    filters,
     form::Form,
+    operation::Done,
     query,
     visit::{ProjectVisit, id, page, said},
 };
@@ -37,14 +41,17 @@ const CHOICES_MAX: u32 = 500;
 /// Events of a trial, and how old they may be.
 const TRIED_MAX: u32 = 20;
 const TRIED_SINCE: TimeDelta = TimeDelta::days(7);
-const FILTERS_MAX: u32 = 1_000;
 /// The parts of an event that are asked, in the order of the form's fields.
 const SCOPES: [&str; 4] = ["body", "headers", "query", "path"];
 
 /// The routes below a project.
 pub fn router() -> Router {
     Router::with_path("subscriptions").get(list).push(Router::with_path("new").get(new).post(create)).push(
-        Router::with_path("{subscription_id}").get(show).post(update).push(Router::with_path("delete").post(delete)),
+        Router::with_path("{subscription_id}")
+            .get(show)
+            .post(update)
+            .push(Router::with_path("delete").post(delete))
+            .push(filters::router()),
     )
 }
 
@@ -119,7 +126,8 @@ pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Subscriptions, Need::View).await?;
     let row = find(req, &visit).await?;
     let mut view = choices(&visit).await?;
-    view.own_filters = own_filters(&visit, row.id).await?;
+    view.filters = filters::lines(&visit, row.id).await?;
+    view.retries = Values::of(&OF_SUBSCRIPTION, &json!({"retry_config": row.retry_config}));
     let scope = |name: &str| {
         let conditions = row.filter.as_ref().and_then(|filter| filter.get(name));
         conditions
@@ -150,18 +158,6 @@ async fn find(req: &Request, visit: &ProjectVisit) -> Result<Subscription, PageE
     Subscription::find(&mut *visit.conn().await?, visit.id(), id).await?.ok_or_else(PageError::not_found)
 }
 
-/// Filters for single event types, and one for all that its owner narrowed.
-async fn own_filters(visit: &ProjectVisit, id: SubscriptionId) -> Result<usize, PageError> {
-    let rows = FilterRow::list(&mut *visit.conn().await?, visit.id(), id, FILTERS_MAX).await?;
-    let is_open = |row: &FilterRow| {
-        row.event_type == EVERY_TYPE
-            && [&row.headers, &row.body, &row.query, &row.path]
-                .iter()
-                .all(|scope| scope.as_object().is_none_or(Map::is_empty))
-    };
-    Ok(rows.iter().filter(|row| row.enabled_at.is_some() && !is_open(row)).count())
-}
-
 /// Makes one, or tries what stands in the form.
 #[handler]
 pub async fn create(req: &mut Request, depot: &mut Depot) -> PageResult {
@@ -176,7 +172,7 @@ pub async fn create(req: &mut Request, depot: &mut Depot) -> PageResult {
         return tried(&visit, None, (&form, &asked)).await;
     }
     let done = visit.run(create_subscription, visit.on(&[]).with_body(asked.body(&form))).await?;
-    match done.problem(&FIELDS) {
+    match problem_of(&done) {
         Some(problem) => again(&visit, None, &form, problem).await,
         None => {
             Ok(said(visit.path(&format!("/subscriptions/{}", done.text("/uid"))), &done, "The subscription is made."))
@@ -200,7 +196,7 @@ pub async fn update(req: &mut Request, depot: &mut Depot) -> PageResult {
     }
     let on = [("subscription_id", row.id.to_string())];
     let done = visit.run(update_subscription, visit.on(&on).with_body(asked.body(&form))).await?;
-    match done.problem(&FIELDS) {
+    match problem_of(&done) {
         Some(problem) => again(&visit, Some(row.id), &form, problem).await,
         None => Ok(said(visit.path(&format!("/subscriptions/{}", row.id)), &done, "The subscription is changed.")),
     }
@@ -223,6 +219,8 @@ pub async fn delete(req: &mut Request, depot: &mut Depot) -> PageResult {
 struct Asked {
     event_types: Vec<String>,
     scopes: Scopes<Value>,
+    /// `{"retry_config"}`, or nothing where the project's retries hold.
+    retries: Value,
 }
 
 impl Asked {
@@ -243,13 +241,14 @@ impl Asked {
             .map(str::to_string)
             .collect();
         let event_types = if types.is_empty() { vec![EVERY_TYPE.to_string()] } else { types };
-        Ok(Self { event_types, scopes: Scopes { headers: headers?, body: body?, query: query?, path: path? } })
+        let scopes = Scopes { headers: headers?, body: body?, query: query?, path: path? };
+        Ok(Self { event_types, scopes, retries: retries(form)? })
     }
 
     /// What the API is asked for.
     fn body(&self, form: &Form) -> Value {
         let Scopes { headers, body, query, path } = &self.scopes;
-        json!({
+        let mut asked = json!({
             "name": form.text("name").trim(),
             "endpoint_id": form.text("endpoint_id"),
             "source_id": form.text("source_id"),
@@ -258,7 +257,11 @@ impl Asked {
                 "event_types": self.event_types,
                 "filter": {"headers": headers, "body": body, "query": query, "path": path},
             },
-        })
+        });
+        if let (Some(asked), Some(retries)) = (asked.as_object_mut(), self.retries.as_object()) {
+            asked.extend(retries.clone());
+        }
+        asked
     }
 
     fn outcome(&self, filter: &Filter, event: &Event) -> Outcome {
@@ -278,11 +281,31 @@ impl Asked {
     }
 }
 
+/// What a form says of retries, without what was left empty.
+fn retries(form: &Form) -> Result<Value, Problem> {
+    if form.text("retry_config.type").is_empty() {
+        return Ok(Value::Null);
+    }
+    let mut retries = json!({});
+    values::write(&mut retries, &OF_SUBSCRIPTION, |name| form.text(name))?;
+    if let Some(policy) = retries.get_mut("retry_config").and_then(Value::as_object_mut) {
+        policy.retain(|_, value| !value.is_null());
+    }
+    Ok(retries)
+}
+
+/// What was wrong, by field.
+fn problem_of(done: &Done) -> Option<Problem> {
+    let problem = done.problem(&FIELDS)?;
+    Some(if problem.field.is_empty() { Problem::within(&problem.text, &OF_SUBSCRIPTION) } else { problem })
+}
+
 async fn filled(visit: &ProjectVisit, id: Option<SubscriptionId>, form: &Form) -> Result<SubscriptionForm, PageError> {
     let mut view = choices(visit).await?;
     view.values = FIELDS.map(|field| form.text(field).to_string());
+    view.retries = Values::typed(&OF_SUBSCRIPTION, |name| form.text(name), &Values::default());
     if let Some(id) = id {
-        view.own_filters = own_filters(visit, id).await?;
+        view.filters = filters::lines(visit, id).await?;
         view.id = Some(id.to_string());
     }
     Ok(view)

@@ -12,6 +12,7 @@ use posthouse_schema::{
     organisation::Organisation,
     pool::PooledConnection,
     project::Project,
+    words::Role,
 };
 use salvo::{Handler, prelude::*};
 
@@ -96,6 +97,7 @@ impl ProjectVisit {
         let siblings = Project::list(&mut conn, project.organisation_id, SIBLINGS_MAX).await?;
         drop(conn);
         visit.frame.place = place;
+        visit.frame.runs_instance = role == Role::InstanceAdmin;
         visit.frame.project = Some(ProjectFrame {
             id: project.id.to_string(),
             name: project.name.clone(),

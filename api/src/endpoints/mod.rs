@@ -6,7 +6,7 @@ mod oauth2;
 mod rates;
 pub mod wire;
 
-pub use self::rates::period_failure_rates;
+pub use self::{oauth2::test_oauth2, rates::period_failure_rates};
 
 use chrono::Utc;
 use posthouse_schema::{

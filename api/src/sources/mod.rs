@@ -8,7 +8,10 @@ mod status;
 mod verifier;
 mod wire;
 
-pub use self::status::SourceStatusWire;
+pub use self::{
+    connection_test::{test_settings, test_source},
+    status::SourceStatusWire,
+};
 
 use posthouse_schema::{
     ids::SourceId,

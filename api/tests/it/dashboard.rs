@@ -291,8 +291,20 @@ fn pages(project: &str) -> Vec<String> {
         "/endpoints",
         "/endpoints?q=a&ownerId=b",
         "/endpoints/new",
+        "/sources/new",
+        "/sources/new?kind=hmac",
+        "/sources/new?kind=kafka",
+        "/event-types",
+        "/event-types?q=a",
+        "/event-types/new",
+        "/event-types/import",
+        "/portal-links",
+        "/portal-links?q=a&ownerId=b",
+        "/portal-links/new",
         "/batches",
         "/meta-events",
+        "/audit-log",
+        "/audit-log?action=endpoint.create&startDate=2026-01-01T10:00",
         "/test-receiver",
     ]
     .iter()
@@ -319,6 +331,8 @@ async fn pages_of_an_empty_project_say_what_to_do() {
         ("subscriptions", "No subscriptions yet"),
         ("sources", "No sources"),
         ("rejected", "Every message became an event"),
+        ("portal-links", "No portal links yet"),
+        ("audit-log", "Nothing was changed"),
     ] {
         assert!(browser.page(&format!("/projects/{}/{path}", api.project)).await.contains(expected), "{path}");
     }

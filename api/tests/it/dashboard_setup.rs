@@ -132,42 +132,118 @@ async fn settings_are_changed_and_keys_replaced() {
     let path = format!("/projects/{}/settings", api.project);
     let fields = [
         ("name", "shop"),
-        ("strategy", "exponential"),
-        ("duration", "7"),
-        ("retry_count", "5"),
-        ("ratelimit_count", "10"),
-        ("ratelimit_duration", "60"),
-        ("disable_endpoint", "true"),
+        ("config.strategy.type", "custom"),
+        ("config.strategy.schedule", "5\n300"),
+        ("config.strategy.deadline", "3600"),
+        ("config.ratelimit.count", "10"),
+        ("config.ratelimit.duration", "60"),
+        ("config.disable_endpoint", "true"),
+        ("config.request_id_header", "X-Key"),
+        ("config.signature.header", "X-Signed"),
+        ("config.signature.standard_webhooks", "together"),
+        ("config.signature.versions", "SHA512 base64"),
+        ("config.retention_policy.policy", "240h"),
+        ("config.circuit_breaker.error_timeout", "9"),
+        ("config.notifications.email", "ops@example.com"),
+        ("config.notifications.slack_webhook_url", "https://hooks.slack.com/s3cret"),
+        ("config.meta_event.is_enabled", "true"),
+        ("config.meta_event.url", "https://example.com/told"),
+        ("config.meta_event.event_type", "endpoint.created\nendpoint.disabled"),
     ];
     let saved = browser.post(&path, &fields).await;
     assert_eq!(saved.status, 303, "{}", saved.body);
-    let read = api.send("GET", &format!("/api/v1/projects/{}", api.project), Some(&api.key), &[], None).await;
-    let config = &read.data()["config"];
-    assert_eq!(read.data()["name"], "shop");
+    let read = async || api.send("GET", &format!("/api/v1/projects/{}", api.project), Some(&api.key), &[], None).await;
+    let answer = read().await;
+    let config = &answer.data()["config"];
+    assert_eq!((&answer.data()["name"], &config["disable_endpoint"]), (&json!("shop"), &json!(true)));
     assert_eq!(
-        (
-            &config["strategy"]["type"],
-            &config["strategy"]["duration"],
-            &config["disable_endpoint"],
-            &config["multiple_endpoint_subscriptions"]
-        ),
-        (&json!("exponential"), &json!(7), &json!(true), &json!(false))
+        (&config["strategy"]["type"], &config["strategy"]["schedule"], &config["multiple_endpoint_subscriptions"]),
+        (&json!("custom"), &json!([5, 300]), &json!(false))
     );
+    assert_eq!(
+        (&config["signature"]["versions"][0]["hash"], &config["retention_policy"]["policy"]),
+        (&json!("SHA512"), &json!("240h"))
+    );
+    assert_eq!(
+        (&config["circuit_breaker"]["error_timeout"], &config["meta_event"]["url"]),
+        (&json!(9), &json!("https://example.com/told"))
+    );
+    let secret = config["meta_event"]["secret"].as_str().unwrap().to_string();
+    assert!(!secret.is_empty(), "it is made");
     let page = browser.page(&path).await;
-    assert!(page.contains("value=\"shop\"") && page.contains("value=\"7\""), "{page}");
-    let wrong = browser.post(&path, &[("name", "shop"), ("strategy", "linear"), ("duration", "x")]).await;
-    assert!(wrong.status == 422 && text(&wrong).contains("id=\"duration-error\""), "{}", wrong.body);
-    let wrong = browser.post(&path, &[("name", ""), ("strategy", "linear")]).await;
-    assert!(wrong.status == 422 && text(&wrong).contains("id=\"name-error\""), "{}", wrong.body);
+    assert!(page.contains("value=\"shop\"") && page.contains("5\n300") && page.contains("SHA512 base64"), "{page}");
+    assert!(!page.contains("s3cret") && !page.contains(&secret), "what is secret is not shown");
+    // Saved as the page shows it, nothing changes.
+    let again: Vec<(&str, &str)> =
+        fields.iter().copied().filter(|(name, _)| !name.ends_with("slack_webhook_url")).collect();
+    assert_eq!(browser.post(&path, &again).await.status, 303);
+    let kept = read().await;
+    assert_eq!(kept.data()["config"]["notifications"]["slack_webhook_url"], "https://hooks.slack.com/s3cret");
+    assert_eq!(kept.data()["config"]["meta_event"], config["meta_event"]);
+    for (fields, expected) in [
+        (vec![("name", "shop"), ("config.strategy.duration", "x")], "config.strategy.duration-error"),
+        (vec![("name", "")], "name-error"),
+        (vec![("name", "shop"), ("config.signature.versions", "MD5 hex")], "config.signature.versions-error"),
+        (vec![("name", "shop"), ("config.retention_policy.policy", "soon")], "role=\"alert\""),
+    ] {
+        let wrong = browser.post(&path, &fields).await;
+        assert!(wrong.status == 422 && text(&wrong).contains(expected), "{expected}: {}", wrong.body);
+    }
+    api.join("viewer", Role::ProjectViewer).await;
+    let viewed = Browser::signed_in(&api, "viewer").await.page(&path).await;
+    assert!(viewed.contains("ops@example.com") && !viewed.contains("s3cret") && !viewed.contains("Save"), "{viewed}");
+
+    let made =
+        text(&browser.post(&format!("{path}/keys"), &[("key_name", "ci <b>"), ("role", "project_viewer")]).await);
+    let single = format!("CO.{}", made.split("CO.").nth(1).unwrap().split('<').next().unwrap());
+    let project = format!("/api/v1/projects/{}", api.project);
+    let asked = async |key: &str| api.send("GET", &format!("{project}/endpoints"), Some(key), &[], None).await.status;
+    assert_eq!((asked(&single).await, asked(&api.key).await), (200, 200), "the others stay");
+    let page = browser.page(&path).await;
+    assert!(page.contains("ci &lt;b&gt;") && !page.contains(&single), "{page}");
+    let newest = page.split("/settings/keys/").nth(1).unwrap().split('/').next().unwrap().to_string();
+    browser.post(&format!("{path}/keys/{newest}/revoke"), &[]).await;
+    assert_eq!((asked(&single).await, asked(&api.key).await), (401, 200));
+    for (fields, expected) in [
+        (vec![("key_name", "")], "key_name-error"),
+        (vec![("key_name", "ci"), ("expiration", "x")], "expiration-error"),
+        (vec![("key_name", "ci"), ("role", "instance_admin")], "role=\"alert\""),
+    ] {
+        let wrong = browser.post(&format!("{path}/keys"), &fields).await;
+        assert!(wrong.status == 422 && text(&wrong).contains(expected), "{expected}: {}", wrong.body);
+    }
 
     let replaced = text(&browser.post(&format!("{path}/regenerate-key"), &[]).await);
     let key = format!("CO.{}", replaced.split("CO.").nth(1).unwrap().split('<').next().unwrap());
-    assert_eq!(api.get("endpoints").await.status, 401, "the key before is refused");
-    let project = format!("/api/v1/projects/{}", api.project);
-    assert_eq!(api.send("GET", &format!("{project}/endpoints"), Some(&key), &[], None).await.status, 200);
+    assert_eq!((asked(&api.key).await, asked(&key).await), (401, 200), "the key before is refused");
     let gone = browser.post(&format!("{path}/delete"), &[]).await;
     assert_eq!(location(&gone), "/projects");
     assert_eq!(browser.get(&path).await.status, 404);
+    api.close().await;
+}
+
+#[tokio::test]
+async fn an_organisation_is_made_and_ended() {
+    let api = Api::start().await;
+    let ada = api.sign_up("ada").await;
+    let bob = api.sign_up("bob").await;
+    let browser = Browser::signed_in(&api, "ada").await;
+    let wrong = browser.post("/organisations/new", &[("name", " ")]).await;
+    assert!(wrong.status == 422 && text(&wrong).contains("id=\"name-error\""), "{}", wrong.body);
+    assert_eq!(location(&browser.post("/organisations/new", &[("name", "Looms <b>")]).await), "/projects");
+    let list = browser.page("/projects").await;
+    assert!(list.contains("Looms &lt;b&gt;"), "{list}");
+    let made = list.split("Looms").nth(1).unwrap().split("/organisations/").nth(1).unwrap();
+    let path = format!("/organisations/{}", made.split('"').next().unwrap());
+    assert!(browser.page(&path).await.contains("Delete the organisation"));
+    let other = Browser::signed_in(&api, "bob").await;
+    assert_eq!(other.post(&format!("{path}/delete"), &[]).await.status, 404);
+    assert_eq!(location(&browser.post(&format!("{path}/delete"), &[]).await), "/projects");
+    assert!(!browser.page("/projects").await.contains("Looms"));
+    assert_eq!(browser.get(&path).await.status, 404);
+    // Those that were not deleted are still there.
+    assert!(browser.page("/projects").await.contains(&ada.organisation));
+    assert!(other.page("/projects").await.contains(&bob.organisation));
     api.close().await;
 }
 
