@@ -20,7 +20,7 @@ pub struct Config {
     /// Address of /healthz, /readyz and /metrics.
     #[arg(long, env = "POSTHOUSE_INGEST_LISTEN", default_value = "127.0.0.1:5009")]
     pub listen: SocketAddr,
-    /// How often the sources are read from the database.
+    /// How often the sources are read from the database, should the news of a change be lost.
     #[arg(long, env = "POSTHOUSE_INGEST_POLL_INTERVAL", default_value = "5s", value_parser = duration)]
     pub poll_interval: Duration,
     /// How long a source cannot be read, or has everything refused that it brings, before its project is told.

@@ -1,5 +1,6 @@
 //! Follows the sources of the database: each enabled broker source has one task, and a task is replaced when anything
-//! about its source changes. The new task begins after the old one has ended, so a source never has two consumers here.
+//! about its source changes. The new task begins after the old one has ended, so a source never has two consumers here. They
+//! are read when the API tells of a change, and now and then, should that be missed.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,8 +14,9 @@ use posthouse_schema::{
     source_feed::{FeedSource, broker_sources_all_projects},
 };
 use tokio::{
+    sync::Notify,
     task::JoinSet,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +34,8 @@ const PAGE: i64 = 500;
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Earlier topics of a source that are remembered for unsubscribing.
 const STALE_TOPICS_MAX: usize = 16;
+/// How long changes are gathered before the sources are read: many in a row take few reads.
+const GATHERING: Duration = Duration::from_millis(250);
 
 /// A source and the task that consumes it, if it is enabled.
 #[derive(Debug)]
@@ -57,17 +61,26 @@ impl Feed {
         Self { follower: Arc::new(follower), followed: HashMap::new(), tasks: JoinSet::new() }
     }
 
-    /// Reads the sources every `poll_interval` and follows them, until `shutdown`. Then every source stops taking,
-    /// finishes what it took, and leaves its session to the broker, for at most `drain_timeout`.
+    /// Reads the sources when a change is told and every `poll_interval`, and follows them, until `shutdown`. Then every
+    /// source stops taking, finishes what it took, and leaves its session to the broker, for at most `drain_timeout`.
     pub async fn run(mut self, poll_interval: Duration, drain_timeout: Duration, shutdown: CancellationToken) {
+        let (queues, changed) = (self.follower.intake.queues.clone(), Notify::new());
+        tokio::select! {
+            () = self.follow(poll_interval, &changed, &shutdown) => {}
+            never = queues.hear_source_changes(&changed) => match never {},
+        }
+        self.drain(drain_timeout).await;
+    }
+
+    async fn follow(&mut self, poll_interval: Duration, changed: &Notify, shutdown: &CancellationToken) {
         let mut ticks = interval(poll_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut fault = Fault::default();
         loop {
             let sources = tokio::select! {
                 biased;
-                () = shutdown.cancelled() => break,
-                sources = next_sources(&mut ticks, &self.follower.pool) => sources,
+                () = shutdown.cancelled() => return,
+                sources = next_sources(&mut ticks, changed, &self.follower.pool) => sources,
             };
             self.reap();
             match sources {
@@ -84,7 +97,6 @@ impl Feed {
                 }
             }
         }
-        self.drain(drain_timeout).await;
     }
 
     /// Brings the tasks in line with the sources: what is new starts, what is gone stops, what changed does both.
@@ -206,8 +218,19 @@ fn farewell(current: &FeedSource, next: &FeedSource) -> Farewell {
     }
 }
 
-async fn next_sources(ticks: &mut tokio::time::Interval, pool: &Pool) -> Result<Vec<FeedSource>, String> {
-    ticks.tick().await;
+async fn next_sources(
+    ticks: &mut tokio::time::Interval,
+    changed: &Notify,
+    pool: &Pool,
+) -> Result<Vec<FeedSource>, String> {
+    let told = async {
+        changed.notified().await;
+        sleep(GATHERING).await;
+    };
+    tokio::select! {
+        _ = ticks.tick() => {}
+        () = told => {}
+    }
     timeout(ANSWER_MAX, all_sources(pool))
         .await
         .unwrap_or_else(|_| Err("the database did not answer in time".to_owned()))

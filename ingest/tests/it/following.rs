@@ -1,12 +1,58 @@
 //! Sources are followed as they change in the database.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::{
     broker::{Broker, numbered, password_file, publish},
     program::{SOON, eventually},
+    redis_server::RedisServer,
     world::World,
 };
+
+/// A poll interval in which no test ends.
+const RARELY: Duration = Duration::from_mins(30);
+
+#[tokio::test]
+async fn what_is_told_takes_effect_long_before_the_next_poll() {
+    let (broker, mut redis) = (Broker::start().await, RedisServer::start().await);
+    let world = World::on(&redis.url()).await;
+    let source_id = world.source(&broker.source("t")).await;
+    let ingest = world.ingest_that_looks_every(RARELY).await;
+    ingest.connected(source_id).await;
+    for is_disabled in [true, false] {
+        world.set_disabled(source_id, is_disabled).await;
+        world.queues.announce_source_change().await.unwrap();
+        eventually("it takes effect", SOON, async || ingest.is_connected(source_id) != is_disabled).await;
+    }
+    let other_id = world.source(&broker.source("other")).await;
+    world.queues.announce_source_change().await.unwrap();
+    ingest.connected(other_id).await;
+    // Nobody hears what is told now; it is looked at once somebody can.
+    redis.stop().await;
+    world.delete(source_id).await;
+    redis.resume().await;
+    eventually("it is left", SOON, async || !ingest.is_connected(source_id)).await;
+    assert!(ingest.is_connected(other_id));
+    ingest.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_told_takes_effect_at_the_next_poll() {
+    let (broker, mut redis) = (Broker::start().await, RedisServer::start().await);
+    let world = World::on(&redis.url()).await;
+    let source_id = world.source(&broker.source("t")).await;
+    let ingest = world.ingest().await;
+    ingest.connected(source_id).await;
+    redis.stop().await;
+    let other_id = world.source(&broker.source("other")).await;
+    world.set_disabled(source_id, true).await;
+    ingest.connected(other_id).await;
+    eventually("it is left", SOON, async || !ingest.is_connected(source_id)).await;
+    redis.resume().await;
+    ingest.stop().await;
+}
 
 #[tokio::test]
 async fn a_changed_topic_is_followed_and_the_old_one_left() {

@@ -42,6 +42,7 @@ mod settings;
 mod sighting;
 mod sink;
 mod slot;
+mod source_changes;
 mod source_state;
 #[cfg(feature = "testing")]
 pub mod testing;

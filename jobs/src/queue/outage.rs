@@ -4,13 +4,18 @@ use std::{fmt::Display, time::Instant};
 
 pub(crate) struct Outage {
     what: &'static str,
-    queue: &'static str,
+    queue: Option<&'static str>,
     since: Option<Instant>,
 }
 
 impl Outage {
     pub(crate) const fn new(what: &'static str, queue: &'static str) -> Self {
-        Self { what, queue, since: None }
+        Self { what, queue: Some(queue), since: None }
+    }
+
+    /// Of something that has no queue.
+    pub(crate) const fn of_none(what: &'static str) -> Self {
+        Self { what, queue: None, since: None }
     }
 
     pub(crate) fn failed(&mut self, error: &dyn Display) {
