@@ -134,9 +134,6 @@ impl Services {
     }
 }
 
-/// An API that is cut off answers within this: a free connection is waited for, and then a statement that stays away.
-const ANSWER_LIMIT: Duration = Duration::from_secs(20);
-
 /// The exit code of a program that was interrupted.
 const INTERRUPTED: u8 = 130;
 
@@ -240,7 +237,7 @@ async fn part(root: &Path, rate: u32, lasts: Duration) -> Result<ExitCode> {
         let error = inside.args(std::env::args_os().skip(1)).as_std_mut().exec();
         return Err(error).context("run in a network of its own");
     }
-    let options = partition::Options { rate, lasts, answer_limit: ANSWER_LIMIT, durability: Durability::Full };
+    let options = partition::Options { rate, lasts, stall_max: Duration::ZERO, durability: Durability::Full };
     partition::run(root, "partition", &options, &mut say).await?;
     Ok(ExitCode::SUCCESS)
 }

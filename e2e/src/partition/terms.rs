@@ -1,4 +1,6 @@
-//! When which scheduler was active, as their logs tell it: no two at once, and each tick by one of them.
+//! When which scheduler was active, as their logs tell it: no two at once, and each tick by the one whose time it was.
+
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -51,12 +53,13 @@ pub fn of_log(log: &str) -> Vec<Term> {
 }
 
 /// What is wrong with the terms of all schedulers, and with the ticks of one schedule, the oldest first; empty when all is well.
+/// Whoever was kept from running for so long as `stall_max` may have noticed the end of its term that much later.
 #[must_use]
-pub fn faults(mut terms: Vec<Term>, ticks: &[Tick]) -> Vec<String> {
+pub fn faults(mut terms: Vec<Term>, ticks: &[Tick], stall_max: Duration) -> Vec<String> {
     let mut found = Vec::new();
     terms.sort_by_key(|term| term.from);
     for [first, second] in terms.array_windows() {
-        if first.until.is_none_or(|until| until > second.from) {
+        if first.until.is_none_or(|until| until > second.from + stall_max) {
             found.push(format!("two schedulers were active at once: {first:?} and {second:?}"));
         }
         let is_again = first.holder == second.holder && first.fencing_token == second.fencing_token;
@@ -71,6 +74,9 @@ pub fn faults(mut terms: Vec<Term>, ticks: &[Tick]) -> Vec<String> {
         }
     }
     for (tick, token, is_enqueued) in ticks {
+        if let Some(later) = terms.iter().find(|term| term.fencing_token > *token && term.from <= *tick) {
+            found.push(format!("the tick at {tick} was noted by term {token}, and it was the time of {later:?}"));
+        }
         if !is_enqueued {
             found.push(format!("the tick at {tick} was not enqueued"));
         }
@@ -113,19 +119,23 @@ mod tests {
     fn each_thing_that_can_go_wrong_is_found() {
         let terms = vec![term("a", 1, 0, Some(5)), term("a", 1, 6, Some(9)), term("b", 2, 10, None)];
         let ticks = [(at(2), 1, true), (at(4), 1, true), (at(6), 2, true)];
-        assert_eq!(faults(terms.clone(), &ticks), Vec::<String>::new());
+        assert_eq!(faults(terms.clone(), &ticks, Duration::ZERO), Vec::<String>::new());
+        let late = vec![term("a", 1, 0, Some(7)), term("b", 2, 5, None)];
+        assert_eq!(faults(late.clone(), &ticks, Duration::from_secs(2)), Vec::<String>::new());
         for wrong in [
+            late,
+            vec![term("a", 1, 0, Some(3)), term("b", 2, 4, None)],
             vec![term("a", 1, 0, Some(11)), term("b", 2, 10, None)],
             vec![term("a", 1, 0, None), term("b", 2, 10, None)],
             vec![term("a", 2, 0, Some(9)), term("b", 1, 10, None)],
             vec![term("a", 1, 0, Some(5)), term("b", 1, 6, Some(9)), term("b", 2, 10, None)],
             vec![term("b", 2, 10, None)],
         ] {
-            assert!(!faults(wrong.clone(), &ticks).is_empty(), "{wrong:?}");
+            assert!(!faults(wrong.clone(), &ticks, Duration::ZERO).is_empty(), "{wrong:?}");
         }
         for wrong in [(at(6), 2, true), (at(8), 1, true), (at(8), 2, false), (at(8), 3, true)] {
             let ticks: Vec<_> = ticks.into_iter().chain([wrong]).collect();
-            assert!(!faults(terms.clone(), &ticks).is_empty(), "{wrong:?}");
+            assert!(!faults(terms.clone(), &ticks, Duration::ZERO).is_empty(), "{wrong:?}");
         }
     }
 }

@@ -28,8 +28,12 @@ async fn redis_clients(port: u16) -> Vec<u16> {
     let mut connection = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     connection.write_all(b"CLIENT LIST\r\n").await.unwrap();
     let mut said = String::new();
-    // As long as the length in its first line says.
-    while said.split_once("\r\n").is_none_or(|(length, rest)| rest.len() < length[1..].parse::<usize>().unwrap()) {
+    // As long as its first line says: `$LENGTH`.
+    let is_whole = |said: &str| {
+        let parts = said.split_once("\r\n");
+        parts.is_some_and(|(length, rest)| rest.len() >= length.trim_start_matches('$').parse().unwrap())
+    };
+    while !is_whole(&said) {
         let mut part = [0; 4096];
         let read = connection.read(&mut part).await.unwrap();
         said.push_str(std::str::from_utf8(&part[..read]).unwrap());

@@ -82,7 +82,7 @@ pub async fn in_own_network(name: &str, limit: Duration, test: impl Future<Outpu
         return test.await;
     }
     if let Some(why) = network::refusal().await {
-        writeln!(std::io::stderr(), "\n{name}: NOT RUN: {why}\n").unwrap();
+        std::io::stderr().write_all(format!("\n{name}: NOT RUN: {why}\n\n").as_bytes()).unwrap();
         return;
     }
     let mut command = network::command(&std::env::current_exe().unwrap());
