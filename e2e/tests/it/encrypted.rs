@@ -31,7 +31,7 @@ async fn redis_clients(port: u16) -> Vec<u16> {
     // As long as its first line says: `$LENGTH`.
     let is_whole = |said: &str| {
         let parts = said.split_once("\r\n");
-        parts.is_some_and(|(length, rest)| rest.len() >= length.trim_start_matches('$').parse().unwrap())
+        parts.is_some_and(|(length, rest)| rest.len() >= length.trim_start_matches('$').parse::<usize>().unwrap())
     };
     while !is_whole(&said) {
         let mut part = [0; 4096];
