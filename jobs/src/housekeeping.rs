@@ -141,6 +141,8 @@ pub struct KeepHouse {
 pub enum HouseTask {
     /// Counts the events of the days that are over, for as long as they are there.
     CountEvents,
+    /// Counts what happened in projects since the last time, for charts.
+    CountActivity,
     /// Deletes secrets, keys and invitations whose time has passed.
     ExpireSecrets,
     /// Announces sources that have received nothing for longer than they should.
@@ -165,6 +167,7 @@ impl HouseTask {
     pub const fn name(self) -> &'static str {
         match self {
             Self::CountEvents => "count_events",
+            Self::CountActivity => "count_activity",
             Self::ExpireSecrets => "expire_secrets",
             Self::WatchSources => "watch_sources",
             Self::TrimDeadLetters { .. } => "trim_dead_letters",
@@ -204,6 +207,10 @@ mod tests {
         assert_eq!((serde_json::to_string(&index).unwrap().as_str(), index.job_id()), (stored, job.job_id()));
         for (stored, id) in [
             (r#"{"tick":"2026-01-02T03:00:00Z","task":{"name":"count_events"}}"#, "count_events:tick:1767322800000"),
+            (
+                r#"{"tick":"2026-01-02T03:00:00Z","task":{"name":"count_activity"}}"#,
+                "count_activity:tick:1767322800000",
+            ),
             (
                 r#"{"tick":"2026-01-02T03:00:00Z","task":{"name":"trim_dead_letters","days":30,"letters_max":7}}"#,
                 "trim_dead_letters:tick:1767322800000",

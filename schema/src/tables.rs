@@ -12,6 +12,41 @@ diesel::table! {
 }
 
 diesel::table! {
+    activity_deliveries (project_id, at, endpoint_id) {
+        project_id -> Uuid,
+        at -> Timestamptz,
+        endpoint_id -> Uuid,
+        waiting -> Int8,
+        retry -> Int8,
+        success -> Int8,
+        discarded -> Int8,
+        failure -> Int8,
+    }
+}
+
+diesel::table! {
+    activity_events (project_id, at) {
+        project_id -> Uuid,
+        at -> Timestamptz,
+        events -> Int8,
+    }
+}
+
+diesel::table! {
+    activity_mark (is_only) {
+        is_only -> Bool,
+        stored_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    activity_stale (project_id, at) {
+        project_id -> Uuid,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     api_keys (id) {
         id -> Uuid,
         mask -> Text,
@@ -553,6 +588,10 @@ diesel::joinable!(test_requests -> projects (project_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     account_tokens,
+    activity_deliveries,
+    activity_events,
+    activity_mark,
+    activity_stale,
     api_keys,
     audit_log,
     batch_runs,

@@ -36,7 +36,7 @@ const FAILING_MAX: i64 = 5;
 type Shown = (&'static str, &'static str, TimeDelta, i64);
 
 const PERIODS: [Shown; 3] = [
-    ("hour", "Last hour", TimeDelta::hours(1), 60),
+    ("hour", "Last hour", TimeDelta::hours(1), 300),
     ("day", "Last 24 hours", TimeDelta::hours(24), 1_800),
     ("week", "Last 7 days", TimeDelta::days(7), 14_400),
 ];

@@ -1,30 +1,37 @@
 //! How the deliveries of some endpoints went in a period.
 
 use chrono::{DateTime, Utc};
-use diesel::{AggregateExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, dsl::count, result::Error};
+use diesel::{
+    QueryResult, QueryableByName,
+    result::Error,
+    sql_types::{Array, BigInt, Timestamptz, Uuid},
+};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use crate::{
-    deadline,
-    ids::{EndpointId, EventDeliveryId, ProjectId},
-    tables::event_deliveries,
-    words::DeliveryStatus,
+    activity, deadline,
+    ids::{EndpointId, ProjectId},
 };
 
 /// An endpoint's deliveries of a period by where they stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
 pub struct EndpointTotals {
     /// The endpoint.
+    #[diesel(sql_type = Uuid)]
     pub endpoint_id: EndpointId,
     /// Those that succeeded.
+    #[diesel(sql_type = BigInt)]
     pub success: i64,
     /// Those that were given up.
+    #[diesel(sql_type = BigInt)]
     pub failure: i64,
     /// Those that failed and will be tried again.
+    #[diesel(sql_type = BigInt)]
     pub retry: i64,
 }
 
-/// The totals of those of `endpoints` that had deliveries of events accepted between `from` and `to`.
+/// The totals of those of `endpoints` that had deliveries of events accepted between `from` and `to`; what is counted already
+/// begins with the five minutes of `from`.
 ///
 /// # Errors
 /// The database fails, or takes longer than [`deadline::QUERY_MAX`].
@@ -34,24 +41,19 @@ pub async fn endpoint_totals(
     endpoints: &[EndpointId],
     (from, to): (DateTime<Utc>, DateTime<Utc>),
 ) -> QueryResult<Vec<EndpointTotals>> {
-    let of = |status: DeliveryStatus| count(event_deliveries::id).aggregate_filter(event_deliveries::status.eq(status));
-    let query = event_deliveries::table
-        .filter(event_deliveries::project_id.eq(project))
-        .filter(event_deliveries::endpoint_id.eq_any(endpoints))
-        .filter(event_deliveries::id.between(EventDeliveryId::first_at(from), EventDeliveryId::last_at(to)))
-        .group_by(event_deliveries::endpoint_id)
-        .select((
-            event_deliveries::endpoint_id,
-            of(DeliveryStatus::Success),
-            of(DeliveryStatus::Failure),
-            of(DeliveryStatus::Retry),
-        ));
-    let rows = conn
-        .transaction::<Vec<(EndpointId, i64, i64, i64)>, Error, _>(async |conn| {
-            deadline::set(conn).await?;
-            query.load(conn).await
-        })
-        .await?;
-    let totals = |(endpoint_id, success, failure, retry)| EndpointTotals { endpoint_id, success, failure, retry };
-    Ok(rows.into_iter().map(totals).collect())
+    conn.transaction::<_, Error, _>(async |conn| {
+        deadline::set(conn).await?;
+        let parted = activity::part(conn, project, (from, to)).await?;
+        let (first, last) = parted.deliveries();
+        diesel::sql_query(include_str!("../sql/endpoint_totals.sql"))
+            .bind::<Uuid, _>(project)
+            .bind::<Array<Uuid>, _>(endpoints)
+            .bind::<Timestamptz, _>(parted.first_window)
+            .bind::<Timestamptz, _>(parted.edge)
+            .bind::<Uuid, _>(first)
+            .bind::<Uuid, _>(last)
+            .load(conn)
+            .await
+    })
+    .await
 }

@@ -4,12 +4,14 @@
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, SelectableHelper,
     dsl::{exists, now, sql},
+    result::Error,
     sql_types::Bool,
 };
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use super::{DeliveryFilter, EventDelivery, list::filtered};
 use crate::{
+    activity,
     ids::{EndpointId, EventDeliveryId, ProjectId},
     tables::{endpoints, event_deliveries},
     words::{DeliveryStatus, EndpointStatus, HeldBy},
@@ -31,7 +33,7 @@ pub async fn resend(
         .filter(endpoints::id.eq(event_deliveries::endpoint_id))
         .filter(endpoints::deleted_at.is_null())
         .filter(endpoints::status.eq(EndpointStatus::Active));
-    diesel::update(event_deliveries::table)
+    let scheduled = diesel::update(event_deliveries::table)
         .filter(event_deliveries::project_id.eq(project))
         // So that only the partitions of these days are searched.
         .filter(event_deliveries::id.between(*first, *last).and(event_deliveries::id.eq_any(ids)))
@@ -47,9 +49,13 @@ pub async fn resend(
             event_deliveries::description.eq(""),
             event_deliveries::updated_at.eq(now),
         ))
-        .returning(EventDelivery::as_returning())
-        .get_results(conn)
-        .await
+        .returning(EventDelivery::as_returning());
+    conn.transaction::<_, Error, _>(async |conn| {
+        let rows: Vec<EventDelivery> = scheduled.get_results(conn).await?;
+        activity::note_changed(conn, project, rows.iter().map(|row| row.id).collect()).await?;
+        Ok(rows)
+    })
+    .await
 }
 
 /// The deliveries among `ids`.

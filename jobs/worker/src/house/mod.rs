@@ -1,5 +1,6 @@
 //! The small periodic tasks.
 
+mod activity;
 mod audit;
 mod sources;
 
@@ -26,6 +27,7 @@ const DAYS_COUNTED: u64 = 3;
 pub async fn keep(task: HouseTask, context: &Context) -> Result<Value, BoxDynError> {
     match task {
         HouseTask::CountEvents => count_events(context).await,
+        HouseTask::CountActivity => activity::count(context).await,
         HouseTask::ExpireSecrets => expire_secrets(context).await,
         HouseTask::WatchSources => sources::watch(context).await,
         HouseTask::TrimDeadLetters { days, letters_max } => trim_dead_letters(context, days, letters_max).await,

@@ -74,6 +74,9 @@ pub struct Config {
     /// When the events of the days that are over are counted, as a cron expression in UTC with seconds first.
     #[arg(long, env = "POSTHOUSE_COUNT_SCHEDULE", default_value = "0 20 0 * * *")]
     pub count_schedule: cron::Schedule,
+    /// When what happened in projects is counted for charts, as a cron expression in UTC with seconds first.
+    #[arg(long, env = "POSTHOUSE_ACTIVITY_SCHEDULE", default_value = "10,40 * * * * *")]
+    pub activity_schedule: cron::Schedule,
     /// When secrets, keys and invitations are deleted whose time has passed, as a cron expression in UTC with seconds first.
     #[arg(long, env = "POSTHOUSE_SECRET_SCHEDULE", default_value = "0 25 * * * *")]
     pub secret_schedule: cron::Schedule,
@@ -149,6 +152,7 @@ impl Config {
             },
             once("send_digests", &self.digest_schedule, Work::Digests),
             house(HouseTask::CountEvents, &self.count_schedule),
+            house(HouseTask::CountActivity, &self.activity_schedule),
             house(HouseTask::ExpireSecrets, &self.secret_schedule),
             house(HouseTask::WatchSources, &self.source_schedule),
             house(

@@ -171,6 +171,25 @@ async fn an_audit_goes_on_where_the_last_one_ended() {
     world.stop().await;
 }
 
+#[tokio::test]
+async fn what_happened_is_counted_once() {
+    let (world, receiver) = (World::start(config(), direct(), None).await, Receiver::start().await);
+    receiver.then(&[&plain("200 OK", "")]);
+    let endpoint = world.endpoint(&receiver.url(), |_, _| {}).await;
+    world.queues.push(&world.event(endpoint, "invoice.paid")).await.unwrap();
+    world.ended(1, DeliveryStatus::Success).await;
+    sql(&world, "UPDATE events SET updated_at = now() - interval '5 minutes'".into()).await;
+    let counted = kept(&world, HouseTask::CountActivity).await;
+    assert_eq!(counted, json!({"windows": 1, "is_up_to_date": true}));
+    assert_eq!(
+        sql(&world, "SELECT 1 FROM activity_deliveries WHERE success = 1 AND waiting + retry = 0".into()).await,
+        1
+    );
+    let again = kept(&world, HouseTask::CountActivity).await;
+    assert_eq!(again, json!({"windows": 0, "is_up_to_date": true}));
+    world.stop().await;
+}
+
 fn schedules() -> Vec<Schedule> {
     let every_second: cron::Schedule = "* * * * * *".parse().unwrap();
     let never: cron::Schedule = "0 0 0 1 1 * 2099".parse().unwrap();

@@ -1,5 +1,8 @@
 //! What happened in a project over a period: events and deliveries in bars of equal length, how long deliveries took, and
-//! which endpoints failed. Summed from the rows, so the longer the period, the longer it takes.
+//! which endpoints failed. Summed from counts of five minutes, and from the rows of what is not counted yet.
+
+mod count;
+mod window;
 
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -9,19 +12,24 @@ use diesel::{
 };
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl};
 
+pub(crate) use self::{count::note_changed, window::part};
+pub use self::{
+    count::{Counted, count_all_projects, note_open_all_projects},
+    window::{WINDOW_SECONDS, window},
+};
 use crate::{
     deadline,
-    ids::{EndpointId, EventDeliveryId, EventId, ProjectId},
+    ids::{EndpointId, EventDeliveryId, ProjectId},
 };
 
 /// A period in bars.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Period {
-    /// When it begins: the first bar's beginning.
+    /// When it begins: the first bar's beginning, and that of a [`window`].
     pub from: DateTime<Utc>,
     /// When it ends.
     pub to: DateTime<Utc>,
-    /// Seconds of a bar.
+    /// Seconds of a bar: a multiple of [`WINDOW_SECONDS`].
     pub bar_seconds: f64,
 }
 
@@ -74,7 +82,7 @@ pub struct Activity {
     pub events: Vec<EventBar>,
     /// Deliveries, the oldest first.
     pub deliveries: Vec<DeliveryBar>,
-    /// Seconds within which 50, 95 and 99 in a hundred of the newest 10,000 successful deliveries arrived.
+    /// Seconds within which 50, 95 and 99 in a hundred of those of the newest 10,000 deliveries arrived that succeeded.
     pub latency_seconds: Option<[f64; 3]>,
     /// Endpoints with most failures, the worst first.
     pub failing: Vec<Failing>,
@@ -96,37 +104,43 @@ pub async fn read(
     period: Period,
     failing_max: i64,
 ) -> QueryResult<Activity> {
-    let deliveries = (EventDeliveryId::first_at(period.from), EventDeliveryId::last_at(period.to));
     conn.transaction::<_, Error, _>(async |conn| {
         deadline::set(conn).await?;
-        let events: Vec<EventBar> = diesel::sql_query(include_str!("sql/activity_events.sql"))
+        let parted = part(conn, project, (period.from, period.to)).await?;
+        let (first, last) = parted.events();
+        let events: Vec<EventBar> = diesel::sql_query(include_str!("../sql/activity_events.sql"))
             .bind::<Uuid, _>(project)
-            .bind::<Uuid, _>(EventId::first_at(period.from))
-            .bind::<Uuid, _>(EventId::last_at(period.to))
             .bind::<Timestamptz, _>(period.from)
+            .bind::<Timestamptz, _>(parted.edge)
+            .bind::<Uuid, _>(first)
+            .bind::<Uuid, _>(last)
             .bind::<Double, _>(period.bar_seconds)
             .load(conn)
             .await?;
-        let bars: Vec<DeliveryBar> = diesel::sql_query(include_str!("sql/activity_deliveries.sql"))
+        let (first, last) = parted.deliveries();
+        let bars: Vec<DeliveryBar> = diesel::sql_query(include_str!("../sql/activity_deliveries.sql"))
             .bind::<Uuid, _>(project)
-            .bind::<Uuid, _>(deliveries.0)
-            .bind::<Uuid, _>(deliveries.1)
             .bind::<Timestamptz, _>(period.from)
+            .bind::<Timestamptz, _>(parted.edge)
+            .bind::<Uuid, _>(first)
+            .bind::<Uuid, _>(last)
             .bind::<Double, _>(period.bar_seconds)
             .load(conn)
             .await?;
-        let latency: Latency = diesel::sql_query(include_str!("sql/activity_latency.sql"))
+        let failing: Vec<Failing> = diesel::sql_query(include_str!("../sql/activity_failing.sql"))
             .bind::<Uuid, _>(project)
-            .bind::<Uuid, _>(deliveries.0)
-            .bind::<Uuid, _>(deliveries.1)
-            .get_result(conn)
-            .await?;
-        let failing: Vec<Failing> = diesel::sql_query(include_str!("sql/activity_failing.sql"))
-            .bind::<Uuid, _>(project)
-            .bind::<Uuid, _>(deliveries.0)
-            .bind::<Uuid, _>(deliveries.1)
+            .bind::<Timestamptz, _>(period.from)
+            .bind::<Timestamptz, _>(parted.edge)
+            .bind::<Uuid, _>(first)
+            .bind::<Uuid, _>(last)
             .bind::<BigInt, _>(failing_max)
             .load(conn)
+            .await?;
+        let latency: Latency = diesel::sql_query(include_str!("../sql/activity_latency.sql"))
+            .bind::<Uuid, _>(project)
+            .bind::<Uuid, _>(EventDeliveryId::first_at(period.from))
+            .bind::<Uuid, _>(EventDeliveryId::last_at(period.to))
+            .get_result(conn)
             .await?;
         let latency_seconds = latency.latency.and_then(|values| values.try_into().ok());
         Ok(Activity { events, deliveries: bars, latency_seconds, failing })
