@@ -137,6 +137,11 @@ browser-tools: (_node "browser" "e2e/browser")
     as=$([ "$(id -u)" = 0 ] || echo sudo)
     $as apt-get update -qq && $as apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core
 
+# Make the images of README.md anew, by the end-to-end test of the dashboard
+readme-images: build services browser-tools
+    cargo test -p posthouse-e2e --test it browser
+    for name in overview events delivery; do cp "{{justfile_directory()}}/target/screenshots/readme-$name.png" "docs/images/$name.png"; done
+
 # JavaScript packages into a folder of .tools, once for each change of their list
 _node HOME WANTED:
     #!/bin/sh
@@ -309,6 +314,11 @@ bench-delivery *ARGS:
 bench-lists *ARGS:
     cargo build --release --workspace --bins
     @exec "{{built}}/release/posthouse-bench" lists "$@"
+
+# Measure how quickly the dashboard's pages come with 1,000,000 events behind them, on a system of its own: [--events N] [--markdown] [--strict]
+bench-pages *ARGS:
+    cargo build --release --workspace --bins
+    @exec "{{built}}/release/posthouse-bench" pages "$@"
 
 # Measure the egress proxy beside a plain TCP relay: [--quick] [--markdown] [--strict]
 bench-egress *ARGS:

@@ -11,6 +11,8 @@ pub struct Percentiles {
     pub p50_ms: f64,
     /// Nine of ten are quicker.
     pub p90_ms: f64,
+    /// 95 of a hundred are quicker.
+    pub p95_ms: f64,
     /// 99 of a hundred are quicker.
     pub p99_ms: f64,
     /// The slowest.
@@ -25,7 +27,7 @@ impl Percentiles {
             let rank = (micros.len() * percent).div_ceil(100).max(1) - 1;
             micros.get(rank).map_or(0.0, |micros| f64::from(*micros) / 1_000.0)
         };
-        Self { p50_ms: at(50), p90_ms: at(90), p99_ms: at(99), max_ms: at(100) }
+        Self { p50_ms: at(50), p90_ms: at(90), p95_ms: at(95), p99_ms: at(99), max_ms: at(100) }
     }
 }
 
@@ -41,7 +43,7 @@ mod tests {
     #[test]
     fn percentiles_are_ranks() {
         let found = Percentiles::of((1..=1_000).rev().map(|ms| ms * 1_000).collect());
-        assert_eq!(found, Percentiles { p50_ms: 500.0, p90_ms: 900.0, p99_ms: 990.0, max_ms: 1_000.0 });
+        assert_eq!(found, Percentiles { p50_ms: 500.0, p90_ms: 900.0, p95_ms: 950.0, p99_ms: 990.0, max_ms: 1_000.0 });
         assert_eq!(Percentiles::of(Vec::new()), Percentiles::default());
         assert_eq!(Percentiles::of(vec![3_000]).p99_ms, 3.0);
     }

@@ -9,6 +9,7 @@ mod ingest;
 mod latency;
 mod lists;
 mod load;
+mod pages;
 mod parts;
 mod payload;
 mod processes;
@@ -33,6 +34,7 @@ const EXAMPLES: &str = "Examples:
   just bench-queue                            # what the queue promises, on a Redis of its own
   just bench-delivery                         # functions, filters, hanging endpoints, a wave of retries
   just bench-lists                            # pages of a large ledger, on a system of its own
+  just bench-pages                            # pages of the dashboard with the same ledger
   just bench-egress                           # the egress proxy beside a plain relay
   just bench-ingest                           # messages of brokers into Redis
   posthouse-bench load --run-env .posthouse/run.env -n 5000 -k 4 --rate 100";
@@ -116,6 +118,17 @@ enum Command {
     },
     /// How quickly a large ledger is listed, on a system of its own.
     Lists {
+        /// Events in it; there are twice as many deliveries.
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
+        events: u64,
+        /// Exit code 1 when a figure falls short.
+        #[arg(long)]
+        strict: bool,
+        #[command(flatten)]
+        report: Report,
+    },
+    /// How quickly the dashboard's pages come with a large ledger, on a system of its own.
+    Pages {
         /// Events in it; there are twice as many deliveries.
         #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
         events: u64,
@@ -217,6 +230,10 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Lists { events, strict, report } => {
             std::fs::create_dir_all(&report.folder).context("make the folder")?;
             report.tell(&lists::measure(&report.folder, events).await?, strict)
+        }
+        Command::Pages { events, strict, report } => {
+            std::fs::create_dir_all(&report.folder).context("make the folder")?;
+            report.tell(&pages::measure(&report.folder, events).await?, strict)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Lists of a large ledger: how long a page of twenty takes, whatever it is filtered by.
 
-mod fill;
+pub mod fill;
 
 use std::{path::Path, time::Instant};
 
