@@ -142,7 +142,7 @@ async fn a_source_of_a_broker_is_made_and_its_connection_tested() {
     let answering = async |result: ConnectionTestResult| {
         until("a request for a test", async || {
             let Some(test) = api.queues().take_connection_test().await.unwrap() else { return false };
-            api.queues().answer_connection_test(&test.id, &result).await.unwrap();
+            api.queues().answer_connection_test(&test.id, result.clone()).await.unwrap();
             true
         })
         .await;
