@@ -3,15 +3,20 @@
 
 document.documentElement.classList.add("scripted");
 
-const UNITS = [[90, 1, "s"], [5400, 60, "min"], [129600, 3600, "h"], [Infinity, 86400, "days"]];
+// The portal says these in its reader's language.
+const WORDS = {
+  now: "just now", ago: "{time} ago", in: "in {time}", days: "days", copy: "Copy", copied: "Copied", press: "Press Ctrl+C",
+  ...JSON.parse(document.documentElement.dataset.words ?? "{}"),
+};
+const UNITS = [[90, 1, "s"], [5400, 60, "min"], [129600, 3600, "h"], [Infinity, 86400, WORDS.days]];
 
 function relative(at) {
   const seconds = Math.trunc((Date.now() - at) / 1000);
   const size = Math.abs(seconds);
-  if (size < 5) return "just now";
+  if (size < 5) return WORDS.now;
   const [, length, unit] = UNITS.find(([end]) => size < end);
   const amount = `${Math.floor(size / length)} ${unit}`;
-  return seconds >= 0 ? `${amount} ago` : `in ${amount}`;
+  return (seconds >= 0 ? WORDS.ago : WORDS.in).replace("{time}", amount);
 }
 
 function renewTimes(root = document) {
@@ -35,12 +40,12 @@ document.addEventListener("click", async (event) => {
     const text = button.parentElement.querySelector("code").textContent;
     try {
       await navigator.clipboard.writeText(text);
-      button.textContent = "Copied";
+      button.textContent = WORDS.copied;
     } catch {
       getSelection().selectAllChildren(button.parentElement.querySelector("code"));
-      button.textContent = "Press Ctrl+C";
+      button.textContent = WORDS.press;
     }
-    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+    setTimeout(() => { button.textContent = WORDS.copy; }, 1500);
   }
   // An open menu closes when something else is clicked.
   for (const open of document.querySelectorAll("details.switch[open], details.account[open], details.careful[open]")) {

@@ -19,6 +19,8 @@ pub struct Asset {
 pub struct Assets {
     /// How pages look.
     pub style: Asset,
+    /// What the customer portal's pages have besides.
+    pub portal_style: Asset,
     /// What makes them livelier.
     pub script: Asset,
     /// What stands in the browser's tab.
@@ -28,6 +30,7 @@ pub struct Assets {
 /// The assets of this build.
 pub static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
     style: asset("posthouse", "css", "text/css; charset=utf-8", include_str!("../assets/posthouse.css")),
+    portal_style: asset("portal", "css", "text/css; charset=utf-8", include_str!("../assets/portal.css")),
     script: asset("posthouse", "js", "text/javascript; charset=utf-8", include_str!("../assets/posthouse.js")),
     icon: asset("icon", "svg", "image/svg+xml", include_str!("../assets/icon.svg")),
 });
@@ -36,7 +39,7 @@ impl Assets {
     /// The asset of this name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Asset> {
-        [&self.style, &self.script, &self.icon].into_iter().find(|asset| asset.name == name)
+        [&self.style, &self.portal_style, &self.script, &self.icon].into_iter().find(|asset| asset.name == name)
     }
 }
 
@@ -66,7 +69,7 @@ mod tests {
 
     #[test]
     fn nothing_is_fetched_from_elsewhere() {
-        for asset in [&ASSETS.style, &ASSETS.script] {
+        for asset in [&ASSETS.style, &ASSETS.portal_style, &ASSETS.script] {
             assert!(!asset.content.contains("//fonts.") && !asset.content.contains("https://"), "{}", asset.name);
         }
     }

@@ -1,5 +1,6 @@
-//! The dashboard's pages: what is shown goes in as plain values, HTML comes out. No I/O and no clock, so that each page can
-//! be tested as a function. Everything that is inserted is escaped by maud; what is trusted is written here.
+//! The pages of the dashboard and of the customer portal: what is shown goes in as plain values, HTML comes out. No I/O and no
+//! clock, so that each page can be tested as a function. Everything that is inserted is escaped by maud; what is trusted is
+//! written here.
 
 pub mod account;
 pub mod admin;
@@ -36,6 +37,7 @@ pub mod organisation;
 pub mod overview;
 pub mod pager;
 pub mod portal_links;
+pub mod portal;
 pub mod projects;
 pub mod rejected;
 pub mod retries;

@@ -46,6 +46,7 @@ pub mod partitions;
 pub mod password;
 pub mod plain_token;
 pub mod pool;
+pub mod portal_config;
 pub mod portal_key;
 pub mod portal_link;
 pub mod project;

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::KeyWindow,
     ids::ProjectId,
+    portal_config::PortalConfig,
     retention::RetentionPolicy,
     sealed::{MemberSecret, Place, SealedJsonb, keys, place},
     tables::{projects, routing_versions},
@@ -72,6 +73,9 @@ pub struct ProjectConfig {
     /// How long it keeps what it has, where that is not as long as the instance does.
     #[serde(skip_serializing_if = "RetentionPolicy::is_empty")]
     pub retention_policy: RetentionPolicy,
+    /// How the portal of its customers looks, and who may frame it.
+    #[serde(skip_serializing_if = "PortalConfig::is_default")]
+    pub portal: PortalConfig,
 }
 
 /// Who hears of what has happened to a project; empty texts for nobody.
@@ -297,6 +301,7 @@ impl Default for ProjectConfig {
             idempotency_key_window: 0,
             notifications: NotificationConfig::default(),
             retention_policy: RetentionPolicy::default(),
+            portal: PortalConfig::default(),
         }
     }
 }

@@ -1,0 +1,63 @@
+//! The form of an endpoint, new or changed.
+
+use maud::{Markup, html};
+
+use super::{field::Field, frame::PortalFrame};
+use crate::{
+    form::{self, Problem},
+    icon::{Icon, icon},
+};
+
+/// The names of its fields.
+pub const FIELDS: [&str; 7] =
+    ["name", "url", "description", "http_timeout", "rate_limit", "rate_limit_duration", "support_email"];
+
+/// What the form holds, as it was typed.
+#[derive(Debug, Clone, Default)]
+pub struct EndpointForm {
+    /// The endpoint that is changed; `None` for a new one.
+    pub id: Option<String>,
+    /// Its values, in the order of [`FIELDS`].
+    pub values: [String; 7],
+    /// What was wrong.
+    pub problem: Option<Problem>,
+}
+
+/// The page.
+#[must_use]
+pub fn page(frame: &PortalFrame, view: &EndpointForm) -> Markup {
+    let t = frame.language.strings;
+    let (title, to, back) = match &view.id {
+        Some(id) => (&t.edit_endpoint, format!("/endpoints/{id}/edit"), format!("/endpoints/{id}")),
+        None => (&t.new_endpoint, "/endpoints/new".to_string(), "/endpoints".to_string()),
+    };
+    let problem = view.problem.as_ref();
+    let [name, url, description, timeout, rate, duration, email] = &view.values;
+    let is_special = [timeout, rate, duration, email].iter().any(|text| !text.is_empty());
+    frame.document(title, &html! {
+        p.crumbs { a href=(frame.path(&back)) { (icon(Icon::Back)) (t.back) } }
+        section.card.narrow {
+            h1 { (title) }
+            (form::summary(problem))
+            form method="post" action=(frame.path(&to)) {
+                (frame.token())
+                (Field::new("name", &t.name, name).required().show(t, problem))
+                (Field::new("url", "URL", url).required().kind("url").hint(&t.url_hint).show(t, problem))
+                (Field::new("description", &t.description, description).show(t, problem))
+                details.more open[is_special] {
+                    summary { (t.more) }
+                    div.filters-more {
+                        (Field::new("http_timeout", &t.timeout_seconds, timeout).kind("number").show(t, problem))
+                        (Field::new("rate_limit", &t.requests, rate).kind("number").hint(&t.requests_hint).show(t, problem))
+                        (Field::new("rate_limit_duration", &t.in_seconds, duration).kind("number").show(t, problem))
+                        (Field::new("support_email", &t.email, email).kind("email").hint(&t.email_hint).show(t, problem))
+                    }
+                }
+                div.row {
+                    button.button.primary type="submit" { @if view.id.is_some() { (t.save) } @else { (t.make_endpoint) } }
+                    a.button href=(frame.path(&back)) { (t.cancel) }
+                }
+            }
+        }
+    })
+}
