@@ -44,6 +44,8 @@ pub struct ApiSettings {
     pub public_url: Option<String>,
     /// Pages of these origins may read answers, such as `https://console.example.com`; `*` for all.
     pub cors_origins: Vec<String>,
+    /// Sites that may frame the customer portal, unless its project names others; none where it is empty.
+    pub portal_frame_ancestors: Vec<String>,
     /// How many requests are taken.
     pub limits: LimitSettings,
     /// What endpoints' URLs are judged by when they are saved; `None` leaves that to each delivery.

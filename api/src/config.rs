@@ -68,6 +68,10 @@ pub struct Config {
     /// all. None by default.
     #[arg(long, env = "POSTHOUSE_API_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<String>,
+    /// Sites that may show the customer portal in a frame, separated by commas: origins such as https://app.example.com or
+    /// https://*.example.com, or self. A project may name others. None by default.
+    #[arg(long, env = "POSTHOUSE_PORTAL_FRAME_ANCESTORS", value_name = "ORIGINS", value_delimiter = ',', value_parser = crate::portal_pages::framing::source)]
+    pub portal_frame_ancestors: Vec<String>,
     /// How many requests are taken.
     #[command(flatten)]
     pub limits: LimitSettings,
@@ -95,6 +99,7 @@ impl Config {
             body_bytes_max: self.body_bytes_max,
             public_url: self.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_string()),
             cors_origins: self.cors_origins.clone(),
+            portal_frame_ancestors: self.portal_frame_ancestors.clone(),
             limits: self.limits,
             endpoint_rules: self.judge_endpoints.then(|| Arc::new(Rules::with_allowed(self.allow.clone()))),
             accounts: AccountSettings {

@@ -39,6 +39,7 @@ pub mod outbound;
 mod path_parameters;
 mod portal;
 mod portal_links;
+mod portal_pages;
 mod projects;
 mod query;
 mod query_parameters;

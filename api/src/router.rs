@@ -15,7 +15,7 @@ use crate::{
     cors::Cors,
     dashboard, deliveries, documents, endpoints, etag, event_types, events, head, health, ingest,
     known_paths::{KnownPaths, Options},
-    limits, meta_events, metrics, onboard, portal, portal_links, projects, rejected_messages, sources, subscriptions,
+    limits, meta_events, metrics, onboard, portal, portal_links, portal_pages, projects, rejected_messages, sources, subscriptions,
     traced, ui,
 };
 
@@ -102,6 +102,7 @@ pub fn service(app: Arc<App>) -> Service {
         .push(documents::router())
         .push(ui::router(project))
         .push(Scalar::new("/openapi.json").title("Posthouse API").into_router("docs"))
+        .push(portal_pages::router())
         .push(dashboard::router());
     // Handlers read bodies within the limit themselves; this one catches what does not pass through them.
     let router = router.hoop(salvo::http::request::SecureMaxSize(limit.saturating_add(1)));

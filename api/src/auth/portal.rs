@@ -6,17 +6,22 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use posthouse_schema::{
     ids::{PortalLinkId, ProjectId},
+    instance_secret,
     portal_key::{self, PortalKey},
     portal_link::{PortalLink, TOKEN_CHARS, token_hash},
     words::PortalAuthType,
 };
 use salvo::prelude::*;
 
+use tokio::sync::OnceCell;
+
 use crate::{app::App, cache::Cache, error::ApiError};
 
 /// A revoked link is refused everywhere within this time.
 const TTL: Duration = Duration::from_secs(5);
 const ENTRIES_MAX: usize = 50_000;
+/// The secret by which instances agree on who has come in to a portal's pages.
+const PAGES_SECRET: &str = "portal_pages";
 
 /// Who holds a valid credential of a portal link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,11 +47,16 @@ struct Credential {
 pub struct PortalCache {
     credentials: Cache<Vec<u8>, Credential>,
     links: Cache<(ProjectId, PortalLinkId), Arc<PortalLink>>,
+    pages_secret: OnceCell<Vec<u8>>,
 }
 
 impl Default for PortalCache {
     fn default() -> Self {
-        Self { credentials: Cache::new(TTL, ENTRIES_MAX), links: Cache::new(TTL, ENTRIES_MAX) }
+        Self {
+            credentials: Cache::new(TTL, ENTRIES_MAX),
+            links: Cache::new(TTL, ENTRIES_MAX),
+            pages_secret: OnceCell::new(),
+        }
     }
 }
 
@@ -57,11 +67,28 @@ impl PortalCache {
     }
 }
 
+/// What signs who has come in to a portal's pages.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn portal_pages_secret(app: &App) -> Result<&[u8], ApiError> {
+    let read = async || Ok::<_, ApiError>(instance_secret::get_or_make(&mut *app.conn().await?, PAGES_SECRET).await?);
+    app.portal.pages_secret.get_or_try_init(read).await.map(Vec::as_slice)
+}
+
 /// The holder of a portal link's credential. `None`: the text is none by its form.
 ///
 /// # Errors
 /// 401 alike for unknown, wrong, expired and revoked ones; 503 when it cannot be checked.
 pub async fn check(text: &str, app: &App) -> Result<Option<PortalHolder>, ApiError> {
+    Ok(open_portal(text, app).await?.map(|(holder, _)| holder))
+}
+
+/// As [`check`], with when the credential ends by itself.
+///
+/// # Errors
+/// As [`check`].
+pub async fn open_portal(text: &str, app: &App) -> Result<Option<(PortalHolder, Option<DateTime<Utc>>)>, ApiError> {
     let hash = match portal_key::parse(text) {
         Some(key) => key.hash(),
         None if text.len() == TOKEN_CHARS && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) => token_hash(text),
@@ -83,7 +110,7 @@ pub async fn check(text: &str, app: &App) -> Result<Option<PortalHolder>, ApiErr
     if is_over || live.auth_type != kind || is_replaced {
         return Err(ApiError::BadCredentials);
     }
-    Ok(Some(PortalHolder { project, link }))
+    Ok(Some((PortalHolder { project, link }, expires_at)))
 }
 
 async fn read(text: &str, app: &App) -> Result<Option<Credential>, ApiError> {

@@ -121,6 +121,12 @@ impl PageError {
     }
 }
 
+impl From<PageError> for ApiError {
+    fn from(error: PageError) -> Self {
+        error.0
+    }
+}
+
 impl From<ApiError> for PageError {
     fn from(error: ApiError) -> Self {
         Self(error)

@@ -52,7 +52,7 @@ fn is_reading(req: &Request) -> bool {
 }
 
 /// Whether the browser says that one of our pages sent this. A browser says it with every form; what says nothing is none.
-fn is_own(headers: &HeaderMap, app: &App) -> bool {
+pub fn is_own(headers: &HeaderMap, app: &App) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let (site, origin) = (text(FETCH_SITE), text(ORIGIN));
     let is_here = |origin: &str| {

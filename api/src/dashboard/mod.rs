@@ -30,7 +30,7 @@ mod organisation;
 mod overview;
 mod portal_links;
 mod projects;
-mod query;
+pub mod query;
 mod replay_all;
 mod schedules;
 mod session;
@@ -44,6 +44,12 @@ mod theme;
 mod visit;
 
 pub use self::{answer::catch, overview::ActivityCache};
+/// What the customer portal's pages do in the same way.
+pub use self::{
+    form::Form,
+    guard::is_own,
+    operation::{Done, read},
+};
 use salvo::prelude::*;
 
 /// All pages, and what they fetch.

@@ -96,7 +96,11 @@ impl Operation {
     }
 }
 
-fn read(mut res: Response) -> Result<Done, ApiError> {
+/// What an operation's answer says.
+///
+/// # Errors
+/// As [`Operation::run`].
+pub fn read(mut res: Response) -> Result<Done, ApiError> {
     let code = res.status_code.unwrap_or(StatusCode::OK);
     let answer: Value = match res.take_body() {
         ResBody::Once(bytes) => serde_json::from_slice(&bytes).map_err(|error| ApiError::Internal(error.into()))?,

@@ -8,7 +8,7 @@ use posthouse_schema::{
 use salvo::http::HeaderName;
 use serde_json::{Value, json};
 
-use super::meta_event;
+use super::{meta_event, portal};
 use crate::{body::bounded, endpoints::input::is_address, error::ApiError, version::parse_duration};
 
 const ATTEMPTS_MAX: i32 = RetryPolicy::ATTEMPTS_MAX;
@@ -62,6 +62,7 @@ pub fn patched(old: &ProjectConfig, patch: Option<Value>, kind: ProjectKind) -> 
     let told = &old.notifications;
     keep_url(&mut config.notifications.slack_webhook_url, &told.slack_webhook_url, has_slack);
     keep_url(&mut config.notifications.teams_webhook_url, &told.teams_webhook_url, has_teams);
+    config.portal = portal::checked(config.portal)?;
     check(&config)?;
     check_notifications(&config.notifications, &old.notifications)?;
     if kind == ProjectKind::Incoming && config.request_id_header != DEFAULT_REQUEST_ID_HEADER {
@@ -226,6 +227,10 @@ mod tests {
         let ended = json!({"notifications": {"slack_webhook_url": ""}});
         assert!(patched(&kept, Some(ended), ProjectKind::Incoming).unwrap().notifications.slack_webhook_url.is_empty());
         assert!(serde_json::to_value(&old).unwrap().get("notifications").is_none(), "others read what they always did");
+        assert!(serde_json::to_value(&old).unwrap().get("portal").is_none(), "others read what they always did");
+        let themed = patched(&old, Some(json!({"portal": {"accent_color": "#2a54cc"}})), ProjectKind::Outgoing).unwrap();
+        let themed = patched(&themed, Some(json!({"portal": {"name": "Acme"}})), ProjectKind::Outgoing).unwrap();
+        assert_eq!((themed.portal.name.as_str(), themed.portal.accent_color.as_str()), ("Acme", "#2a54cc"));
         let windowed = patched(&old, Some(json!({"idempotency_key_window": 3_600})), ProjectKind::Incoming).unwrap();
         assert_eq!(windowed.key_window(), KeyWindow::of_seconds(3_600));
         let kept = patched(&windowed, Some(json!({"disable_endpoint": true})), ProjectKind::Incoming).unwrap();
@@ -270,6 +275,7 @@ mod tests {
             (json!({"idempotency_key_window": "1h"}), "config: "),
             (json!({"retention_policy": {"policy": "71h"}}), "config.retention_policy.policy: at least 72h"),
             (json!({"retention_policy": {"attempts": "soon"}}), "a time such as 720h"),
+            (json!({"portal": {"accent_color": "blue"}}), "config.portal.accent_color"),
             (json!({"sync_dynamic_event_ack": true}), "has been renamed"),
         ] {
             let error =

@@ -34,6 +34,7 @@ mod openapi;
 mod organisations;
 mod portal;
 mod portal_links;
+mod portal_pages;
 mod portal_walk;
 mod project_keys;
 mod queues;

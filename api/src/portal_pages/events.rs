@@ -1,0 +1,87 @@
+//! Events: the list with its search, and one of them.
+
+use posthouse_pages::{
+    form::Problem,
+    pager::Pager,
+    portal::{
+        events::{self as pages, EventLine, EventList, EventQuery, EventView},
+        frame::PortalPlace,
+    },
+};
+use salvo::prelude::*;
+
+use super::{
+    answer::{PageError, PageResult},
+    deliveries, endpoints,
+    visit::{Call, Visit, page, part},
+    wire::{DeliveryRead, EventRead, Paged, asked},
+};
+use crate::{
+    dashboard::query,
+    deliveries::list_deliveries,
+    events::{get_event, list_events},
+};
+
+/// What stays from page to page.
+const KEPT: [&str; 4] = ["query", "endpointId", "startDate", "endDate"];
+const DELIVERIES_SHOWN: &str = "50";
+/// Since when deliveries of one event are looked for: since ever.
+const BEGINNING: &str = "2000-01-01T00:00:00";
+
+/// The routes below a portal.
+pub fn router() -> Router {
+    Router::with_path("events").get(list).push(Router::with_path("{event_id}").get(show))
+}
+
+/// Lists them.
+#[handler]
+pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
+    let visit = Visit::of(depot)?;
+    let text = |key| query::text(req, key);
+    let query = EventQuery {
+        text: text("query"),
+        endpoint_id: text("endpointId"),
+        from: text("startDate"),
+        to: text("endDate"),
+    };
+    let call = Call::get("events").with_query(asked(req, &KEPT));
+    let (rows, pager, problem) = match deliveries::found::<EventRead>(&visit, list_events, call).await? {
+        Ok(found) => (found.content, found.pagination.pager("/events", query::kept(req, &KEPT)), None),
+        Err(why) => (Vec::new(), Pager::default(), Some(Problem { field: String::new(), text: why })),
+    };
+    let line = |row: EventRead| EventLine { id: row.uid, event_type: row.event_type, at: row.acknowledged_at };
+    let view = EventList {
+        query,
+        problem,
+        rows: rows.into_iter().map(line).collect(),
+        pager,
+        endpoints: endpoints::choices(&visit).await?,
+    };
+    Ok(page(pages::list(&visit.at(PortalPlace::Events), &view)))
+}
+
+/// Shows one, and where it went.
+#[handler]
+pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
+    let visit = Visit::of(depot)?;
+    let call = Call::get("events/{event_id}").on("event_id", &part(req, "event_id"));
+    let row: EventRead = visit.read(get_event, call).await?;
+    let deliveries = deliveries_of(&visit, &row.uid).await?;
+    let view = EventView {
+        id: row.uid,
+        event_type: row.event_type,
+        headers: row.headers.into_iter().map(|(name, values)| (name, values.join(", "))).collect(),
+        payload: row.raw,
+        at: row.acknowledged_at,
+        deliveries: deliveries.into_iter().map(DeliveryRead::line).collect(),
+    };
+    Ok(page(pages::one(&visit.at(PortalPlace::Events), &view)))
+}
+
+async fn deliveries_of(visit: &Visit, event_id: &str) -> Result<Vec<DeliveryRead>, PageError> {
+    let query = [("eventId", event_id), ("startDate", BEGINNING), ("perPage", DELIVERIES_SHOWN)];
+    let query = query.map(|(key, value)| (key.to_string(), value.to_string())).to_vec();
+    let found: Paged<DeliveryRead> =
+        visit.read(list_deliveries, Call::get("eventdeliveries").with_query(query)).await?;
+    Ok(found.content)
+}
