@@ -20,6 +20,7 @@ async fn source(api: &Api, id: &str) -> Value {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one life, from its making to its end")]
 async fn a_source_of_a_provider_is_made_changed_and_paused() {
     let api = Api::start().await;
     let browser = administrator(&api).await;
@@ -113,6 +114,7 @@ async fn a_source_of_a_provider_is_made_changed_and_paused() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one life, from its making to its end")]
 async fn a_source_of_a_broker_is_made_and_its_connection_tested() {
     let api = Api::start().await;
     let browser = administrator(&api).await;

@@ -14,6 +14,7 @@ use crate::{
 };
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one life, from its making to its end")]
 async fn an_endpoint_authenticates_as_it_is_told() {
     let api = Api::start().await;
     let browser = administrator(&api).await;

@@ -125,6 +125,7 @@ async fn sources_and_what_they_refused_are_shown() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one life, from its making to its end")]
 async fn settings_are_changed_and_keys_replaced() {
     let api = Api::start().await;
     api.join("ada", Role::ProjectAdmin).await;
