@@ -34,6 +34,8 @@ const SOURCES_MAX: usize = 50_000;
 /// How long an accepted idempotency key is remembered here: longer than it takes until the event is stored.
 const RECENT_KEYS_TTL: Duration = Duration::from_secs(60);
 const RECENT_KEYS_MAX: usize = 100_000;
+/// How long a caller waits for news to go out that may be lost.
+const NEWS_MAX: Duration = Duration::from_millis(500);
 
 /// Settings of the API that handlers read.
 #[derive(Debug, Clone, Default)]
@@ -168,6 +170,14 @@ impl App {
     /// 503 when there is none.
     pub async fn conn(&self) -> Result<PooledConnection, ApiError> {
         Ok(self.pool.get().await?)
+    }
+
+    /// Tells ingest that sources of brokers have changed or are gone. It looks by itself now and then, so nothing fails with this.
+    pub async fn announce_source_change(&self) {
+        let told = tokio::time::timeout(NEWS_MAX, self.queues.announce_source_change()).await;
+        if !matches!(told, Ok(Ok(()))) {
+            tracing::debug!("That sources have changed could not be told; ingest sees it when it looks.");
+        }
     }
 
     /// The project with this id, as it was within the last seconds; `None`: there is none.

@@ -97,6 +97,7 @@ pub async fn update_organisation(req: &mut Request, depot: &mut Depot) -> ApiRes
 pub async fn delete_organisation(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let (app, organisation, _) = member(req, depot, Role::is_admin).await?;
     Organisation::delete(&mut *app.conn().await?, organisation.id).await?;
+    app.announce_source_change().await;
     Ok(Reply::ok("Organisation deleted successfully", NoData))
 }
 

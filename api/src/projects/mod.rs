@@ -153,6 +153,7 @@ pub async fn delete_project(req: &mut Request, depot: &mut Depot) -> ApiResult<N
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     Project::delete(&mut *app.conn().await?, project.id).await?;
     app.projects.forget(&project.id);
+    app.announce_source_change().await;
     Ok(Reply::ok("Project deleted successfully", NoData))
 }
 

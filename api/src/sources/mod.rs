@@ -68,6 +68,7 @@ pub async fn create_source(req: &mut Request, depot: &mut Depot) -> ApiResult<So
         (0..MASK_CHARS).map(|_| char::from(random.sample(rand::distr::Alphanumeric))).collect()
     };
     let row = Source::insert(&mut *app.conn().await?, project.id, &mask, &values).await?;
+    app.announce_source_change().await;
     let wire = SourceWire::new(row, &viewer(req, &app, true));
     Ok(Reply::created("Source created successfully", wire.just_made()))
 }
@@ -112,7 +113,9 @@ pub async fn update_source(req: &mut Request, depot: &mut Depot) -> ApiResult<So
     let old = Source::find(&mut conn, project.id, id).await?.ok_or(UNKNOWN)?;
     let values = input::values(body, Some(&old))?;
     let row = Source::update(&mut conn, project.id, id, &values).await?.ok_or(UNKNOWN)?;
+    drop(conn);
     app.sources.forget(&row.mask_id);
+    app.announce_source_change().await;
     Ok(Reply::accepted("Source updated successfully", SourceWire::new(row, &viewer(req, &app, true))))
 }
 
@@ -126,7 +129,9 @@ pub async fn delete_source(req: &mut Request, depot: &mut Depot) -> ApiResult<No
     if !Source::delete(&mut conn, project.id, id).await? {
         return Err(UNKNOWN);
     }
+    drop(conn);
     app.sources.forget(&row.mask_id);
+    app.announce_source_change().await;
     Ok(Reply::ok("Source deleted successfully", NoData))
 }
 

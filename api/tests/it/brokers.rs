@@ -1,8 +1,11 @@
 //! The settings of message brokers: what is kept, what is hidden, and what is refused by its name.
 
+use std::time::Duration;
+
 use posthouse_jobs::queue::ConnectionTestResult;
 use posthouse_schema::source_feed::broker_sources_all_projects;
 use serde_json::{Value, json};
+use tokio::{sync::Notify, time::timeout};
 
 use crate::harness::Api;
 
@@ -93,6 +96,38 @@ async fn a_broker_is_kept_whole_and_its_secrets_are_hidden() {
         expected[field] = json!("other");
         assert_eq!(stored(&api).await[kind], expected, "{kind}");
         assert_eq!(api.delete(&format!("sources/{}", made.uid())).await.status, 200);
+    }
+    api.close().await;
+}
+
+#[tokio::test]
+async fn ingest_is_told_of_each_change() {
+    let api = Api::start().await;
+    let (queues, changed) = (api.queues.queues(), Notify::new());
+    let told = async |what: &str| {
+        timeout(Duration::from_secs(30), changed.notified()).await.unwrap_or_else(|_| panic!("{what} is not told"));
+    };
+    let changing = async {
+        told("that it listens").await;
+        let [(kind, settings, ..), ..] = kinds();
+        let id = api.post("sources", body(kind, &settings)).await.uid();
+        told("a new source").await;
+        let path = format!("sources/{id}");
+        assert_eq!(api.put(&path, body(kind, &settings)).await.status, 202);
+        told("a changed source").await;
+        assert_eq!(api.delete(&path).await.status, 200);
+        told("a source that is gone").await;
+        let project = format!("/api/v1/projects/{}", api.project);
+        assert_eq!(api.send("DELETE", &project, Some(&api.key), &[], None).await.status, 200);
+        told("a project that is gone").await;
+        let ada = api.sign_up("ada").await;
+        let organisation = format!("organisations/{}", ada.organisation);
+        assert_eq!(api.ui("DELETE", &organisation, Some(&ada.access), None).await.status, 200);
+        told("an organisation that is gone").await;
+    };
+    tokio::select! {
+        () = changing => {}
+        never = queues.hear_source_changes(&changed) => match never {},
     }
     api.close().await;
 }
