@@ -72,6 +72,11 @@ fn described_api() -> Router {
         .push(projects::collection_router().push(project()))
 }
 
+/// The routes of every operation that callers can ask for, and that the dashboard does for who is signed in.
+pub fn operations() -> Router {
+    Router::new().push(described_api()).push(ui::described()).push(portal::router())
+}
+
 /// The description of all routes.
 #[must_use]
 pub fn openapi() -> OpenApi {
@@ -85,25 +90,31 @@ pub fn portal_openapi() -> OpenApi {
     documents::describe("Posthouse portal", PORTAL_DESCRIPTION, &portal::router())
 }
 
-/// The whole service.
+/// Everything that requests reach.
 #[must_use]
-pub fn service(app: Arc<App>) -> Service {
-    let limit = app.settings.body_bytes_max;
-    let cors = Cors::new(app.settings.cors_origins.clone());
-    let router = Router::new()
-        .hoop(affix_state::inject(app))
-        .hoop(CatchPanic::new())
-        .hoop(conventions::standard_headers)
-        .hoop(compression::compress)
-        .hoop(conventions::end_unread)
-        .hoop(metrics::observe)
+pub fn routes() -> Router {
+    Router::new()
         .push(health::router())
         .push(Router::new().hoop(traced::trace).push(ingest::router()).push(api()).push(portal()))
         .push(documents::router())
         .push(ui::router(project))
         .push(Scalar::new("/openapi.json").title("Posthouse API").into_router("docs"))
         .push(portal_pages::router())
-        .push(dashboard::router());
+        .push(dashboard::router())
+}
+
+/// The whole service.
+#[must_use]
+pub fn service(app: Arc<App>) -> Service {
+    let limit = app.settings.body_bytes_max;
+    let cors = Cors::new(app.settings.cors_origins.clone());
+    let router = routes()
+        .hoop(affix_state::inject(app))
+        .hoop(CatchPanic::new())
+        .hoop(conventions::standard_headers)
+        .hoop(compression::compress)
+        .hoop(conventions::end_unread)
+        .hoop(metrics::observe);
     // Handlers read bodies within the limit themselves; this one catches what does not pass through them.
     let router = router.hoop(salvo::http::request::SecureMaxSize(limit.saturating_add(1)));
     Service::new(head::answer_head(router))

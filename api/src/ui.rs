@@ -51,9 +51,13 @@ async fn no_store(res: &mut Response) {
     res.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
-/// The description of what is here and nowhere else.
+/// What is here and nowhere else.
+pub fn described() -> Router {
+    routes(Router::with_path("projects/{project_id}").push(projects::dashboard_router()), None)
+}
+
+/// Its description.
 #[must_use]
 pub fn openapi() -> OpenApi {
-    let own = Router::with_path("projects/{project_id}").push(projects::dashboard_router());
-    documents::describe("Posthouse dashboard", DESCRIPTION, &routes(own, None))
+    documents::describe("Posthouse dashboard", DESCRIPTION, &described())
 }

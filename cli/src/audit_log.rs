@@ -9,7 +9,7 @@ use posthouse_schema::{
     ids::{AuditEntryId, AuditedId, OrganisationId, ProjectId},
     page::{Direction, PageRequest, Sort},
     pool::PooledConnection,
-    words::{ActorKind, AuditedKind},
+    words::{ActorKind, AuditedKind, AuditedWay},
 };
 use posthouse_service::settings::DatabaseSettings;
 use serde_json::{Value, json};
@@ -83,6 +83,7 @@ fn shown(row: &AuditEntry) -> Value {
         "resource_id": row.resource_id.map(|id| id.to_string()), "organisation_id": row.organisation_id,
         "project_id": row.project_id, "is_confirmed": row.is_confirmed, "changes": row.changes,
         "request_id": row.request_id, "source_address": row.source_address, "user_agent": row.user_agent,
+        "way": row.way,
     })
 }
 
@@ -126,6 +127,7 @@ pub async fn note(
         request_id: String::new(),
         source_address: String::new(),
         user_agent: concat!("posthouse/", env!("CARGO_PKG_VERSION")).into(),
+        way: AuditedWay::Tool,
     };
     entry.insert(conn).await
 }

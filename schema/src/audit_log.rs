@@ -15,7 +15,7 @@ use crate::{
     ids::{ApiKeyId, AuditEntryId, AuditedId, OrganisationId, ProjectId},
     page::{Page, PageRequest},
     tables::audit_log,
-    words::{ActorKind, AuditedKind},
+    words::{ActorKind, AuditedKind, AuditedWay},
 };
 
 /// A line of the audit log.
@@ -50,6 +50,8 @@ pub struct AuditEntry {
     pub source_address: String,
     /// The program that sent it, as it calls itself.
     pub user_agent: String,
+    /// By which way it came.
+    pub way: AuditedWay,
 }
 
 /// What came of a change.

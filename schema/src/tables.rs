@@ -86,6 +86,7 @@ diesel::table! {
         request_id -> Text,
         source_address -> Text,
         user_agent -> Text,
+        way -> Text,
     }
 }
 

@@ -283,6 +283,16 @@ ActorKind {
     Nobody = "nobody",
 });
 
+words!(/// By which way something was changed.
+AuditedWay {
+    /// By a request to the API.
+    Api = "api",
+    /// By a form of the dashboard.
+    Dashboard = "dashboard",
+    /// By the operator's tool, on the database itself.
+    Tool = "tool",
+});
+
 words!(/// What a line of the audit log is about.
 AuditedKind {
     /// An organisation.

@@ -1,18 +1,19 @@
-//! The audit log: a hoop around every changing route writes who did what, and one list shows it. The line is there before
+//! The audit log: a hoop around every changing handler writes who did what, and one list shows it. The line is there before
 //! the handler begins, so that nothing changes without one, and says what came of it when the handler has ended (decision
-//! 0025).
+//! 0025). Routers have the hoop for requests, and the dashboard's operations for the handlers that they run.
 
 mod changes;
 pub mod list;
 pub mod operations;
+pub mod routes;
 mod wire;
 
 use std::sync::Arc;
 
 use posthouse_schema::{
     audit_log::{self, AuditEntry, Confirmation},
-    ids::{ApiKeyId, AuditEntryId, AuditedId, OrganisationId, ProjectId},
-    words::{ActorKind, AuditedKind},
+    ids::{ApiKeyId, AuditEntryId, AuditedId, OrganisationId, ProjectId, UserId},
+    words::{ActorKind, AuditedKind, AuditedWay},
 };
 use salvo::{http::ResBody, prelude::*};
 use serde_json::{Value, json};
@@ -41,6 +42,11 @@ pub struct Actor {
 impl Actor {
     /// Somebody without credentials.
     pub const NOBODY: Self = Self { kind: ActorKind::Nobody, id: None, key: None };
+
+    /// A person, who came with this key or by a session.
+    pub const fn person(user: UserId, key: Option<ApiKeyId>) -> Self {
+        Self { kind: ActorKind::User, id: Some(AuditedId::from_bits(user.to_bits())), key }
+    }
 }
 
 /// A line that is begun, and what it was begun with.
@@ -52,7 +58,8 @@ struct Begun {
     named: Option<(&'static str, String)>,
 }
 
-/// Writes the line of a changing request.
+/// Writes the line of a changing request. Who runs a handler without one gives the request its method and its route
+/// ([`routes::of`]), and puts the [`Actor`] and the [`AuditedWay`] into the depot.
 #[handler]
 pub async fn record(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let Some((action, kind, named)) = recorded(req) else { return };
@@ -131,6 +138,7 @@ async fn begin(
         request_id,
         source_address: throttle::client(req, app).map(|address| address.to_string()).unwrap_or_default(),
         user_agent: user_agent(req),
+        way: depot.get_typed::<AuditedWay>().copied().unwrap_or(AuditedWay::Api),
     };
     let named = named.filter(|_| resource_id.is_none()).and_then(|part| Some((part, req.param::<String>(part)?)));
     let mut conn = app.conn().await?;

@@ -39,6 +39,8 @@ pub struct AuditEntryWire {
     pub source_address: String,
     /// The program that sent it, as it calls itself.
     pub user_agent: String,
+    /// By which way it was made: `api`, `dashboard` or `tool`.
+    pub way: &'static str,
 }
 
 impl From<AuditEntry> for AuditEntryWire {
@@ -59,6 +61,7 @@ impl From<AuditEntry> for AuditEntryWire {
             request_id: row.request_id,
             source_address: row.source_address,
             user_agent: row.user_agent,
+            way: row.way.as_str(),
         }
     }
 }

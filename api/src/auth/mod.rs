@@ -143,10 +143,7 @@ pub async fn check(credential: &str, app: &App) -> Result<Caller, ApiError> {
 }
 
 async fn checked(credential: &str, app: &App) -> Result<(Caller, Actor), ApiError> {
-    let person = |user: UserId, key| {
-        let id = Some(AuditedId::from_bits(user.to_bits()));
-        (Caller::User { user }, Actor { kind: ActorKind::User, id, key })
-    };
+    let person = |user: UserId, key| (Caller::User { user }, Actor::person(user, key));
     if token::has_form(credential) {
         return session::check(app, credential).await.map(|(user, _)| person(user, None));
     }

@@ -38,13 +38,8 @@ fn frame(depot: &Depot) -> Frame {
     Frame { now: Utc::now(), theme: visitor.theme, flash: visitor.flash, here: "/sign-in".into(), ..Frame::default() }
 }
 
-async fn run(
-    handler: impl salvo::Handler,
-    operation: Operation,
-    (req, depot): (&Request, &Depot),
-) -> Result<Done, PageError> {
-    let app = app(depot)?;
-    Ok(operation.coming_from(req, &app).run(handler, &app, None).await?)
+async fn run(handler: impl salvo::Handler, operation: Operation, depot: &Depot) -> Result<Done, PageError> {
+    Ok(operation.coming_from(session::visitor(depot).origin).run(handler, &app(depot)?, None).await?)
 }
 
 fn with_token(token: &str) -> Operation {
@@ -62,14 +57,14 @@ pub async fn show_sign_up(depot: &mut Depot) -> PageResult {
 
 /// Makes an account with an organisation of its own, and signs in.
 #[handler]
-pub async fn sign_up(req: &mut Request, depot: &mut Depot, res: &mut Response) -> PageResult {
+pub async fn sign_up(depot: &mut Depot, res: &mut Response) -> PageResult {
     let (app, form) = (app(depot)?, Form::of(depot));
     let body: Value = SIGN_UP_FIELDS
         .iter()
         .map(|field| ((*field).to_string(), Value::from(form.text(field))))
         .collect::<serde_json::Map<_, _>>()
         .into();
-    let done = run(register, Operation::on(&[]).with_body(body), (req, depot)).await?;
+    let done = run(register, Operation::on(&[]).with_body(body), depot).await?;
     if let Some(problem) = done.problem(&SIGN_UP_FIELDS) {
         let values = ["first_name", "last_name", "email", "org_name"].map(|field| form.text(field).to_string());
         return Ok(Answer::Again(pages::sign_up(&frame(depot), &SignUp { values, problem: Some(problem) })));
@@ -87,11 +82,11 @@ pub async fn show_forgot(depot: &mut Depot) -> PageResult {
 
 /// Sends a mail; the answer is the same where there is no such account.
 #[handler]
-pub async fn forgot(req: &mut Request, depot: &mut Depot) -> PageResult {
+pub async fn forgot(depot: &mut Depot) -> PageResult {
     let form = Form::of(depot);
     let email = form.text("email");
     let operation = Operation::on(&[]).with_body(json!({"email": email}));
-    let done = run(forgot_password, operation, (req, depot)).await?;
+    let done = run(forgot_password, operation, depot).await?;
     Ok(match done.problem(&["email"]) {
         Some(problem) => Answer::Again(pages::forgot(&frame(depot), (email, false), Some(&problem))),
         None => page(pages::forgot(&frame(depot), ("", true), None)),
@@ -106,11 +101,11 @@ pub async fn show_reset(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Chooses it.
 #[handler]
-pub async fn reset(req: &mut Request, depot: &mut Depot) -> PageResult {
+pub async fn reset(depot: &mut Depot) -> PageResult {
     let form = Form::of(depot);
     let token = form.text("token");
     let body = json!({"password": form.text("password"), "password_confirmation": form.text("password_confirmation")});
-    let done = run(reset_password, with_token(token).with_body(body), (req, depot)).await?;
+    let done = run(reset_password, with_token(token).with_body(body), depot).await?;
     Ok(match done.problem(&PASSWORD_FIELDS) {
         Some(problem) => Answer::Again(pages::reset(&frame(depot), token, Some(&problem))),
         None => Redirection::to_sign_in("").saying(true, "The password is changed. Sign in with it.").into(),
@@ -125,10 +120,10 @@ pub async fn show_verify(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Proves it.
 #[handler]
-pub async fn verify(req: &mut Request, depot: &mut Depot) -> PageResult {
+pub async fn verify(depot: &mut Depot) -> PageResult {
     let form = Form::of(depot);
     let token = form.text("token");
-    let done = run(verify_email, with_token(token), (req, depot)).await?;
+    let done = run(verify_email, with_token(token), depot).await?;
     Ok(match done.problem(&[]) {
         Some(problem) => Answer::Again(pages::verify(&frame(depot), token, Some(&problem))),
         None => Redirection::to("/projects").saying(true, "The address is verified.").into(),
@@ -136,8 +131,8 @@ pub async fn verify(req: &mut Request, depot: &mut Depot) -> PageResult {
 }
 
 /// The invitation that a token is of, as its form shows it; `None`: the token is void.
-async fn invitation(token: &str, (req, depot): (&Request, &Depot)) -> Result<Option<Invitation>, PageError> {
-    let found = run(find_invite, with_token(token), (req, depot)).await?;
+async fn invitation(token: &str, depot: &Depot) -> Result<Option<Invitation>, PageError> {
+    let found = run(find_invite, with_token(token), depot).await?;
     Ok(found.code.is_success().then(|| Invitation {
         token: token.into(),
         organisation: found.text("/token/organisation_name"),
@@ -150,7 +145,7 @@ async fn invitation(token: &str, (req, depot): (&Request, &Depot)) -> Result<Opt
 /// The form by which an invitation is answered.
 #[handler]
 pub async fn show_invitation(req: &mut Request, depot: &mut Depot) -> PageResult {
-    Ok(match invitation(&query::text(req, "token"), (req, depot)).await? {
+    Ok(match invitation(&query::text(req, "token"), depot).await? {
         Some(view) => page(pages::invitation(&frame(depot), &view)),
         None => Answer::Again(pages::void(&frame(depot))),
     })
@@ -158,10 +153,10 @@ pub async fn show_invitation(req: &mut Request, depot: &mut Depot) -> PageResult
 
 /// Answers it.
 #[handler]
-pub async fn answer_invitation(req: &mut Request, depot: &mut Depot) -> PageResult {
+pub async fn answer_invitation(depot: &mut Depot) -> PageResult {
     let form = Form::of(depot);
     let (token, accepted) = (form.text("token"), form.text("accepted"));
-    let Some(view) = invitation(token, (req, depot)).await? else {
+    let Some(view) = invitation(token, depot).await? else {
         return Ok(Answer::Again(pages::void(&frame(depot))));
     };
     let query = [("token".to_string(), token.to_string()), ("accepted".to_string(), accepted.to_string())];
@@ -171,7 +166,7 @@ pub async fn answer_invitation(req: &mut Request, depot: &mut Depot) -> PageResu
             "first_name": form.text("first_name"), "last_name": form.text("last_name"), "password": form.text("password"),
         }));
     }
-    let done = run(process_invite, operation, (req, depot)).await?;
+    let done = run(process_invite, operation, depot).await?;
     let problem: Option<Problem> = done.problem(&INVITEE_FIELDS);
     if problem.is_some() {
         let values = ["first_name", "last_name"].map(|field| form.text(field).to_string());

@@ -27,6 +27,7 @@ mod local;
 mod meta_events;
 mod operation;
 mod organisation;
+mod origin;
 mod overview;
 mod portal_links;
 mod projects;

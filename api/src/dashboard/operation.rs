@@ -1,28 +1,32 @@
-//! Operations of the API, done for who is signed in: the same handlers that programs reach, with the same checks, in this
-//! process.
+//! Operations of the API, done for who is signed in: the same handlers that programs reach, with the same checks and the same
+//! line in the audit log, in this process.
 
 use std::sync::Arc;
 
 use posthouse_pages::form::Problem;
+use posthouse_schema::words::AuditedWay;
 use salvo::{
     Handler,
-    conn::SocketAddr,
-    http::{HeaderMap, Method, ReqBody, ResBody, StatusCode, header::CONTENT_TYPE, header::HeaderValue},
+    http::{ReqBody, ResBody, StatusCode, header::CONTENT_TYPE, header::HeaderValue},
     prelude::*,
 };
 use serde_json::Value;
 
-use crate::{app::App, auth::Caller, error::ApiError};
+use super::origin::Origin;
+use crate::{
+    app::App,
+    audit::{self, Actor, routes},
+    auth::Caller,
+    error::ApiError,
+};
 
 /// What an operation is asked to do.
 #[derive(Debug, Default)]
 pub struct Operation {
-    method: Method,
     params: Vec<(&'static str, String)>,
     query: Vec<(String, String)>,
     body: Option<String>,
-    peer: Option<SocketAddr>,
-    headers: HeaderMap,
+    origin: Origin,
 }
 
 /// What it said.
@@ -39,7 +43,7 @@ pub struct Done {
 impl Operation {
     /// An operation on what these parts of the path name.
     pub fn on(params: &[(&'static str, String)]) -> Self {
-        Self { method: Method::POST, params: params.to_vec(), ..Self::default() }
+        Self { params: params.to_vec(), ..Self::default() }
     }
 
     /// The same with this query.
@@ -57,41 +61,38 @@ impl Operation {
         Self { body: Some(body), ..self }
     }
 
-    /// The same, as it comes from where this request does: what counts attempts counts them by that.
-    pub fn coming_from(mut self, req: &Request, app: &App) -> Self {
-        if let Some(name) = &app.settings.accounts.client_address_header {
-            self.headers = req.headers().get_all(name).iter().map(|value| (name.clone(), value.clone())).collect();
-        }
-        Self { peer: Some(req.remote_addr().clone()), ..self }
+    /// The same, as it comes from there.
+    pub fn coming_from(self, origin: Origin) -> Self {
+        Self { origin, ..self }
     }
 
-    /// Does it.
+    /// Does it. What changes something leaves its line in the audit log, as it does by the handler's route.
     ///
     /// # Errors
     /// What the operation answers with 403 and with 500 or more, and an answer that cannot be read.
     pub async fn run(self, handler: impl Handler, app: &Arc<App>, caller: Option<Caller>) -> Result<Done, ApiError> {
-        let mut req = Request::new();
-        *req.method_mut() = self.method;
+        let (mut req, mut depot, mut res) = (Request::new(), Depot::new(), Response::new());
+        let route = routes::of(&handler);
+        *req.method_mut() = route.method;
+        *req.matched_path_mut() = route.path;
+        self.origin.put(&mut req, &mut res);
         for (name, value) in self.params {
             req.params_mut().insert(name, value);
         }
         for (name, value) in self.query {
             req.queries_mut().insert(name, value);
         }
-        *req.headers_mut() = self.headers;
-        if let Some(peer) = self.peer {
-            *req.remote_addr_mut() = peer;
-        }
         if let Some(body) = self.body {
             req.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             req.replace_body(ReqBody::Once(body.into()));
         }
-        let (mut depot, mut res) = (Depot::new(), Response::new());
         depot.insert_typed(Arc::clone(app));
+        depot.insert_typed(AuditedWay::Dashboard);
         if let Some(caller) = caller {
             depot.insert_typed(caller);
+            depot.insert_typed(actor(caller));
         }
-        handler.handle(&mut req, &mut depot, &mut res, &mut FlowCtrl::new(Vec::new())).await;
+        FlowCtrl::new(vec![Arc::new(audit::record), Arc::new(handler)]).call_next(&mut req, &mut depot, &mut res).await;
         read(res)
     }
 }
@@ -100,7 +101,15 @@ impl Operation {
 ///
 /// # Errors
 /// As [`Operation::run`].
-pub fn read(mut res: Response) -> Result<Done, ApiError> {
+pub fn actor(caller: Caller) -> Actor {
+    match caller {
+        Caller::User { user } => Actor::person(user, None),
+        // Nobody signs in with a project's key.
+        Caller::Project { .. } => Actor::NOBODY,
+    }
+}
+
+fn read(mut res: Response) -> Result<Done, ApiError> {
     let code = res.status_code.unwrap_or(StatusCode::OK);
     let answer: Value = match res.take_body() {
         ResBody::Once(bytes) => serde_json::from_slice(&bytes).map_err(|error| ApiError::Internal(error.into()))?,

@@ -17,6 +17,7 @@ use subtle::ConstantTimeEq as _;
 use super::{
     answer::{PageError, Redirection},
     cookies::{self, Cookie},
+    origin::Origin,
 };
 use crate::{
     app::{App, app},
@@ -74,6 +75,8 @@ pub struct Visitor {
     pub flash: Option<Flash>,
     /// Path and query of the page.
     pub here: String,
+    /// Where the request came from.
+    pub origin: Origin,
 }
 
 /// What is known of who reads this page.
@@ -94,6 +97,7 @@ pub async fn recognise(req: &mut Request, depot: &mut Depot, res: &mut Response,
         theme: Cookie::Theme.read(req, &app).and_then(|word| Theme::parse(&word)).unwrap_or_default(),
         flash: flash.as_deref().and_then(cookies::decode),
         here: req.uri().path_and_query().map_or_else(|| "/".into(), |here: &PathAndQuery| here.as_str().to_string()),
+        origin: Origin::of(req, res, &app),
     };
     match find(req, &app).await {
         Ok(session) => visitor.session = session,

@@ -19,6 +19,7 @@ use salvo::{Handler, prelude::*};
 use super::{
     answer::{Answer, PageError, Redirection},
     operation::{Done, Operation},
+    origin::Origin,
     session::{self, Visitor},
 };
 use crate::{
@@ -38,6 +39,7 @@ pub struct Visit {
     pub user: UserId,
     /// What is around the page.
     pub frame: Frame,
+    origin: Origin,
 }
 
 /// The same in a project.
@@ -56,7 +58,7 @@ impl Visit {
     /// # Errors
     /// 401 where nobody is, which the router rules out.
     pub fn of(depot: &Depot) -> Result<Self, PageError> {
-        let Visitor { session, theme, flash, here } = session::visitor(depot);
+        let Visitor { session, theme, flash, here, origin } = session::visitor(depot);
         let session = session.ok_or(ApiError::Unauthenticated)?;
         let name = format!("{} {}", session.user.first_name, session.user.last_name).trim().to_string();
         let frame = Frame {
@@ -68,7 +70,7 @@ impl Visit {
             here,
             ..Frame::default()
         };
-        Ok(Self { app: app(depot)?, user: session.user.id, frame })
+        Ok(Self { app: app(depot)?, user: session.user.id, frame, origin })
     }
 
     /// Does an operation of the API as this person.
@@ -76,7 +78,8 @@ impl Visit {
     /// # Errors
     /// As [`Operation::run`].
     pub async fn run(&self, handler: impl Handler, operation: Operation) -> Result<Done, PageError> {
-        Ok(operation.run(handler, &self.app, Some(Caller::User { user: self.user })).await?)
+        let caller = Caller::User { user: self.user };
+        Ok(operation.coming_from(self.origin.clone()).run(handler, &self.app, Some(caller)).await?)
     }
 }
 

@@ -56,7 +56,7 @@ async fn count(api: &Api) -> usize {
     all(api).await.len()
 }
 
-async fn all(api: &Api) -> Vec<AuditEntry> {
+pub async fn all(api: &Api) -> Vec<AuditEntry> {
     let page = PageRequest { per_page: 1_000, sort: Sort::Ascending, direction: Direction::Next, cursor: None };
     let mut conn = api.database.pool().get().await.unwrap();
     AuditEntry::list(&mut conn, Audience::Instance, &AuditFilter::default(), &page).await.unwrap().rows
@@ -88,6 +88,7 @@ async fn a_line_tells_who_did_what_to_what_and_from_where() {
         (&json!({"before": "orders", "after": "invoices"}), &json!({"is_secret": true}))
     );
     assert_eq!((&update["is_confirmed"], &update["project_id"]), (&json!(true), &json!(api.project)));
+    assert_eq!(update["way"], "api");
     assert!(update["api_key_id"].is_string() && update["actor_id"] != create["actor_id"], "{update}");
     assert!(!shown.iter().any(|line| line.to_string().contains("hunter2")), "{shown:?}");
     for (query, expected) in [

@@ -44,10 +44,14 @@ impl<'a> Browser<'a> {
     }
 
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.post_with(path, &[], fields).await
+    }
+
+    pub async fn post_with(&self, path: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {
         let token = self.token().await;
         let mut all = vec![("csrf", token.as_str())];
         all.extend_from_slice(fields);
-        self.post_raw(path, &[ORIGIN, FORM], &all).await
+        self.post_raw(path, &[&[ORIGIN, FORM][..], headers].concat(), &all).await
     }
 
     async fn post_raw(&self, path: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {

@@ -14,6 +14,7 @@ mod dashboard;
 mod dashboard_admin;
 mod dashboard_made;
 mod dashboard_routes;
+mod dashboard_audit;
 mod dashboard_setup;
 mod deliveries;
 mod delivery_options;

@@ -72,6 +72,7 @@ async fn bootstrap_uses_what_exists_and_makes_new_keys() {
     let keys = ["api_key.create"; 4];
     assert_eq!((&actions[..4], &actions[4..]), (&keys[..], &["project.create", "organisation.create"][..]));
     assert_eq!(log["changes"][5]["actor_kind"], "tool");
+    assert_eq!(log["changes"][5]["way"], "tool");
     let of_project = first["project_id"].as_str().unwrap();
     let found = posthouse(&database, &["audit-log", "--project", of_project, "--action", "project.create"]);
     assert!(String::from_utf8_lossy(&found.stdout).contains("tool –  project.create"), "{found:?}");
