@@ -95,7 +95,7 @@ fn forms(router: &Router, above: &str, method: Option<&Method>, found: &mut BTre
         }
     }
     let root = path.split('/').next().unwrap_or_default();
-    let is_of_programs = ["api", "ui", "portal-api", "ingest", "docs"].contains(&root);
+    let is_of_programs = ["api", "ui", "portal-api", "ingest", "docs", "health", "healthz"].contains(&root);
     let is_posted = router.goal.is_some() && method.as_ref().is_none_or(|method| method == Method::POST);
     if is_posted && !is_of_programs && !path.contains("{**") {
         found.insert(path.clone());
