@@ -15,8 +15,8 @@ use crate::{
     cors::Cors,
     dashboard, deliveries, documents, endpoints, etag, event_types, events, head, health, ingest,
     known_paths::{KnownPaths, Options},
-    limits, meta_events, metrics, onboard, portal, portal_links, portal_pages, projects, rejected_messages, sources, subscriptions,
-    traced, ui,
+    limits, meta_events, metrics, onboard, portal, portal_links, portal_pages, projects, rejected_messages, sources,
+    subscriptions, traced, ui,
 };
 
 /// What this API is for, on the first page of its description.

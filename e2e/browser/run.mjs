@@ -3,5 +3,7 @@
 import { close } from "./window.mjs";
 
 await import("./dashboard.mjs");
+await import("./made.mjs");
+await import("./portal.mjs");
 await close();
 console.log("The pages work in a browser.");

@@ -25,9 +25,7 @@ use salvo::prelude::*;
 pub use self::{
     access::{Access, scoped},
     caller::Caller,
-    portal::{
-        PortalCache, PortalHolder, open_portal, portal_holder, portal_link, portal_only, portal_pages_secret,
-    },
+    portal::{PortalCache, PortalHolder, open_portal, portal_holder, portal_link, portal_only, portal_pages_secret},
 };
 use crate::{
     app::{App, app},

@@ -109,7 +109,7 @@ pub fn actor(caller: Caller) -> Actor {
     }
 }
 
-fn read(mut res: Response) -> Result<Done, ApiError> {
+pub fn read(mut res: Response) -> Result<Done, ApiError> {
     let code = res.status_code.unwrap_or(StatusCode::OK);
     let answer: Value = match res.take_body() {
         ResBody::Once(bytes) => serde_json::from_slice(&bytes).map_err(|error| ApiError::Internal(error.into()))?,

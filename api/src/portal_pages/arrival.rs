@@ -105,11 +105,7 @@ async fn arrive(req: &Request, app: &Arc<App>, request_id: Option<HeaderValue>) 
         let (path, query) = here(req, &id);
         if carrier == Carrier::Cookie && is_reading && has_to_move(req) {
             let cookie = asked.map(|_| (session.holder, session.sign(key, Carrier::Cookie, now)));
-            let told = req.queries().iter().filter(|(key, _)| ["done", "number"].contains(&key.as_str()));
-            let mut query = query;
-            query.extend(told.map(|(key, value)| (key.clone(), value.clone())));
-            let frame = PortalFrame { base: format!("/portal/{id}"), ..PortalFrame::default() };
-            return Ok(Arrival::Elsewhere(frame.link(&path, &query), cookie));
+            return Ok(Arrival::Elsewhere(without_session(req, &id, (path, query)), cookie));
         }
         let page_token = match carrier {
             Carrier::Cookie => String::new(),
@@ -144,6 +140,14 @@ async fn arrive(req: &Request, app: &Arc<App>, request_id: Option<HeaderValue>) 
         return Ok(Arrival::Visit(Box::new(visit), look));
     }
     Ok(Arrival::Refused(ApiError::BadCredentials.into(), look, language))
+}
+
+/// The page's address without what a cookie holds.
+fn without_session(req: &Request, id: &str, (path, mut query): (String, Vec<(String, String)>)) -> String {
+    let told = req.queries().iter().filter(|(key, _)| ["done", "number"].contains(&key.as_str()));
+    query.extend(told.map(|(key, value)| (key.clone(), value.clone())));
+    let frame = PortalFrame { base: format!("/portal/{id}"), ..PortalFrame::default() };
+    frame.link(&path, &query)
 }
 
 /// Whether an address holds what it need not: a session beside a cookie, or a language that the cookie can keep.

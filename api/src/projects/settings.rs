@@ -228,7 +228,8 @@ mod tests {
         assert!(patched(&kept, Some(ended), ProjectKind::Incoming).unwrap().notifications.slack_webhook_url.is_empty());
         assert!(serde_json::to_value(&old).unwrap().get("notifications").is_none(), "others read what they always did");
         assert!(serde_json::to_value(&old).unwrap().get("portal").is_none(), "others read what they always did");
-        let themed = patched(&old, Some(json!({"portal": {"accent_color": "#2a54cc"}})), ProjectKind::Outgoing).unwrap();
+        let themed =
+            patched(&old, Some(json!({"portal": {"accent_color": "#2a54cc"}})), ProjectKind::Outgoing).unwrap();
         let themed = patched(&themed, Some(json!({"portal": {"name": "Acme"}})), ProjectKind::Outgoing).unwrap();
         assert_eq!((themed.portal.name.as_str(), themed.portal.accent_color.as_str()), ("Acme", "#2a54cc"));
         let windowed = patched(&old, Some(json!({"idempotency_key_window": 3_600})), ProjectKind::Incoming).unwrap();

@@ -12,6 +12,7 @@ use posthouse_schema::{
 use serde_json::json;
 
 use crate::{
+    dashboard_audit::{QUEUES, SCHEDULES, assert_left},
     dashboard::{Browser, HTML, location},
     harness::Api,
 };
@@ -52,6 +53,7 @@ async fn schedules_are_run_paused_and_resumed() {
     assert!(!browser.page(own).await.contains("Paused"));
     assert_eq!(browser.get("/admin/schedules/nothing").await.status, 404);
     assert_eq!(browser.get("/admin/nothing").await.status, 404);
+    assert_left(&api, SCHEDULES).await;
     api.close().await;
 }
 
@@ -95,6 +97,7 @@ async fn queues_are_paused_and_their_dead_letters_looked_after() {
         assert_eq!(browser.get(path).await.status, 404, "{path}");
     }
     assert_eq!(browser.post("/admin/queues/nothing/pause", &[]).await.status, 404);
+    assert_left(&api, QUEUES).await;
     api.close().await;
 }
 

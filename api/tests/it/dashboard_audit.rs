@@ -21,13 +21,29 @@ use crate::{
 enum Leaves {
     /// These lines, in this order.
     Lines(&'static [&'static str]),
+    /// These lines, which [`assert_left`] finds at the end of this test.
+    Elsewhere(&'static [&'static str], &'static str),
     /// Nothing, for this reason.
     Nothing(&'static str),
 }
 
-use Leaves::{Lines, Nothing};
+use Leaves::{Elsewhere, Lines, Nothing};
 
 const SESSION: Leaves = Nothing("it begins or ends sessions, and changes nothing else");
+
+// Tests that send forms.
+pub const SOURCES: &str = "a source is made";
+pub const EVENT_TYPES: &str = "event types are made";
+pub const PORTAL_LINKS: &str = "a portal link is made";
+pub const AUTHENTICATION: &str = "an endpoint authenticates";
+pub const FILTERS: &str = "filters are made";
+pub const REPLAYS: &str = "everything is replayed";
+pub const SETTINGS: &str = "settings are changed";
+pub const ORGANISATIONS: &str = "an organisation is ended";
+pub const SCHEDULES: &str = "schedules are run";
+pub const QUEUES: &str = "queues are looked after";
+pub const PORTAL_ENDPOINTS: &str = "an endpoint is looked after in the portal";
+pub const PORTAL_DELIVERIES: &str = "deliveries are sent again in the portal";
 
 /// Every form of the pages. One that is new has to say here what it leaves, and is sent by a test below.
 const FORMS: &[(&str, Leaves)] = &[
@@ -78,10 +94,68 @@ const FORMS: &[(&str, Leaves)] = &[
     ("projects/{project_id}/test-receiver/set-up", Lines(&["endpoint.create", "subscription.create"])),
     ("projects/{project_id}/test-receiver/send", Nothing("traffic: the event itself tells when it came")),
     ("test-receiver/{project_id}/{mark}", Nothing("traffic: what endpoints are sent")),
+    ("projects/{project_id}/sources/new", Elsewhere(&["source.create"], SOURCES)),
+    ("projects/{project_id}/sources/{source_id}/edit", Elsewhere(&["source.update"], SOURCES)),
+    ("projects/{project_id}/sources/{source_id}/pause", Elsewhere(&["source.update"], SOURCES)),
+    ("projects/{project_id}/sources/{source_id}/resume", Elsewhere(&["source.update"], SOURCES)),
+    ("projects/{project_id}/sources/{source_id}/test", Nothing("it only tries")),
+    ("projects/{project_id}/event-types/new", Elsewhere(&["event_type.create"], EVENT_TYPES)),
+    ("projects/{project_id}/event-types/import", Elsewhere(&["event_type.import"], EVENT_TYPES)),
+    ("projects/{project_id}/event-types/{event_type_id}", Elsewhere(&["event_type.update"], EVENT_TYPES)),
+    ("projects/{project_id}/event-types/{event_type_id}/deprecate", Elsewhere(&["event_type.deprecate"], EVENT_TYPES)),
+    ("projects/{project_id}/portal-links/new", Elsewhere(&["portal_link.create"], PORTAL_LINKS)),
+    ("projects/{project_id}/portal-links/{portal_link_id}", Elsewhere(&["portal_link.update"], PORTAL_LINKS)),
+    ("projects/{project_id}/portal-links/{portal_link_id}/url", Nothing("it shows, and changes nothing")),
+    ("projects/{project_id}/portal-links/{portal_link_id}/revoke", Elsewhere(&["portal_link.revoke"], PORTAL_LINKS)),
+    ("projects/{project_id}/endpoints/{endpoint_id}/authentication", Elsewhere(&["endpoint.update"], AUTHENTICATION)),
+    ("projects/{project_id}/subscriptions/{subscription_id}/filters/new", Elsewhere(&["filter.create"], FILTERS)),
+    ("projects/{project_id}/subscriptions/{subscription_id}/filters/{filter_id}", Elsewhere(&["filter.update"], FILTERS)),
+    ("projects/{project_id}/subscriptions/{subscription_id}/filters/{filter_id}/delete", Elsewhere(&["filter.delete"], FILTERS)),
+    ("projects/{project_id}/events/replay", Elsewhere(&["event.replay_many"], REPLAYS)),
+    ("projects/{project_id}/settings/keys", Elsewhere(&["project_key.create"], SETTINGS)),
+    ("projects/{project_id}/settings/keys/{key_id}/revoke", Elsewhere(&["project_key.revoke"], SETTINGS)),
+    ("organisations/new", Elsewhere(&["organisation.create"], ORGANISATIONS)),
+    ("organisations/{org_id}/delete", Elsewhere(&["organisation.delete"], ORGANISATIONS)),
+    ("admin/schedules/{schedule}/run", Elsewhere(&["schedule.run"], SCHEDULES)),
+    ("admin/schedules/{schedule}/pause", Elsewhere(&["schedule.pause"], SCHEDULES)),
+    ("admin/schedules/{schedule}/resume", Elsewhere(&["schedule.resume"], SCHEDULES)),
+    ("admin/queues/{queue}/pause", Elsewhere(&["queue.pause"], QUEUES)),
+    ("admin/queues/{queue}/resume", Elsewhere(&["queue.resume"], QUEUES)),
+    ("admin/queues/{queue}/redrive", Elsewhere(&["queue.redrive_many"], QUEUES)),
+    ("admin/queues/{queue}/purge", Elsewhere(&["queue.purge"], QUEUES)),
+    ("admin/queues/{queue}/{job}/redrive", Elsewhere(&["queue.redrive"], QUEUES)),
+    ("admin/queues/{queue}/{job}/discard", Elsewhere(&["queue.discard"], QUEUES)),
+    ("portal/{portal_link_id}/deliveries/resend", Elsewhere(&["event_delivery.resend"], PORTAL_DELIVERIES)),
+    ("portal/{portal_link_id}/deliveries/{delivery_id}/resend", Elsewhere(&["event_delivery.resend"], PORTAL_DELIVERIES)),
+    ("portal/{portal_link_id}/endpoints/new", Elsewhere(&["endpoint.create"], PORTAL_ENDPOINTS)),
+    ("portal/{portal_link_id}/endpoints/{endpoint_id}/edit", Elsewhere(&["endpoint.update"], PORTAL_ENDPOINTS)),
+    ("portal/{portal_link_id}/endpoints/{endpoint_id}/pause", Elsewhere(&["endpoint.pause"], PORTAL_ENDPOINTS)),
+    ("portal/{portal_link_id}/endpoints/{endpoint_id}/activate", Elsewhere(&["endpoint.activate"], PORTAL_ENDPOINTS)),
+    ("portal/{portal_link_id}/endpoints/{endpoint_id}/roll-secret", Elsewhere(&["endpoint.roll_secret"], PORTAL_ENDPOINTS)),
+    ("portal/{portal_link_id}/endpoints/{endpoint_id}/delete", Elsewhere(&["endpoint.delete"], PORTAL_ENDPOINTS)),
+    ("portal/{portal_link_id}/endpoints/{endpoint_id}/secrets", Nothing("it shows, and changes nothing")),
+    ("portal/{portal_link_id}/endpoints/{endpoint_id}/test", Nothing("traffic: the event itself tells when it came")),
+    ("portal/{portal_link_id}/endpoints/{endpoint_id}/events/new", Elsewhere(&["subscription.create"], PORTAL_ENDPOINTS)),
+    ("portal/{portal_link_id}/endpoints/{endpoint_id}/events/{subscription_id}", Elsewhere(&["subscription.update"], PORTAL_ENDPOINTS)),
+    ("portal/{portal_link_id}/endpoints/{endpoint_id}/events/{subscription_id}/delete", Elsewhere(&["subscription.delete"], PORTAL_ENDPOINTS)),
 ];
 
 fn leaves(route: &str) -> Leaves {
     FORMS.iter().find(|(known, _)| *known == route).unwrap_or_else(|| panic!("{route} is no form")).1
+}
+
+/// The forms of this test have each left their lines.
+pub async fn assert_left(api: &Api, test: &str) {
+    let left: BTreeSet<String> = all(api).await.into_iter().map(|line| line.action).collect();
+    let of_test = FORMS.iter().filter(|(_, leaves)| matches!(leaves, Elsewhere(_, of) if *of == test));
+    let expected: Vec<_> = of_test.filter_map(|(route, leaves)| match leaves {
+        Elsewhere(lines, _) => Some((route, lines)),
+        Lines(_) | Nothing(_) => None,
+    }).collect();
+    assert!(!expected.is_empty(), "{test} sends no form");
+    for (route, lines) in expected {
+        assert!(lines.iter().all(|line| left.contains(*line)), "{route} has not left {lines:?}: {left:?}");
+    }
 }
 
 /// Every route that takes `POST`, and is none of a program's.
@@ -174,7 +248,7 @@ impl Sender<'_> {
         let lines = all(self.api).await.split_off(before);
         let actions: Vec<&str> = lines.iter().map(|line| line.action.as_str()).collect();
         match leaves(route) {
-            Lines(expected) => assert_eq!(actions, expected, "{route}: {}", answer.body),
+            Lines(expected) | Elsewhere(expected, _) => assert_eq!(actions, expected, "{route}: {}", answer.body),
             Nothing(why) => assert!(actions.is_empty(), "{route} leaves {actions:?}, although {why}"),
         }
         for line in &lines {

@@ -5,6 +5,7 @@ use posthouse_schema::words::Role;
 use serde_json::{Value, json};
 
 use crate::{
+    dashboard_audit::{EVENT_TYPES, PORTAL_LINKS, SOURCES, assert_left},
     dashboard::{Browser, location, text},
     harness::{Api, until},
 };
@@ -110,6 +111,7 @@ async fn a_source_of_a_provider_is_made_changed_and_paused() {
     assert_eq!((&stored["provider"], &stored["verifier"]["hmac"]["secret"]), (&json!("github"), &json!("of github")));
     let broker = browser.post(&format!("{own}/edit"), &[("kind", "mqtt"), ("name", "x")]).await;
     assert_eq!(broker.status, 404, "a URL does not become a broker");
+    assert_left(&api, SOURCES).await;
     api.close().await;
 }
 
@@ -252,6 +254,7 @@ async fn event_types_are_described_imported_and_deprecated() {
     assert_eq!(location(&browser.post(&import, &[("spec", spec)]).await), list);
     assert!(browser.page(&list).await.contains("It is under way."));
     assert_eq!(browser.get(&format!("{list}/x")).await.status, 404);
+    assert_left(&api, EVENT_TYPES).await;
     api.close().await;
 }
 
@@ -298,6 +301,7 @@ async fn a_portal_link_is_made_opened_and_revoked() {
     assert_eq!((read.status, &read.data()["can_manage_endpoint"]), (200, &json!(false)), "{}", read.body);
     assert_eq!(location(&browser.post(&format!("{own}/revoke"), &[]).await), list);
     assert_eq!(browser.get(&own).await.status, 404);
+    assert_left(&api, PORTAL_LINKS).await;
     api.close().await;
 }
 

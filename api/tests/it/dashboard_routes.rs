@@ -8,6 +8,7 @@ use posthouse_schema::{
 use serde_json::{Value, json};
 
 use crate::{
+    dashboard_audit::{AUTHENTICATION, FILTERS, REPLAYS, assert_left},
     dashboard::{Browser, location, text},
     dashboard_made::administrator,
     harness::Api,
@@ -97,6 +98,7 @@ async fn an_endpoint_authenticates_as_it_is_told() {
         [("name", "receiver"), ("url", "https://example.com/hook"), ("mtls_client_cert.client_cert", "nonsense")];
     let wrong = browser.post(&format!("{own}/edit"), &wrong).await;
     assert!(wrong.status == 422 && text(&wrong).contains("client_cert-error"), "{}", wrong.body);
+    assert_left(&api, AUTHENTICATION).await;
     api.close().await;
 }
 
@@ -169,6 +171,7 @@ async fn a_subscription_has_filters_for_single_types_and_retries_of_its_own() {
     api.join("viewer", Role::ProjectViewer).await;
     let viewer = Browser::signed_in(&api, "viewer").await;
     assert_eq!((viewer.get(&new).await.status, viewer.post(&new, &[]).await.status), (403, 403));
+    assert_left(&api, FILTERS).await;
     api.close().await;
 }
 
@@ -216,5 +219,6 @@ async fn everything_that_a_query_matched_is_tried_and_replayed() {
     assert!(!viewer.page(&batch).await.contains("Call off"));
     assert!(!viewer.page(&events).await.contains("Replay all"));
     assert_eq!(browser.get(&format!("/projects/{}/batches/x", api.project)).await.status, 404);
+    assert_left(&api, REPLAYS).await;
     api.close().await;
 }

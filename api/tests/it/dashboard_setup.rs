@@ -8,6 +8,7 @@ use posthouse_schema::{
 use serde_json::json;
 
 use crate::{
+    dashboard_audit::{ORGANISATIONS, SETTINGS, assert_left},
     dashboard::{Browser, FORM, HTML, ORIGIN, encoded, location, session_cookie, sign_in, text},
     harness::Api,
 };
@@ -220,6 +221,7 @@ async fn settings_are_changed_and_keys_replaced() {
     let gone = browser.post(&format!("{path}/delete"), &[]).await;
     assert_eq!(location(&gone), "/projects");
     assert_eq!(browser.get(&path).await.status, 404);
+    assert_left(&api, SETTINGS).await;
     api.close().await;
 }
 
@@ -245,6 +247,7 @@ async fn an_organisation_is_made_and_ended() {
     // Those that were not deleted are still there.
     assert!(browser.page("/projects").await.contains(&ada.organisation));
     assert!(other.page("/projects").await.contains(&bob.organisation));
+    assert_left(&api, ORGANISATIONS).await;
     api.close().await;
 }
 

@@ -7,6 +7,7 @@ use posthouse_schema::{portal_key::PortalKey, words::DeliveryStatus};
 use serde_json::{Value, json};
 
 use crate::{
+    dashboard_audit::{PORTAL_DELIVERIES, PORTAL_ENDPOINTS, assert_left},
     dashboard::{FORM, HTML, ORIGIN, encoded, location, text},
     harness::{Answer, Api, accounts},
     walk::{MARK, Tenant},
@@ -424,6 +425,7 @@ async fn an_endpoint_is_looked_after_without_scripts() {
         let line = lines.iter().find(|line| line["action"] == action && line.to_string().contains(&link.id));
         assert!(line.is_some(), "{action} is in the audit log: {lines:?}");
     }
+    assert_left(&api, PORTAL_ENDPOINTS).await;
     api.close().await;
 }
 
@@ -453,6 +455,7 @@ async fn deliveries_are_sent_again_one_by_one_and_together() {
         let none = reader.submit("/deliveries", "/deliveries/resend", &[]).await;
         assert!(none.status == 422 && text(&none).contains("Nothing was chosen."), "{}", none.body);
     }
+    assert_left(&api, PORTAL_DELIVERIES).await;
     api.close().await;
 }
 

@@ -1,0 +1,35 @@
+// What is made and looked after in the dashboard besides endpoints and subscriptions: each page is there, and keeps to what every
+// page has to.
+import assert from "node:assert/strict";
+import { EMAIL, PASSWORD, PROJECT, check, open } from "./window.mjs";
+
+const { context, page } = await open();
+await page.goto("/sign-in");
+await page.getByLabel("Email").fill(EMAIL);
+await page.getByLabel("Password").fill(PASSWORD);
+await page.keyboard.press("Enter");
+await page.waitForURL("**/projects");
+const shop = `/projects/${PROJECT}`;
+
+for (const kind of ["", "?kind=hmac", "?kind=kafka", "?kind=mqtt", "?kind=sqs"]) {
+  await page.goto(`${shop}/sources/new${kind}`);
+  await check(page, `new-source${kind.replace("?kind=", "-")}`);
+}
+
+await page.goto(`${shop}/event-types/new`);
+await page.getByLabel("Name").fill("order.shipped");
+await check(page, "new-event-type");
+await page.locator("main form button").last().click();
+await page.goto(`${shop}/event-types`);
+await page.getByRole("link", { name: "order.shipped" }).click();
+await check(page, "event-type");
+for (const name of ["event-types", "event-types/import", "portal-links", "portal-links/new", "events/replay", "audit-log", "settings"]) {
+  await page.goto(`${shop}/${name}`);
+  await check(page, name.replace("/", "-"));
+}
+const endpoint = await page.request.get(`${shop}/endpoints`).then((answer) => answer.text());
+const id = endpoint.match(/\/endpoints\/([0-9A-Z]{26})/)[1];
+await page.goto(`${shop}/endpoints/${id}/authentication`);
+await check(page, "endpoint-authentication");
+assert.equal(new URL(page.url()).pathname, `${shop}/endpoints/${id}/authentication`);
+await context.close();
