@@ -23,7 +23,7 @@ await check(page, "projects");
 // A project.
 await page.getByRole("link", { name: "New project" }).first().click();
 await check(page, "new-project");
-await page.getByLabel("Name").fill("Trial");
+await page.getByLabel("Name", { exact: true }).fill("Trial");
 await page.getByRole("button", { name: "Make the project" }).click();
 const key = await page.locator(".code code").innerText();
 assert(key.startsWith("CO."), key);
@@ -53,14 +53,14 @@ const api = async (path, body) => {
   return JSON.parse(text).data;
 };
 await page.goto(`${project}/endpoints/new`);
-await page.getByLabel("Name").fill("Payments");
-await page.getByLabel("URL").fill("ftp://example.com/hook");
+await page.getByLabel("Name", { exact: true }).fill("Payments");
+await page.getByLabel("URL", { exact: true }).fill("ftp://example.com/hook");
 await refused(422, async () => {
   await page.getByRole("button", { name: "Make the endpoint" }).click();
   await page.locator("[role=alert], .field-error").first().waitFor();
 });
 await check(page, "endpoint-form-with-a-problem");
-await page.getByLabel("URL").fill(`http://${SINK}/flaky/1/payments`);
+await page.getByLabel("URL", { exact: true }).fill(`http://${SINK}/flaky/1/payments`);
 await page.getByRole("button", { name: "Make the endpoint" }).click();
 await page.getByRole("heading", { name: "Payments" }).waitFor();
 const endpoint = page.url().split("/").pop();

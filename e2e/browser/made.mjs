@@ -17,7 +17,7 @@ for (const kind of ["", "?kind=hmac", "?kind=kafka", "?kind=mqtt", "?kind=sqs"])
 }
 
 await page.goto(`${shop}/event-types/new`);
-await page.getByLabel("Name").fill("order.shipped");
+await page.getByLabel("Name", { exact: true }).fill("order.shipped");
 await check(page, "new-event-type");
 await page.locator("main form button").last().click();
 await page.goto(`${shop}/event-types`);

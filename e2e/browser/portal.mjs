@@ -14,18 +14,21 @@ const ask = async (method, path, body) => {
 };
 const link = await ask("POST", "portal-links", { name: "Ada's", owner_id: "ada", can_manage_endpoint: true });
 await ask("POST", "event-types", { name: "order.sent", description: "An order has left." });
-const way = new URL(link.url);
+const way = new URL(link.url, BASE);
 
 const { context, page } = await open();
 await page.goto(way.pathname + way.search);
 assert(!page.url().includes(link.token), "the token has left the address");
 await check(page, "portal-empty");
 await page.locator("main a[href*='/endpoints/new']").first().click();
-await page.getByLabel("Name").fill("Ada's shop");
-await page.getByLabel("URL").fill("https://example.com/hooks");
+await page.getByLabel("Name", { exact: true }).fill("Ada's shop");
+await page.getByLabel("URL", { exact: true }).fill("https://example.com/hooks");
 await check(page, "portal-new-endpoint");
 await page.locator("main form button").last().click();
-await page.getByRole("heading", { name: "Ada's shop" }).waitFor();
+await page.getByRole("heading", { name: "Choose events" }).waitFor();
+await check(page, "portal-choose-events");
+await page.getByRole("button", { name: "Save" }).click();
+await page.getByText("The events are chosen.").waitFor();
 await check(page, "portal-endpoint");
 for (const name of ["events", "deliveries", "catalogue", "endpoints"]) {
   await page.locator(`nav a[href*='/${name}']`).first().click();

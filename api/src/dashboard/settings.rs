@@ -125,7 +125,8 @@ fn body(form: &Form, old: &Value) -> Result<Value, Problem> {
     values::write(&mut body, &settings_fields::all(), |name| form.text(name))?;
     let versions = body.pointer("/config/signature/versions").cloned().unwrap_or_default();
     let is_same = |place: &str| body.pointer(place) == old.pointer(place);
-    let signatures = if is_same("/config/signature/versions") { None } else { Some(signatures(&versions)?) };
+    let is_left = versions.as_array().is_none_or(Vec::is_empty);
+    let signatures = if is_left || is_same("/config/signature/versions") { None } else { Some(signatures(&versions)?) };
     let meta_event = body.pointer("/config/meta_event").filter(|new| {
         let has_secret = new.get("secret").is_some_and(|secret| secret != "");
         let parts = ["is_enabled", "url"];
@@ -187,7 +188,7 @@ pub async fn make_key(req: &mut Request, depot: &mut Depot) -> PageResult {
         Some(problem) => problem,
         None => {
             let done = visit.run(create_project_key, visit.on(&[]).with_body(Value::Object(body))).await?;
-            match done.problem(&["name", "role", "expiration"]) {
+            match done.problem(&["name", "expiration"]) {
                 None => return Ok(page(pages::new_key(visit.frame(), (&done.text("/key"), false)))),
                 Some(problem) if problem.field == "name" => Problem { field: KEY_FIELDS[0].into(), ..problem },
                 Some(problem) => problem,

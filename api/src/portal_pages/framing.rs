@@ -36,7 +36,12 @@ pub fn source(text: &str) -> Result<String, String> {
     // Written as the parser would write it, nothing else can be in it: no path, no white space, no second directive.
     let is_whole = origin.is_tuple() && origin.ascii_serialization() == plain && matches!(scheme, "http" | "https");
     let is_narrow = any.is_empty() || host.contains('.');
-    if is_whole && is_narrow { Ok(format!("{scheme}://{any}{host}")) } else { Err(expected()) }
+    if is_whole && is_narrow && is_plain(host) { Ok(format!("{scheme}://{any}{host}")) } else { Err(expected()) }
+}
+
+/// Whether a host, with its port, means nothing else in a policy. URLs may hold `;`, `,` and `*` there.
+pub fn is_plain(host: &str) -> bool {
+    host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))
 }
 
 /// Who may frame a page, and where its picture comes from.

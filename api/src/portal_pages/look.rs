@@ -11,7 +11,7 @@ use salvo::{
 };
 use url::Url;
 
-use super::framing::Framing;
+use super::framing::{self, Framing};
 use crate::app::App;
 
 /// How a portal looks.
@@ -36,8 +36,7 @@ impl Look {
         let chosen = |own: &str, other: &str| if own.is_empty() { other.to_string() } else { own.to_string() };
         let logo = picture(&chosen(&own.logo_url, &project.logo_url));
         let colours = Colours { accent: Colour::parse(&own.accent_color), header: Colour::parse(&own.header_color) };
-        let named: Vec<String> =
-            own.frame_ancestors.iter().filter_map(|text| super::framing::source(text).ok()).collect();
+        let named: Vec<String> = own.frame_ancestors.iter().filter_map(|text| framing::source(text).ok()).collect();
         let ancestors =
             if own.frame_ancestors.is_empty() { app.settings.portal_frame_ancestors.clone() } else { named };
         Self {
@@ -53,7 +52,7 @@ impl Look {
 /// A picture's address that browsers may fetch.
 fn picture(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
-    (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+    (matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(framing::is_plain)).then_some(url)
 }
 
 /// A style sheet of chosen colours. Its name says all that is in it, so that browsers may keep it for ever.
@@ -67,5 +66,20 @@ pub async fn sheet(req: &mut Request, res: &mut Response) {
     res.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     if let Err(error) = res.write_body(colours.sheet()) {
         tracing::error!(%error, "A style sheet could not be written.");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_s_host_says_nothing_else_in_a_policy() {
+        assert!(picture("https://cdn.example.com/a.png").is_some());
+        for text in
+            ["https://a;frame-ancestors/x.png", "https://a,b/x.png", "https://*/x.png", "data:image/png,x", "/a.png"]
+        {
+            assert!(picture(text).is_none(), "{text}");
+        }
     }
 }

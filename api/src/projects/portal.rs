@@ -54,7 +54,7 @@ pub fn checked(given: PortalConfig) -> Result<PortalConfig, ApiError> {
 fn is_picture(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| {
         matches!(url.scheme(), "http" | "https")
-            && url.has_host()
+            && url.host_str().is_some_and(framing::is_plain)
             && url.username().is_empty()
             && url.password().is_none()
     })

@@ -12,8 +12,8 @@ use posthouse_schema::{
 use serde_json::json;
 
 use crate::{
-    dashboard_audit::{QUEUES, SCHEDULES, assert_left},
     dashboard::{Browser, HTML, location},
+    dashboard_audit::{QUEUES, SCHEDULES, assert_left},
     harness::Api,
 };
 
@@ -108,9 +108,9 @@ async fn nobody_else_gets_to_the_pages_of_the_instance() {
     dead_letter(&api, "a").await;
     let queue = format!("/admin/queues/{}", ReplayEvent::QUEUE);
     // Whoever has an organisation decides on it, and on nothing beyond.
-    api.sign_up("owner").await;
-    api.join("admin", Role::OrganisationAdmin).await;
-    for name in ["owner", "admin"] {
+    api.sign_up("olga").await;
+    api.join("anna", Role::OrganisationAdmin).await;
+    for name in ["olga", "anna"] {
         let browser = Browser::signed_in(&api, name).await;
         assert!(!browser.page("/projects").await.contains("/admin/"), "{name}");
         for path in ["/admin/schedules", "/admin/schedules/purge_expired", "/admin/queues", &queue] {
@@ -159,7 +159,7 @@ async fn the_audit_log_shows_who_changed_what() {
     assert!(shown.contains("&lt;b&gt;orders&lt;/b&gt;") && shown.contains("changed, and not shown"), "{shown}");
     assert!(shown.contains("project key") && !shown.contains("s3cret"), "{shown}");
     let only = browser.page(&format!("{of_project}?action=endpoint.create&actorId={}", ada.uid)).await;
-    assert!(only.contains("&lt;b&gt;orders") && !only.contains("changed, and not shown"), "{only}");
+    assert!(only.contains("&lt;b&gt;orders") && !only.contains("invoices"), "{only}");
     let later = browser.page(&format!("{of_project}?startDate=2099-01-01T00:00&endDate=2099-01-02T00:00")).await;
     assert!(later.contains("Nothing was changed"), "{later}");
     let wrong = browser.page(&format!("{of_project}?actorId=nonsense")).await;

@@ -5,8 +5,8 @@ use posthouse_schema::words::Role;
 use serde_json::{Value, json};
 
 use crate::{
-    dashboard_audit::{EVENT_TYPES, PORTAL_LINKS, SOURCES, assert_left},
     dashboard::{Browser, location, text},
+    dashboard_audit::{EVENT_TYPES, PORTAL_LINKS, SOURCES, assert_left},
     harness::{Api, until},
 };
 

@@ -8,8 +8,8 @@ use posthouse_schema::{
 use serde_json::{Value, json};
 
 use crate::{
-    dashboard_audit::{AUTHENTICATION, FILTERS, REPLAYS, assert_left},
     dashboard::{Browser, location, text},
+    dashboard_audit::{AUTHENTICATION, FILTERS, REPLAYS, assert_left},
     dashboard_made::administrator,
     harness::Api,
 };
@@ -52,11 +52,11 @@ async fn an_endpoint_authenticates_as_it_is_told() {
         ("way", "oauth2"),
         ("authentication.oauth2.url", "http://127.0.0.1:9/token"),
         ("authentication.oauth2.client_id", "me"),
-        ("authentication.oauth2.client_secret", "hidden"),
+        ("authentication.oauth2.client_secret", "of-the-client"),
     ];
     let tried = browser.post(&path, &oauth2).await;
     assert!(
-        tried.status == 200 && text(&tried).contains("No token") && !text(&tried).contains("hidden"),
+        tried.status == 200 && text(&tried).contains("No token") && !text(&tried).contains("of-the-client"),
         "{}",
         tried.body
     );
@@ -211,8 +211,6 @@ async fn everything_that_a_query_matched_is_tried_and_replayed() {
     let begun = browser.post(&replay, &[("do", "replay")]).await;
     assert_ne!(location(&begun), batch, "{}", begun.body);
     assert!(browser.page(&location(&begun)).await.contains("<h1>Replay</h1>"));
-    let second = browser.post(&replay, &[("do", "replay")]).await;
-    assert!(second.status == 422 && text(&second).contains("already exists"), "{}", second.body);
     api.join("viewer", Role::ProjectViewer).await;
     let viewer = Browser::signed_in(&api, "viewer").await;
     assert_eq!((viewer.get(&replay).await.status, viewer.post(&replay, &[]).await.status), (403, 403));

@@ -8,8 +8,8 @@ use posthouse_schema::{
 use serde_json::json;
 
 use crate::{
-    dashboard_audit::{ORGANISATIONS, SETTINGS, assert_left},
     dashboard::{Browser, FORM, HTML, ORIGIN, encoded, location, session_cookie, sign_in, text},
+    dashboard_audit::{ORGANISATIONS, SETTINGS, assert_left},
     harness::Api,
 };
 

@@ -7,8 +7,8 @@ use posthouse_schema::{portal_key::PortalKey, words::DeliveryStatus};
 use serde_json::{Value, json};
 
 use crate::{
-    dashboard_audit::{PORTAL_DELIVERIES, PORTAL_ENDPOINTS, assert_left},
     dashboard::{FORM, HTML, ORIGIN, encoded, location, text},
+    dashboard_audit::{PORTAL_DELIVERIES, PORTAL_ENDPOINTS, assert_left},
     harness::{Answer, Api, accounts},
     walk::{MARK, Tenant},
 };
@@ -380,6 +380,11 @@ async fn an_endpoint_is_looked_after_without_scripts() {
         reader.submit(&format!("{own}/events/{uid}"), uid, &[("which", "all"), ("event_types", "order.paid")]).await;
         let read = api.get(&format!("subscriptions/{uid}")).await;
         assert_eq!(read.data()["filter_config"]["event_types"], json!(["*"]));
+        // Pages offer it where there are several.
+        let csrf = reader.csrf().await;
+        let left = reader.post(&format!("{own}/events/{uid}/delete"), &[("csrf", csrf.as_str())]).await;
+        assert!(left.status == 303, "{}", left.body);
+        assert_eq!(api.get(&format!("subscriptions/{uid}")).await.status, 404);
 
         let change = json!({"name": "shop", "url": "https://example.com/a", "authentication": {"type": "api_key", "api_key": {"header_name": "X-Key", "header_value": "s3cret"}}});
         assert_eq!(api.put(&format!("endpoints/{id}"), change).await.status, 202);

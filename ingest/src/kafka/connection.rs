@@ -20,6 +20,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 const PARTITIONS_MAX: usize = 1_000;
 /// How long a poll waits for something new.
 const POLL_LASTS: Duration = Duration::from_secs(3);
+/// A poll that goes on for longer has lost the cluster: the library joins the group again inside it, without a limit of its own.
+const POLL_ENDS: Duration = Duration::from_secs(30);
 /// After so long without a sign of life the group gives a member's partitions to others.
 const SESSION: Duration = Duration::from_secs(10);
 /// Most messages of one poll, and of those that wait for the next.
@@ -85,7 +87,9 @@ impl Link for Connection {
             let records = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(Vec::new()),
-                records = self.consumer.poll(POLL_LASTS) => records.map_err(|error| words(&error))?,
+                records = timeout(POLL_ENDS, self.consumer.poll(POLL_LASTS)) => {
+                    records.map_err(|_| "the cluster does not answer")?.map_err(|error| words(&error))?
+                }
             };
             if !records.is_empty() {
                 return Ok(records.into_iter().map(message).collect());

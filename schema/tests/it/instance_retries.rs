@@ -110,7 +110,8 @@ async fn a_project_s_failures_are_found_by_their_index() {
         .replace("$6", &format!("'{:032x}'::uuid", first.to_bits()));
     let lines: Vec<Line> = diesel::sql_query(format!("EXPLAIN {statement}")).load(&mut fixture.conn).await.unwrap();
     let plan: String = lines.iter().map(|line| format!("{}\n", line.text)).collect();
-    let index = format!("event_deliveries_{}_project_id_id_idx", today.format("p%Y%m%d"));
-    assert!(plan.contains(&index), "{plan}");
-    assert!(!plan.contains("Seq Scan on event_deliveries"), "{plan}");
+    // Another partition that the hours reach into is empty.
+    let partition = format!("event_deliveries_{}", today.format("p%Y%m%d"));
+    assert!(plan.contains(&format!("{partition}_project_id_id_idx")), "{plan}");
+    assert!(!plan.contains(&format!("Seq Scan on {partition}")), "{plan}");
 }
