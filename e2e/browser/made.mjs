@@ -17,11 +17,11 @@ for (const kind of ["", "?kind=hmac", "?kind=kafka", "?kind=mqtt", "?kind=sqs"])
 }
 
 await page.goto(`${shop}/event-types/new`);
-await page.getByLabel("Name", { exact: true }).fill("order.shipped");
+await page.getByLabel("Name", { exact: true }).fill("order.returned");
 await check(page, "new-event-type");
 await page.locator("main form button").last().click();
 await page.goto(`${shop}/event-types`);
-await page.getByRole("link", { name: "order.shipped" }).click();
+await page.getByRole("link", { name: "order.returned" }).click();
 await check(page, "event-type");
 for (const name of ["event-types", "event-types/import", "portal-links", "portal-links/new", "events/replay", "audit-log", "settings"]) {
   await page.goto(`${shop}/${name}`);

@@ -401,8 +401,14 @@ async fn every_changing_form_leaves_its_line() {
     sender.what_is_sent_again(tenant.id("endpoint_id")).await;
     sender.the_organisation().await;
     sender.the_door().await;
-    let settings =
-        [("name", "shop"), ("config.strategy.type", "linear"), ("config.signature.standard_webhooks", "together")];
+    let settings = [
+        ("name", "orders"),
+        ("config.strategy.type", "linear"),
+        ("config.request_id_header", "X-Key"),
+        ("config.signature.header", "X-Signed"),
+        ("config.signature.standard_webhooks", "together"),
+        ("config.retention_policy.policy", "240h"),
+    ];
     sender.send("projects/{project_id}/settings", &settings).await;
     sender.send("projects/{project_id}/settings/regenerate-key", &[]).await;
     sender.send("projects/{project_id}/settings/delete", &[]).await;

@@ -99,6 +99,11 @@ impl<'a> Reader<'a> {
 
     /// Sends the form whose action ends so on this page, as a browser without scripts does.
     async fn submit(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
+        self.submit_to(page, (action, ""), fields).await
+    }
+
+    /// The same to what lies this far below the form's action.
+    async fn submit_to(&self, page: &str, (action, below): (&str, &str), fields: &[(&str, &str)]) -> Answer {
         let html = self.page(page).await;
         let form = html
             .split("<form")
@@ -107,8 +112,10 @@ impl<'a> Reader<'a> {
             .find(|form| attribute(form, "", "action").split('?').next().unwrap().ends_with(action))
             .unwrap_or_else(|| panic!("{page} has no form to {action}: {html}"));
         let (to, csrf) = (attribute(form, "", "action"), attribute(form, "name=\"csrf\"", "value"));
+        let (path, query) = to.split_once('?').unwrap_or((&to, ""));
         let mut all = vec![("csrf", csrf.as_str())];
         all.extend_from_slice(fields);
+        let to = format!("{path}{below}?{query}");
         self.api.send("POST", &to, None, &self.headers(&[ORIGIN, FORM, HTML]), Some(encoded(&all))).await
     }
 
@@ -347,6 +354,26 @@ impl Reader<'_> {
     }
 }
 
+/// Events are chosen for an endpoint, chosen otherwise, and no more.
+async fn events_are_chosen(api: &Api, reader: &Reader<'_>, (own, id): (&str, &str)) {
+    let events = format!("{own}/events/new");
+    let none = reader.submit(&events, "/events/new", &[("which", "some")]).await;
+    assert!(none.status == 422 && text(&none).contains("Nothing was chosen"), "{}", none.body);
+    let fields = [("which", "some"), ("event_types", "order.paid"), ("event_types", "order.sent")];
+    let chosen = reader.submit(&events, "/events/new", &fields).await;
+    assert!(reader.follow(&chosen).await.contains("The events are chosen."));
+    let subscription = api.get(&format!("subscriptions?endpointId={id}")).await.data()["content"][0].clone();
+    assert_eq!(subscription["filter_config"]["event_types"], json!(["order.paid", "order.sent"]));
+    let uid = subscription["uid"].as_str().unwrap();
+    reader.submit(&format!("{own}/events/{uid}"), uid, &[("which", "all"), ("event_types", "order.paid")]).await;
+    let read = api.get(&format!("subscriptions/{uid}")).await;
+    assert_eq!(read.data()["filter_config"]["event_types"], json!(["*"]));
+    // Pages have a button for it where there are several.
+    let left = reader.submit_to(&format!("{own}/events/{uid}"), (uid, "/delete"), &[]).await;
+    assert!(left.status == 303, "{}", left.body);
+    assert_eq!(api.get(&format!("subscriptions/{uid}")).await.status, 404);
+}
+
 #[tokio::test]
 async fn an_endpoint_is_looked_after_without_scripts() {
     let api = Api::start().await;
@@ -368,23 +395,7 @@ async fn an_endpoint_is_looked_after_without_scripts() {
         let own = format!("/endpoints/{id}");
         assert_eq!(api.get(&format!("endpoints/{id}")).await.data()["owner_id"], json!("ada"));
 
-        let events = format!("{own}/events/new");
-        let none = reader.submit(&events, "/events/new", &[("which", "some")]).await;
-        assert!(none.status == 422 && text(&none).contains("Nothing was chosen"), "{}", none.body);
-        let fields = [("which", "some"), ("event_types", "order.paid"), ("event_types", "order.sent")];
-        let chosen = reader.submit(&events, "/events/new", &fields).await;
-        assert!(reader.follow(&chosen).await.contains("The events are chosen."));
-        let subscription = api.get(&format!("subscriptions?endpointId={id}")).await.data()["content"][0].clone();
-        assert_eq!(subscription["filter_config"]["event_types"], json!(["order.paid", "order.sent"]));
-        let uid = subscription["uid"].as_str().unwrap();
-        reader.submit(&format!("{own}/events/{uid}"), uid, &[("which", "all"), ("event_types", "order.paid")]).await;
-        let read = api.get(&format!("subscriptions/{uid}")).await;
-        assert_eq!(read.data()["filter_config"]["event_types"], json!(["*"]));
-        // Pages offer it where there are several.
-        let csrf = reader.csrf().await;
-        let left = reader.post(&format!("{own}/events/{uid}/delete"), &[("csrf", csrf.as_str())]).await;
-        assert!(left.status == 303, "{}", left.body);
-        assert_eq!(api.get(&format!("subscriptions/{uid}")).await.status, 404);
+        events_are_chosen(&api, &reader, (&own, &id)).await;
 
         let change = json!({"name": "shop", "url": "https://example.com/a", "authentication": {"type": "api_key", "api_key": {"header_name": "X-Key", "header_value": "s3cret"}}});
         assert_eq!(api.put(&format!("endpoints/{id}"), change).await.status, 202);
