@@ -2,6 +2,7 @@
 
 mod cases;
 mod delivery;
+mod disk;
 mod egress;
 mod gateway;
 mod http;
@@ -272,7 +273,7 @@ async fn all(only: &[Case], scale: Scale, folder: &std::path::Path) -> Result<Ve
                 Case::OneEndpoint => cases::one_endpoint(&gateway, &sink, scale).await?,
                 Case::Parts => cases::parts(&gateway, &sink, scale).await?,
                 Case::Fanout => cases::fanout(&gateway, &sink, scale).await?,
-                Case::Steady => cases::steady(&gateway, &sink, scale).await?,
+                Case::Steady => cases::steady(&gateway, &sink, scale, folder).await?,
                 Case::Idle => cases::idle(&gateway, scale).await?,
                 Case::Refusing => cases::refusing(&gateway, &sink, scale).await?,
                 Case::Hanging => cases::hanging(&gateway, &sink, scale).await?,

@@ -28,7 +28,9 @@ let refusal = null;
 
 /// A window of its own. Whatever any of its pages says in the console or fetches from elsewhere is kept until the end.
 export async function open(options = {}) {
-  const context = await browser.newContext({ baseURL: BASE, viewport: { width: 1280, height: 860 }, ...options });
+  // Nothing moves: a colour that is read half-way to another one belongs to no design.
+  const still = { reducedMotion: "reduce" };
+  const context = await browser.newContext({ baseURL: BASE, viewport: { width: 1280, height: 860 }, ...still, ...options });
   context.setDefaultTimeout(LIMIT);
   context.on("console", (message) => {
     if (!["error", "warning"].includes(message.type())) return;

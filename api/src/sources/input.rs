@@ -30,6 +30,25 @@ const DAY_SECONDS: i32 = 86_400;
 /// Bytes of a custom answer.
 const RESPONSE_BYTES_MAX: usize = 51_200;
 
+/// The function of a source; only those of brokers run any.
+fn function(
+    field: &'static str,
+    kind: SourceKind,
+    given: Option<String>,
+    stored: Option<&String>,
+) -> Result<Option<String>, ApiError> {
+    match given {
+        // A source of another kind has none, even where it had one before.
+        None => Ok(stored.filter(|_| kind == SourceKind::PubSub).cloned()),
+        Some(given) => match checked(field, Some(given))? {
+            Some(_) if kind != SourceKind::PubSub => {
+                Err(ApiError::invalid(format!("{field}: only sources of type pub_sub run functions")))
+            }
+            function => Ok(function),
+        },
+    }
+}
+
 /// The values of a new source, or of a changed one where `old` is given: what is missing then keeps its value.
 ///
 /// # Errors
@@ -58,19 +77,9 @@ pub fn values(body: SourceBody, old: Option<&Source>) -> Result<SourceValues, Ap
         Some(given) => idempotency_keys(given)?,
         None => old.map(|old| old.idempotency_keys.clone()).unwrap_or_default(),
     };
-    let function = |field: &'static str, given: Option<String>, stored: Option<&String>| match given {
-        // A source of another kind has none, even where it had one before.
-        None => Ok(stored.filter(|_| kind == SourceKind::PubSub).cloned()),
-        Some(given) => match checked(field, Some(given))? {
-            Some(_) if kind != SourceKind::PubSub => {
-                Err(ApiError::invalid(format!("{field}: only sources of type pub_sub run functions")))
-            }
-            function => Ok(function),
-        },
-    };
-    let body_function = function("body_function", body.body_function, old.and_then(|old| old.body_function.as_ref()))?;
-    let header_function =
-        function("header_function", body.header_function, old.and_then(|old| old.header_function.as_ref()))?;
+    let stored = (old.and_then(|old| old.body_function.as_ref()), old.and_then(|old| old.header_function.as_ref()));
+    let body_function = function("body_function", kind, body.body_function, stored.0)?;
+    let header_function = function("header_function", kind, body.header_function, stored.1)?;
     let rate_limit = number("rate_limit", body.rate_limit, old.map(|old| old.rate_limit), i32::MAX)?;
     let stored = old.map(|old| old.rate_limit_duration_seconds);
     let rate_limit_duration_seconds = number("rate_limit_duration", body.rate_limit_duration, stored, DAY_SECONDS)?;

@@ -28,7 +28,7 @@ async fn the_jobs_of_a_worker_that_vanished_run_elsewhere() {
     vanishing.crash().await;
     let crashed = Instant::now();
     seen.reach(50).await;
-    assert!(crashed.elapsed() < Duration::from_secs(10), "{:?}", crashed.elapsed());
+    assert!(crashed.elapsed() < Duration::from_secs(30), "{:?}", crashed.elapsed());
     until("an empty queue", async || is_empty(&queues).await).await;
     let counts = counts(&queues).await;
     assert_eq!((counts.done, counts.taken_over, counts.failed), (50, 50, 0));

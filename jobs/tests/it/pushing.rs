@@ -41,7 +41,7 @@ async fn a_job_pushed_to_an_idle_queue_starts_without_a_polling_sleep() {
         seen.reach(usize::try_from(number).unwrap() + 1).await;
         let (_, began) = seen.last().unwrap();
         // Without a wake it would be a minute.
-        assert!(began.saturating_duration_since(pushed) < Duration::from_secs(2));
+        assert!(began.saturating_duration_since(pushed) < Duration::from_secs(30));
     }
     worker.stop().await;
     queues.close().await;

@@ -12,7 +12,7 @@ use apalis_core::error::RetryAfterError;
 use chrono::{TimeDelta, Utc};
 use posthouse_jobs::{Reschedule, queue::testing::TestQueues};
 
-use crate::world::{Seen, Worker, counts, is_empty, settings, until, work};
+use crate::world::{PATIENCE, Seen, Worker, counts, is_empty, settings, until, work};
 
 #[tokio::test]
 async fn a_job_that_fails_runs_again_until_it_succeeds() {
@@ -121,7 +121,7 @@ async fn a_worker_that_stops_finishes_what_runs_and_hands_back_the_rest() {
     seen.reach(2).await;
     let began = Instant::now();
     worker.stop().await;
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
     let counts = counts(&queues).await;
     assert_eq!((counts.done, counts.running, counts.failed), (1, 0, 0));
     assert_eq!(counts.ready, 9, "nothing waits for a lease to end");

@@ -60,7 +60,8 @@ pub async fn worker(config: Config, shutdown: CancellationToken) -> anyhow::Resu
     let (_, probes) = probes::serve(config.listen, Arc::new(backing.checks()), metrics, shutdown.clone()).await?;
     let mut workers = JoinSet::new();
     let drain = config.process.drain_timeout;
-    let serving = Serving { context, queues: backing.queues.clone(), drain, shutdown };
+    let poll = BackendSettings::default().poll;
+    let serving = Serving { context, queues: backing.queues.clone(), drain, poll, shutdown };
     for worker in all(&serving, usize::from(config.deliveries_max), shares(&config)) {
         workers.spawn(worker);
     }
@@ -98,14 +99,21 @@ fn shares(config: &Config) -> [Option<Share>; QUEUES.len()] {
 }
 
 /// What every queue's worker is made of.
+#[derive(Clone)]
 struct Serving {
     context: Arc<Context>,
     queues: Queues,
     drain: Duration,
+    poll: Duration,
     shutdown: CancellationToken,
 }
 
 impl Serving {
+    /// The same for queues of few jobs, which cost little while they are empty.
+    fn quiet(&self) -> Self {
+        Self { poll: QUIET_POLL, ..self.clone() }
+    }
+
     /// A worker that runs at most `concurrency` jobs of the handler's queue at once.
     fn worker<J, H, F>(&self, concurrency: usize, share: Option<Share>, handler: H) -> BoxFuture<'static, ()>
     where
@@ -113,34 +121,9 @@ impl Serving {
         H: FnMut(J, Data<Arc<Context>>) -> F + Clone + Send + 'static,
         F: Future<Output = Result<(), BoxDynError>> + Send + 'static,
     {
-        self.polling(BackendSettings::default().poll, concurrency, share, handler)
-    }
-
-    /// The same for a queue of few jobs, which costs little while it is empty.
-    fn quiet<J, H, F>(&self, concurrency: usize, share: Option<Share>, handler: H) -> BoxFuture<'static, ()>
-    where
-        J: Job,
-        H: FnMut(J, Data<Arc<Context>>) -> F + Clone + Send + 'static,
-        F: Future<Output = Result<(), BoxDynError>> + Send + 'static,
-    {
-        self.polling(QUIET_POLL, concurrency, share, handler)
-    }
-
-    fn polling<J, H, F>(
-        &self,
-        poll: Duration,
-        concurrency: usize,
-        share: Option<Share>,
-        handler: H,
-    ) -> BoxFuture<'static, ()>
-    where
-        J: Job,
-        H: FnMut(J, Data<Arc<Context>>) -> F + Clone + Send + 'static,
-        F: Future<Output = Result<(), BoxDynError>> + Send + 'static,
-    {
         let batch = concurrency.min(500);
-        let settings =
-            BackendSettings { concurrency, batch, drain: self.drain, share, poll, ..BackendSettings::default() };
+        let (drain, poll) = (self.drain, self.poll);
+        let settings = BackendSettings { concurrency, batch, drain, share, poll, ..BackendSettings::default() };
         run_worker(self.queues.clone(), settings, Arc::clone(&self.context), handler, self.shutdown.clone()).boxed()
     }
 }
@@ -164,23 +147,24 @@ fn all(serving: &Serving, deliveries_max: usize, shares: [Option<Share>; QUEUES.
         digesting,
         housekeeping,
     ] = shares;
+    let quiet = serving.quiet();
     vec![
         serving.worker(CREATIONS_MAX, creating, handlers::create_event),
         serving.worker(deliveries_max, delivering, handlers::deliver_event),
-        serving.quiet(MAILS_MAX, mailing, handlers::send_email),
-        serving.quiet(1, purging, handlers::purge_expired),
-        serving.quiet(1, sweeping, handlers::sweep_deliveries),
+        quiet.worker(MAILS_MAX, mailing, handlers::send_email),
+        quiet.worker(1, purging, handlers::purge_expired),
+        quiet.worker(1, sweeping, handlers::sweep_deliveries),
         serving.worker(REPLAYS_MAX, replaying, handlers::replay_event),
-        serving.quiet(BATCHES_MAX, batching, handlers::run_batch),
-        serving.quiet(ONBOARDINGS_MAX, onboarding, handlers::onboard_batch),
-        serving.quiet(META_EVENTS_MAX, announcing, handlers::deliver_meta_event),
-        serving.quiet(1, indexing, handlers::index_events),
-        serving.quiet(REJECTED_MESSAGES_MAX, keeping, handlers::store_rejected_message),
-        serving.quiet(1, backing_up, handlers::back_up),
-        serving.quiet(MAILS_MAX, notifying, handlers::notify),
-        serving.quiet(MAILS_MAX, chatting, handlers::send_chat_message),
-        serving.quiet(1, digesting, handlers::send_digests),
-        serving.quiet(1, housekeeping, handlers::keep_house),
+        quiet.worker(BATCHES_MAX, batching, handlers::run_batch),
+        quiet.worker(ONBOARDINGS_MAX, onboarding, handlers::onboard_batch),
+        quiet.worker(META_EVENTS_MAX, announcing, handlers::deliver_meta_event),
+        quiet.worker(1, indexing, handlers::index_events),
+        quiet.worker(REJECTED_MESSAGES_MAX, keeping, handlers::store_rejected_message),
+        quiet.worker(1, backing_up, handlers::back_up),
+        quiet.worker(MAILS_MAX, notifying, handlers::notify),
+        quiet.worker(MAILS_MAX, chatting, handlers::send_chat_message),
+        quiet.worker(1, digesting, handlers::send_digests),
+        quiet.worker(1, housekeeping, handlers::keep_house),
     ]
 }
 

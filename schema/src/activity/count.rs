@@ -63,7 +63,8 @@ struct Window {
 
 /// Counts the next windows of all projects, or notes which those of the next events are that were stored until `until`. What is
 /// noted is counted first, so that the mark is never far ahead of the counts. Whoever goes on until all is counted keeps to one
-/// instant: under load there is always something newer, and the newest window would be counted again and again.
+/// instant that is [`settled`]: under load there is always something newer, and the newest window would be counted again and
+/// again.
 ///
 /// # Errors
 /// The database fails; what the step would have done is left to the next.
@@ -122,6 +123,15 @@ pub(crate) async fn note_changed(
     Ok(())
 }
 
+/// Up to when everything that was stored can be seen: a few seconds ago.
+///
+/// # Errors
+/// The database fails.
+pub async fn settled(conn: &mut AsyncPgConnection) -> QueryResult<DateTime<Utc>> {
+    let horizon: Horizon = diesel::sql_query(include_str!("../sql/search_horizon.sql")).get_result(conn).await?;
+    Ok(horizon.settled)
+}
+
 fn first_window() -> DateTime<Utc> {
     window(Utc::now() - KEPT)
 }
@@ -132,10 +142,10 @@ async fn lock(conn: &mut AsyncPgConnection) -> QueryResult<bool> {
 
 async fn note_stored(conn: &mut AsyncPgConnection, until: DateTime<Utc>) -> QueryResult<Counted> {
     let after: DateTime<Utc> = activity_mark::table.select(activity_mark::stored_at).first(conn).await?;
-    let horizon: Horizon = diesel::sql_query(include_str!("../sql/search_horizon.sql")).get_result(conn).await?;
+    let until = settled(conn).await?.min(until);
     let reached: Reached = diesel::sql_query(include_str!("../sql/activity_note_stored.sql"))
         .bind::<Timestamptz, _>(after)
-        .bind::<Timestamptz, _>(horizon.settled.min(until))
+        .bind::<Timestamptz, _>(until)
         .bind::<BigInt, _>(PAGE_EVENTS)
         .bind::<Timestamptz, _>(first_window())
         .get_result(conn)

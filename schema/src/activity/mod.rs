@@ -14,7 +14,7 @@ use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl};
 
 pub(crate) use self::{count::note_changed, window::part};
 pub use self::{
-    count::{Counted, count_all_projects, note_open_all_projects},
+    count::{Counted, count_all_projects, note_open_all_projects, settled},
     window::{WINDOW_SECONDS, window},
 };
 use crate::{

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use apalis::prelude::BoxDynError;
-use chrono::Utc;
-use posthouse_schema::activity::{Counted, count_all_projects, note_open_all_projects};
+use posthouse_schema::activity::{Counted, count_all_projects, note_open_all_projects, settled};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -18,8 +17,9 @@ const RUN_MAX: Duration = Duration::from_secs(10);
 /// # Errors
 /// The database fails; the next tick goes on.
 pub async fn count(context: &Context) -> Result<Value, BoxDynError> {
-    let (until, end) = (Utc::now(), Instant::now() + RUN_MAX);
+    let end = Instant::now() + RUN_MAX;
     let mut conn = context.pool.get().await?;
+    let until = settled(&mut conn).await?;
     let (mut windows, mut is_open_noted) = (0, false);
     while Instant::now() < end {
         match count_all_projects(&mut conn, until).await? {

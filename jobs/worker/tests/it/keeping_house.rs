@@ -190,6 +190,26 @@ async fn what_happened_is_counted_once() {
     world.stop().await;
 }
 
+/// Else the newest window is counted again and again for as long as events come in.
+#[tokio::test]
+async fn what_is_stored_while_it_is_counted_is_left_to_the_next_time() {
+    let (world, receiver) = (World::start(config(), direct(), None).await, Receiver::start().await);
+    receiver.then(&[&plain("200 OK", "")]);
+    let endpoint = world.endpoint(&receiver.url(), |_, _| {}).await;
+    for _ in 0..100 {
+        world.queues.push(&world.event(endpoint, "invoice.paid")).await.unwrap();
+    }
+    world.ended(100, DeliveryStatus::Success).await;
+    // One becomes old enough every 20 ms.
+    let statement = "WITH numbered AS (SELECT id, row_number() OVER () AS number FROM events) \
+        UPDATE events e SET updated_at = clock_timestamp() - interval '2 seconds' + n.number * interval '20 milliseconds' \
+        FROM numbered n WHERE e.id = n.id";
+    sql(&world, statement.into()).await;
+    let counted = kept(&world, HouseTask::CountActivity).await;
+    assert!(counted["windows"].as_u64().unwrap() <= 2 && counted["is_up_to_date"] == json!(true), "{counted}");
+    world.stop().await;
+}
+
 fn schedules() -> Vec<Schedule> {
     let every_second: cron::Schedule = "* * * * * *".parse().unwrap();
     let never: cron::Schedule = "0 0 0 1 1 * 2099".parse().unwrap();
