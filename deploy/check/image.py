@@ -4,9 +4,7 @@ import re
 import sys
 import pathlib
 
-import yaml
-
-from sources import DEPLOY, ROOT, assignments
+from sources import ADDITIONS, DEPLOY, ROOT, assignments
 
 # What is in distroless/cc, and what the kernel brings.
 LIBRARIES = {"libc", "libgcc_s", "libm", "ld-linux-x86-64", "ld-linux-aarch64", "linux-vdso"}
@@ -33,15 +31,20 @@ def check(sources):
         assert loaded <= LIBRARIES, f"{start.command[0]} needs {sorted(loaded - LIBRARIES)}, which the image does not have"
     yield "the Dockerfile is linted, builds every program that is started, and has the libraries that they need"
 
-    files = [DEPLOY / name for name in ("compose.yaml", "compose.mail.yaml")]
+    files = [DEPLOY / name for name in ("compose.yaml", *ADDITIONS)]
     sources.run(tools / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", *files)
     whole = sources.compose
+    for added in ({}, *sources.additions.values()):
+        there = {kind: {*whole[kind], *added.get(kind, {})} for kind in ("services", "networks", "volumes")}
+        for name, service in (added or whole)["services"].items():
+            for kind in ("networks", "volumes"):
+                for used in service.get(kind, []):
+                    assert used.split(":")[0] in there[kind], f"{name} uses {used} of {kind}, which is not there"
+            for other in service.get("depends_on", {}):
+                assert other in there["services"], f"{name} depends on {other}, which is not there"
+            for variable in ("ports", "privileged", "network_mode"):
+                assert not added or variable not in service, f"an addition to compose.yaml sets {variable} of {name}"
     for name, service in whole["services"].items():
-        for kind in ("networks", "volumes"):
-            for used in service.get(kind, []):
-                assert used.split(":")[0] in whole[kind], f"{name} uses {used} of {kind}, which is not there"
-        for other in service.get("depends_on", {}):
-            assert other in whole["services"], f"{name} depends on {other}, which is not there"
         if name not in ("migrate", "bootstrap"):
             assert "healthcheck" in service, f"{name} has no health check"
     published = {name for name, service in whole["services"].items() if "ports" in service}
@@ -51,11 +54,14 @@ def check(sources):
         assert set(whole["services"][name]["networks"]) <= inside, f"{name} is in a network that leads out"
     both = set(whole["services"]["egress"]["networks"]) & set(whole["services"]["postgres"]["networks"])
     assert not both, f"egress reaches PostgreSQL by {both}"
+    # Archives are written by who runs the image, into a folder that it has.
+    place = re.search(r":-(.+)\}$", sources.additions["compose.backup.yaml"]["services"]["scheduler"]["environment"]["POSTHOUSE_BACKUP_PLACE"])[1]
+    assert f"backups:{place}" in sources.additions["compose.backup.yaml"]["services"]["worker"]["volumes"], f"no worker has {place}"
+    user = re.search(r"^USER (\S+)$", text, re.M)[1]
+    assert f"COPY --from=build --chown={user} {place} {place}\n" in text, f"{place} is not the image's user's"
     asked = set(re.findall(r"\$\{(\w+)", "".join(file.read_text() for file in files))) | {
         name for service in whole["services"].values() for name, value in service.get("environment", {}).items() if value is None
     }
     given = {name for name, _ in assignments(DEPLOY / ".env.example")}
     assert asked == given, f".env.example and compose.yaml differ in {sorted(asked ^ given)}"
-    for file in files:
-        yaml.safe_load(file.read_text())
-    yield "compose.yaml fits Compose's schema, its networks and .env.example"
+    yield "compose.yaml and what can be added to it fit Compose's schema, its networks and .env.example"

@@ -5,7 +5,7 @@ import re
 from sources import DEPLOY, ROLES, ROOT
 
 # What is Compose's own, and no role's: see .env.example.
-COMPOSE_ONLY = {"POSTHOUSE_IMAGE", "POSTHOUSE_API_PORT", "POSTHOUSE_BOARD_PORT", "POSTHOUSE_ORGANISATION", "POSTHOUSE_PROJECT"}
+COMPOSE_ONLY = {"POSTHOUSE_IMAGE", "POSTHOUSE_API_PORT", "POSTHOUSE_BOARD_PORT", "POSTHOUSE_ORGANISATION", "POSTHOUSE_PROJECT", "POSTHOUSE_BACKUP_INSIDE"}
 DOCUMENTS = ("docs/deployment.md", "deploy/README.md", "deploy/.env.example")
 SECRET = re.compile(r"(password|secret|token|key)\w*\s*[:=]\s*['\"]?[A-Za-z0-9+/]{16,}", re.I)
 
@@ -42,7 +42,7 @@ def check(sources):
             for flag in re.findall(r"(?<= )--[a-z-]+", rest):
                 assert flag in helps[f"posthouse-{role}"], f"{name}: posthouse-{role} has no {flag}"
     for file in DEPLOY.rglob("*"):
-        # .env is what a person wrote for this machine, and is not in git.
-        if file.is_file() and file.name != ".env" and "__pycache__" not in file.parts:
+        # These are what a person wrote for this machine, and are not in git.
+        if file.is_file() and file.name not in (".env", "backup.env") and "__pycache__" not in file.parts:
             assert not SECRET.search(file.read_text()), f"{file} seems to hold a secret"
     yield "documents name settings and commands that exist, and no file holds a secret"

@@ -12,6 +12,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 CHART = DEPLOY / "helm/posthouse"
+ADDITIONS = ("compose.mail.yaml", "compose.backup.yaml")
 ROLES = ("api", "worker", "scheduler", "ingest", "egress")
 
 # Everything that can be switched on, and everything off.
@@ -82,6 +83,11 @@ class Sources:
         return yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 
     @functools.cached_property
+    def additions(self) -> dict:
+        """What can be added to compose.yaml, by the file's name."""
+        return {name: yaml.safe_load((DEPLOY / name).read_text()) for name in ADDITIONS}
+
+    @functools.cached_property
     def rendered(self) -> dict:
         """The chart's documents, by variant."""
         with helm_python.Chart.load(CHART) as chart:
@@ -90,11 +96,12 @@ class Sources:
     @functools.cached_property
     def starts(self) -> list:
         """Every program that deploy/ starts, by Compose, Kubernetes or systemd."""
-        mail = yaml.safe_load((DEPLOY / "compose.mail.yaml").read_text())["services"]
         starts = []
         for name, service in self.compose["services"].items():
             if "posthouse" in service["command"][0]:
-                environment = {**service["environment"], **mail.get(name, {}).get("environment", {})}
+                environment = dict(service["environment"])
+                for addition in self.additions.values():
+                    environment |= addition["services"].get(name, {}).get("environment", {})
                 starts.append(Start(f"compose.yaml, {name}", _words(service["command"]), _interpolated(environment)))
         for variant, documents in self.rendered.items():
             for document in documents:
