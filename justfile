@@ -24,7 +24,7 @@ run ROLE *ARGS:
     @shift; exec cargo run --quiet --bin "posthouse-{{ROLE}}" -- "$@"
 
 # Everything that must pass, on services of its own
-test: fmt deps build services python-tools node-tools browser-tools kafka sqs pubsub s3 lint deny deploy-check fuzz
+test: fmt deps build services python-tools node-tools browser-tools kafka sqs pubsub s3 azure lint deny deploy-check fuzz
     @exec "{{built}}/debug/posthouse-demo" stage -- cargo test --workspace --no-fail-fast
 
 # The checks that need no services
@@ -43,6 +43,9 @@ python-tools: (_python "python" "e2e/python/requirements.txt")
 
 # The S3-compatible store that the tests of archives speak to, into .tools/s3
 s3: (_python "s3" "archive/tests/s3/requirements.txt")
+
+# The Azure Blob Storage that the tests of archives speak to, into .tools/azure
+azure: (_node "azure" "archive/tests/azure")
 
 # Python packages into a folder of .tools, once for each change of their list
 _python HOME WANTED:

@@ -47,20 +47,19 @@ impl Store {
             let text = "credentials belong into the environment (AWS_…, AZURE_…), not into the URL of the store";
             return Err(ArchiveError::Place(text.into()));
         }
-        let objects: Arc<dyn ObjectStore> = match url.scheme() {
+        match url.scheme() {
             "file" => {
                 let folder =
                     url.to_file_path().map_err(|()| ArchiveError::Place(format!("{url} is no folder here")))?;
-                return Self::folder(&folder.to_string_lossy());
+                Self::folder(&folder.to_string_lossy())
             }
-            "s3" => return Self::s3(AmazonS3Builder::from_env(), &url),
-            "az" => Arc::new(MicrosoftAzureBuilder::from_env().with_url(url.as_str()).build()?),
+            "s3" => Self::s3(AmazonS3Builder::from_env(), &url),
+            "az" => Self::azure(MicrosoftAzureBuilder::from_env(), &url),
             other => {
                 let text = format!("{other}: is not known; a folder, s3://bucket/prefix or az://container/prefix is");
-                return Err(ArchiveError::Place(text));
+                Err(ArchiveError::Place(text))
             }
-        };
-        Ok(Self { objects, prefix: prefix(&url)? })
+        }
     }
 
     /// The same for an S3-compatible store, with options by name (`endpoint`, `region`, …) instead of the environment.
@@ -79,7 +78,27 @@ impl Store {
         Self::s3(builder, &url)
     }
 
+    /// The same for Azure Blob Storage, with options by name (`account_name`, `access_key`, …) instead of the environment.
+    ///
+    /// # Errors
+    /// As of [`Self::open_s3`].
+    pub fn open_azure(
+        place: &str,
+        options: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Self, ArchiveError> {
+        let url: Url = place.parse().map_err(|error| ArchiveError::Place(format!("{place:?} is no URL: {error}")))?;
+        let mut builder = MicrosoftAzureBuilder::new();
+        for (name, value) in options {
+            builder = builder.with_config(name.parse()?, value);
+        }
+        Self::azure(builder, &url)
+    }
+
     fn s3(builder: AmazonS3Builder, url: &Url) -> Result<Self, ArchiveError> {
+        Ok(Self { objects: Arc::new(builder.with_url(url.as_str()).build()?), prefix: prefix(url)? })
+    }
+
+    fn azure(builder: MicrosoftAzureBuilder, url: &Url) -> Result<Self, ArchiveError> {
         Ok(Self { objects: Arc::new(builder.with_url(url.as_str()).build()?), prefix: prefix(url)? })
     }
 

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use chrono::TimeDelta;
-use posthouse_archive::{ArchiveError, Import, Manifest, PART_BYTES, Store, Table, export, import, verify};
+use posthouse_archive::{
+    ArchiveError, Import, Manifest, PART_BYTES, Store, Table, days_of, export, forget_before, import, verify,
+};
 use posthouse_schema::{
     archive::Unfinished,
     ids::ProjectId,
@@ -30,6 +32,23 @@ async fn archive() -> (Ledger, tempfile::TempDir, Store) {
 fn without(table: &str) -> &'static [&'static str] {
     // An event is stored when it is restored, so that the search finds it.
     if table == "events" { &["updated_at"] } else { &[] }
+}
+
+/// A day's archive is written within this store, found again, restored and forgotten.
+pub async fn comes_back(root: &Store) {
+    let ledger = Ledger::filled(then(), 50).await;
+    let store = root.within("2026-01-01");
+    let exported = export(&ledger.pool, &store, ledger.whole(), &mut nobody).await.unwrap();
+    assert_eq!(exported.manifest.totals.events, 50);
+    let again = export(&ledger.pool, &store, ledger.whole(), &mut nobody).await.unwrap();
+    assert_eq!(again.found_parts, 3);
+    let empty = Ledger::empty(ledger.project).await;
+    let imported = import(&empty.pool, &store, AS_IT_WAS, &mut nobody).await.unwrap();
+    assert_eq!(imported.written, exported.manifest.totals);
+    assert_eq!(empty.rows("event_deliveries", &[]).await, ledger.rows("event_deliveries", &[]).await);
+    let day = "2026-01-02".parse().unwrap();
+    assert_eq!(forget_before(root, day).await.unwrap().len(), 1);
+    assert!(days_of(root).await.unwrap().is_empty() && store.manifest().await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -2,15 +2,14 @@
 
 use std::{net::TcpListener, path::Path, process::Stdio, time::Duration};
 
-use posthouse_archive::{Import, Store, days_of, export, forget_before, import};
-use posthouse_schema::archive::Unfinished;
+use posthouse_archive::Store;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     process::{Child, Command},
 };
 
-use crate::ledger::{Ledger, nobody, then};
+use crate::restoring::comes_back;
 
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/s3/bin/moto_server");
 const START_MAX: Duration = Duration::from_secs(90);
@@ -56,18 +55,5 @@ async fn an_archive_in_an_s3_store_comes_back() {
         ("region", "us-east-1".to_string()),
     ];
     let root = Store::open_s3("s3://archives/of/tests", given).unwrap();
-    let ledger = Ledger::filled(then(), 50).await;
-    let store = root.within("2026-01-01");
-    let exported = export(&ledger.pool, &store, ledger.whole(), &mut nobody).await.unwrap();
-    assert_eq!(exported.manifest.totals.events, 50);
-    let again = export(&ledger.pool, &store, ledger.whole(), &mut nobody).await.unwrap();
-    assert_eq!(again.found_parts, 3);
-    let empty = Ledger::empty(ledger.project).await;
-    let as_it_was = Import { project: None, unfinished: Unfinished::Deliver };
-    let imported = import(&empty.pool, &store, as_it_was, &mut nobody).await.unwrap();
-    assert_eq!(imported.written, exported.manifest.totals);
-    assert_eq!(empty.rows("event_deliveries", &[]).await, ledger.rows("event_deliveries", &[]).await);
-    let day = "2026-01-02".parse().unwrap();
-    assert_eq!(forget_before(&root, day).await.unwrap().len(), 1);
-    assert!(days_of(&root).await.unwrap().is_empty() && store.manifest().await.unwrap().is_none());
+    comes_back(&root).await;
 }
