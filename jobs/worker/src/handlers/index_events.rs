@@ -7,7 +7,7 @@ use posthouse_jobs::{CreateEvent, DeliverEvent, IndexEvents, Job as _};
 use posthouse_schema::event::{Indexed, index_page_all_projects, merge_index_all_projects};
 use serde_json::{Value, json};
 
-use super::reported::reported;
+use super::reported::reported_untraced;
 use crate::context::Context;
 
 /// Jobs that wait in a hot queue beyond which searches have to wait instead.
@@ -18,7 +18,7 @@ const BACKLOG_MAX: u64 = 1_000;
 /// # Errors
 /// The database or the queue fails; the next tick goes on.
 pub async fn index_events(job: IndexEvents, context: Data<Arc<Context>>) -> Result<(), BoxDynError> {
-    reported(&context, (IndexEvents::QUEUE, job.tick), index(&job, &context)).await
+    reported_untraced(&context, (IndexEvents::QUEUE, job.tick), index(&job, &context)).await
 }
 
 async fn index(job: &IndexEvents, context: &Context) -> Result<Value, BoxDynError> {

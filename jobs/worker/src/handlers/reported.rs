@@ -1,4 +1,4 @@
-//! What operators see of a run: when it began, where, and what came of it, in the ledger and in a trace. The work does not
+//! What operators see of a run: when it began, where, and what came of it, in the ledger and mostly in a trace. The work does not
 //! depend on whether that can be written.
 
 use apalis::prelude::BoxDynError;
@@ -24,11 +24,24 @@ pub async fn reported(
         span.set("posthouse.schedule", name);
         span.set_text("posthouse.tick", tick.at.to_rfc3339());
     }
-    or_log(begin(context, (name, tick.at)).await, name);
-    let outcome = work.await;
+    let outcome = reported_untraced(context, (name, tick), work).await;
     if let (Some(span), Err(error)) = (&mut span, &outcome) {
         span.fail(with_causes(error.as_ref()));
     }
+    outcome
+}
+
+/// The same without a trace, for what runs every few seconds and mostly finds nothing to do.
+///
+/// # Errors
+/// Those of the work.
+pub async fn reported_untraced(
+    context: &Context,
+    (name, tick): (&'static str, Tick),
+    work: impl Future<Output = Result<Value, BoxDynError>>,
+) -> Result<(), BoxDynError> {
+    or_log(begin(context, (name, tick.at)).await, name);
+    let outcome = work.await;
     or_log(end(context, (name, tick.at), &outcome).await, name);
     outcome.map(drop)
 }

@@ -150,11 +150,14 @@ impl Schedule {
         settings
     }
 
-    /// Enqueues the tick's job in a trace of its own; one that lives already is left alone.
+    /// Enqueues the tick's job, in a trace of its own where its work is traced; one that lives already is left alone.
     ///
     /// # Errors
     /// The queue did not take it.
     pub async fn enqueue(&self, queues: &Queues, tick: DateTime<Utc>) -> Result<(), QueueError> {
+        if !self.work.is_traced() {
+            return self.work.enqueue(queues, tick.into()).await;
+        }
         let mut span = traces::begin("schedule run", Kind::Producer, Beginning::default);
         if let Some(span) = &mut span {
             span.set("posthouse.schedule", self.name);
@@ -170,6 +173,13 @@ impl Schedule {
 }
 
 impl Work {
+    /// Whether its runs are worth a trace each. Indexing runs every few seconds and mostly finds little to do: its traces would
+    /// hide all others, and the schedule tells what came of it.
+    #[must_use]
+    pub const fn is_traced(&self) -> bool {
+        !matches!(self, Self::Index { .. })
+    }
+
     /// Enqueues the tick's job; one that lives already is left alone.
     ///
     /// # Errors
@@ -203,6 +213,12 @@ mod tests {
             jitter: Duration::ZERO,
             work: Work::Sweep,
         }
+    }
+
+    #[test]
+    fn only_what_runs_every_few_seconds_is_not_traced() {
+        assert!(!Work::Index { events_max: 1 }.is_traced());
+        assert!(Work::Sweep.is_traced() && Work::House(HouseTask::CountEvents).is_traced());
     }
 
     fn at(seconds: i64) -> DateTime<Utc> {
