@@ -5,13 +5,15 @@ use std::process::ExitCode;
 use chrono::{TimeDelta, Utc};
 use posthouse_schema::{
     QueryError,
-    audit_log::{Audience, AuditEntry, AuditFilter},
-    ids::{AuditEntryId, AuditedId, OrganisationId, ProjectId},
+    audit_log::{Audience, AuditEntry, AuditFilter, Confirmation, snapshot},
+    ids::{AuditEntryId, AuditedId, OrganisationId, ProjectId, UserId},
+    organisation,
     page::{Direction, PageRequest, Sort},
     pool::PooledConnection,
-    words::{ActorKind, AuditedKind, AuditedWay},
+    words::{ActorKind, AuditedKind, AuditedWay, Role},
 };
 use posthouse_service::settings::DatabaseSettings;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::output::{answer, connect};
@@ -102,32 +104,111 @@ fn line(row: &AuditEntry) -> String {
     )
 }
 
-/// Notes what this tool did to something.
+/// Something that this tool does by itself, in the database.
+#[derive(Debug)]
+pub struct Deed(AuditEntry);
+
+impl Deed {
+    /// It is called this, and is done to something of this kind: to all of it without an id.
+    #[must_use]
+    pub fn new(action: &str, kind: AuditedKind, id: Option<u128>) -> Self {
+        Self(AuditEntry {
+            id: AuditEntryId::generate(),
+            organisation_id: None,
+            project_id: None,
+            actor_kind: ActorKind::Tool,
+            actor_id: None,
+            api_key_id: None,
+            action: action.into(),
+            resource_kind: kind,
+            resource_id: id.map(AuditedId::from_bits),
+            is_confirmed: true,
+            changes: json!({}),
+            request_id: String::new(),
+            source_address: String::new(),
+            user_agent: concat!("posthouse/", env!("CARGO_PKG_VERSION")).into(),
+            way: AuditedWay::Tool,
+        })
+    }
+
+    /// Whose own it is done to.
+    #[must_use]
+    pub fn of(self, organisation_id: Option<OrganisationId>, project_id: Option<ProjectId>) -> Self {
+        Self(AuditEntry { organisation_id, project_id, ..self.0 })
+    }
+
+    /// What a field was and what it is now.
+    #[must_use]
+    pub fn changing(mut self, field: &str, before: impl Serialize, after: impl Serialize) -> Self {
+        if let Value::Object(fields) = &mut self.0.changes {
+            fields.insert(field.into(), json!({"before": before, "after": after}));
+        }
+        self
+    }
+
+    /// Notes it, when it is done.
+    ///
+    /// # Errors
+    /// The database fails. What was done is done.
+    pub async fn note(&self, conn: &mut PooledConnection) -> Result<(), QueryError> {
+        self.0.insert(conn).await
+    }
+
+    /// Notes it before it is done, where that takes long and may end in between.
+    ///
+    /// # Errors
+    /// The database fails. Nothing was done.
+    pub async fn begin(mut self, conn: &mut PooledConnection) -> Result<Self, QueryError> {
+        self.0.is_confirmed = false;
+        self.note(conn).await?;
+        Ok(self)
+    }
+
+    /// Notes that what was begun is done.
+    ///
+    /// # Errors
+    /// As of [`Self::note`].
+    pub async fn confirm(&self, conn: &mut PooledConnection) -> Result<(), QueryError> {
+        let done = Confirmation {
+            resource_id: None,
+            organisation_id: None,
+            project_id: None,
+            changes: self.0.changes.clone(),
+        };
+        self.0.confirm(conn, &done).await
+    }
+}
+
+/// Notes that this tool made, or ended, something.
 ///
 /// # Errors
-/// The database fails. What was done is done.
+/// As of [`Deed::note`].
 pub async fn note(
     conn: &mut PooledConnection,
     action: &str,
     (kind, id): (AuditedKind, u128),
-    (organisation_id, project_id): (Option<OrganisationId>, Option<ProjectId>),
+    (organisation, project): (Option<OrganisationId>, Option<ProjectId>),
 ) -> Result<(), QueryError> {
-    let entry = AuditEntry {
-        id: AuditEntryId::generate(),
-        organisation_id,
-        project_id,
-        actor_kind: ActorKind::Tool,
-        actor_id: None,
-        api_key_id: None,
-        action: action.into(),
-        resource_kind: kind,
-        resource_id: Some(AuditedId::from_bits(id)),
-        is_confirmed: true,
-        changes: json!({}),
-        request_id: String::new(),
-        source_address: String::new(),
-        user_agent: concat!("posthouse/", env!("CARGO_PKG_VERSION")).into(),
-        way: AuditedWay::Tool,
-    };
-    entry.insert(conn).await
+    Deed::new(action, kind, Some(id)).of(organisation, project).note(conn).await
+}
+
+/// Gives a user a role in an organisation, and notes it where they had another one or none.
+///
+/// # Errors
+/// The database fails.
+pub async fn set_member(
+    conn: &mut PooledConnection,
+    organisation: OrganisationId,
+    user: UserId,
+    role: Role,
+) -> Result<(), QueryError> {
+    let [id, owner] = [user.to_bits(), organisation.to_bits()].map(AuditedId::from_bits);
+    let before = snapshot(conn, AuditedKind::Member, id, Some(owner)).await?;
+    let before = before.as_ref().and_then(|row| row.get("role")).and_then(Value::as_str);
+    organisation::set_member(conn, organisation, user, role).await?;
+    if before == Some(role.as_str()) {
+        return Ok(());
+    }
+    let deed = Deed::new("member.update", AuditedKind::Member, Some(user.to_bits())).of(Some(organisation), None);
+    deed.changing("role", before, role).note(conn).await
 }

@@ -79,9 +79,13 @@ impl Bootstrap {
         };
         let user = match user::find_by_email(&mut conn, &self.email).await? {
             Some(found) => found,
-            None => user::insert(&mut conn, &self.email).await?,
+            None => {
+                let id = user::insert(&mut conn, &self.email).await?;
+                audit_log::note(&mut conn, "user.create", (AuditedKind::User, id.to_bits()), (None, None)).await?;
+                id
+            }
         };
-        organisation::set_member(&mut conn, organisation, user, Role::InstanceAdmin).await?;
+        audit_log::set_member(&mut conn, organisation, user, Role::InstanceAdmin).await?;
         let project = self.project(&mut conn, organisation).await?;
         let (row, api_key) = ApiKey::insert(
             &mut conn,

@@ -4,12 +4,18 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use posthouse_archive::{Import as Request, Progress, Store, import, verify};
-use posthouse_schema::{archive::Unfinished, ids::ProjectId, pool};
+use posthouse_schema::{
+    archive::Unfinished,
+    ids::ProjectId,
+    pool::{self, PooledConnection},
+    project::Project,
+    words::AuditedKind,
+};
 use posthouse_service::settings::DatabaseSettings;
 use secrecy::ExposeSecret as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::{output::answer, progress};
+use crate::{audit_log::Deed, output::answer, progress};
 
 const EXAMPLES: &str = "Examples:
   posthouse import /var/backups/orders-2026-11 --dry-run
@@ -64,10 +70,14 @@ impl Import {
             return Ok(ExitCode::SUCCESS);
         }
         let pool = pool::build(database.database_url.expose_secret(), 1, pool::Purpose::General)?;
-        drop(pool.get().await.context("the database cannot be reached")?);
+        let deed = self.begin(&store, &mut pool.get().await.context("the database cannot be reached")?).await?;
         let unfinished = if self.deliver_unfinished { Unfinished::Deliver } else { Unfinished::Discard };
         let imported = import(&pool, &store, Request { project: self.project, unfinished }, &mut tell).await?;
         bar.finish_and_clear();
+        if let Some(deed) = deed {
+            let mut conn = pool.get().await.context("the database cannot be reached")?;
+            deed.changing("rows", 0, imported.written.rows()).confirm(&mut conn).await?;
+        }
         let (written, totals) = (imported.written, imported.manifest.totals);
         let json = json!({
             "from": self.from,
@@ -85,5 +95,15 @@ impl Import {
         );
         answer(is_json, &json, &text);
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Notes in the audit log that it begins; `None` where there is nothing to import or nowhere to, as the import itself says.
+    async fn begin(&self, store: &Store, conn: &mut PooledConnection) -> anyhow::Result<Option<Deed>> {
+        let Some(manifest) = store.manifest().await? else { return Ok(None) };
+        let into = self.project.unwrap_or(manifest.project_id);
+        let Some(project) = Project::find(conn, into).await? else { return Ok(None) };
+        let deed = Deed::new("project.import", AuditedKind::Project, Some(project.id.to_bits()));
+        let deed = deed.of(Some(project.organisation_id), Some(project.id)).changing("from", Value::Null, &self.from);
+        Ok(Some(deed.begin(conn).await?))
     }
 }

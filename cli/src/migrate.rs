@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use chrono::Utc;
-use posthouse_schema::{migrations, partitions, pool};
+use posthouse_schema::{migrations, partitions, pool, words::AuditedKind};
 use posthouse_service::settings::DatabaseSettings;
 use secrecy::ExposeSecret as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::{exit::NOT_ALL, output::answer};
+use crate::{audit_log::Deed, exit::NOT_ALL, output::answer};
 
 const EXAMPLES: &str = "Examples:
   posthouse migrate
@@ -39,6 +39,10 @@ impl Migrate {
         }
         let applied = migrations::run(url).await?;
         let mut conn = pool::build(url, 1, pool::Purpose::General)?.get().await?;
+        if !applied.is_empty() {
+            let deed = Deed::new("instance.migrate", AuditedKind::Instance, None);
+            deed.changing("migrations", Value::Null, &applied).note(&mut conn).await?;
+        }
         let today = Utc::now().date_naive();
         // Yesterday too: an event accepted just before midnight may be written after it.
         let made = partitions::make_ahead(&mut conn, today.pred_opt().unwrap_or(today), today).await?;

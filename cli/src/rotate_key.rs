@@ -5,11 +5,13 @@ use std::{collections::BTreeMap, process::ExitCode};
 use posthouse_schema::{
     pool::PooledConnection,
     sealed::{self, Count, Keys, Progress, Rotation},
+    words::AuditedKind,
 };
 use posthouse_service::settings::DatabaseSettings;
 use serde_json::{Value, json};
 
 use crate::{
+    audit_log::Deed,
     exit::NOT_ALL,
     output::{answer, connect, plain},
     progress,
@@ -50,7 +52,7 @@ impl RotateKey {
         let mut conn = connect(database).await?;
         let before = sums(&sealed::survey(&mut conn).await?);
         let due: u64 = before.iter().filter(|(key, _)| !is_current(keys, key.as_deref())).map(|(_, count)| count).sum();
-        let done = if self.dry_run { Progress::default() } else { self.rotate(&mut conn, keys, due, is_json).await? };
+        let done = if self.dry_run { Progress::default() } else { self.seal(&mut conn, keys, due, is_json).await? };
         let left = if self.dry_run { before } else { sums(&sealed::survey(&mut conn).await?) };
         let others: u64 =
             left.iter().filter(|(key, _)| !is_current(keys, key.as_deref())).map(|(_, count)| count).sum();
@@ -70,6 +72,21 @@ impl RotateKey {
         }
         answer(is_json, &report(self.dry_run, keys, &done, &left), &text);
         Ok(if others == 0 || self.dry_run { ExitCode::SUCCESS } else { ExitCode::from(NOT_ALL) })
+    }
+
+    /// Rotates, and leaves a line in the audit log.
+    async fn seal(
+        &self,
+        conn: &mut PooledConnection,
+        keys: &Keys,
+        due: u64,
+        is_json: bool,
+    ) -> anyhow::Result<Progress> {
+        let deed = Deed::new("instance.rotate_key", AuditedKind::Instance, None).begin(conn).await?;
+        let done = self.rotate(conn, keys, due, is_json).await?;
+        let deed = deed.changing("key_id", Value::Null, keys.current()).changing("sealed", 0, done.sealed);
+        deed.confirm(conn).await?;
+        Ok(done)
     }
 
     async fn rotate(

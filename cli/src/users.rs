@@ -6,17 +6,20 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use posthouse_schema::{
     DatabaseErrorKind, QueryError,
-    organisation::{self, Organisation},
+    organisation::Organisation,
     password,
     pool::PooledConnection,
     session,
     user::{self, NewUser, User},
-    words::Role,
+    words::{AuditedKind, Role},
 };
 use posthouse_service::settings::DatabaseSettings;
 use serde_json::json;
 
-use crate::output::{answer, connect};
+use crate::{
+    audit_log,
+    output::{answer, connect},
+};
 
 const PASSWORD_CHARS_MIN: usize = 8;
 const PASSWORD_BYTES_MAX: usize = 1_024;
@@ -116,7 +119,7 @@ impl Create {
         };
         let user = self.user(&mut conn, password_hash).await?;
         if let Some(organisation) = &organisation {
-            organisation::set_member(&mut conn, organisation.id, user.id, self.role).await?;
+            audit_log::set_member(&mut conn, organisation.id, user.id, self.role).await?;
         }
         let member = organisation.map(|organisation| json!({"organisation_id": organisation.id, "role": self.role}));
         let text = format!("user  {}  {}", user.id, user.email);
@@ -132,7 +135,11 @@ impl Create {
             password_hash: password_hash.clone(),
         };
         match User::insert(conn, &new).await {
-            Ok(user) => Ok(user),
+            Ok(user) => {
+                let made = (AuditedKind::User, user.id.to_bits());
+                audit_log::note(conn, "user.create", made, (None, None)).await?;
+                Ok(user)
+            }
             Err(QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) if password_hash.is_none() => {
                 let known =
                     user::find_by_email(conn, &self.email).await?.context("the account was deleted meanwhile")?;
@@ -155,6 +162,7 @@ impl SetPassword {
             .await?
             .with_context(|| format!("{} has no account", self.email))?;
         user::set_password(&mut conn, user, &hash).await?;
+        audit_log::note(&mut conn, "user.set_password", (AuditedKind::User, user.to_bits()), (None, None)).await?;
         session::end_all(&mut conn, user, None).await?;
         answer(is_json, &json!({"user_id": user}), &format!("user  {user}  has a new password"));
         Ok(ExitCode::SUCCESS)

@@ -209,7 +209,8 @@ impl AuditedKind {
             | Self::RejectedMessage
             | Self::InstanceRetry
             | Self::Queue
-            | Self::Schedule => {
+            | Self::Schedule
+            | Self::Instance => {
                 return None;
             }
         };

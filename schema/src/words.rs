@@ -335,6 +335,8 @@ AuditedKind {
     Schedule = "schedule",
     /// A queue of jobs.
     Queue = "queue",
+    /// All of the instance, by its operator's tool.
+    Instance = "instance",
 });
 
 words!(/// How far an invitation has come.

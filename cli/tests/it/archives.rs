@@ -2,7 +2,7 @@
 
 use posthouse_schema::{ids::ProjectId, testing::TestDatabase};
 
-use crate::{json, posthouse};
+use crate::{json, noted, posthouse};
 
 async fn project(database: &TestDatabase) -> ProjectId {
     let made = json(&posthouse(database, &["bootstrap", "--organisation", "acme", "--project", "orders", "--json"]));
@@ -39,10 +39,15 @@ async fn what_is_exported_from_one_database_is_imported_into_another() {
     assert_eq!(json(&posthouse(&other, &import))["written"]["events"], 1);
     assert_eq!(json(&posthouse(&other, &import))["written"]["events"], 0, "it is there");
     assert_eq!(json(&posthouse(&other, &["audit", "--json"]))["accepted"], 1);
+    let log = noted(&other, &["project.import"]);
+    let rows: Vec<_> = log.iter().map(|line| line["changes"]["rows"]["after"].clone()).collect();
+    assert_eq!(rows, [0, 1], "what is refused, and what only looks, leaves no line");
+    assert!(log.iter().all(|line| line["is_confirmed"] == true && line["resource_id"] == into.as_str()), "{log:?}");
     std::fs::write(folder.path().join("archive/events-000001.jsonl.zst"), "x").unwrap();
     let refused = posthouse(&other, &import);
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("is not what was exported"), "{refused:?}");
+    assert_eq!(noted(&other, &["project.import"])[0]["is_confirmed"], false, "it was begun, and did not end well");
     for (wrong, code) in [
         (["export", "--project", "x", "--out", place].as_slice(), 2),
         (&["export", "--project", &into, "--out", place], 1),

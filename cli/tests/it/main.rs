@@ -15,7 +15,7 @@ use std::{
 };
 
 use posthouse_schema::{password, testing::TestDatabase, user};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn posthouse(database: &TestDatabase, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_posthouse"))
@@ -23,6 +23,13 @@ fn posthouse(database: &TestDatabase, args: &[&str]) -> Output {
         .env("POSTHOUSE_DATABASE_URL", database.url())
         .output()
         .unwrap()
+}
+
+/// What the audit log has by these actions, the newest first.
+fn noted(database: &TestDatabase, actions: &[&str]) -> Vec<Value> {
+    let mut args = vec!["audit-log", "--json"];
+    actions.iter().for_each(|action| args.extend(["--action", action]));
+    json(&posthouse(database, &args))["changes"].as_array().unwrap().clone()
 }
 
 fn json(output: &Output) -> Value {
@@ -38,9 +45,13 @@ async fn a_database_goes_from_empty_to_migrated_once() {
     let applied = json(&posthouse(&database, &["migrate", "--json"]));
     assert!(!applied["applied"].as_array().unwrap().is_empty());
     assert_eq!(applied["partitions"].as_array().unwrap().len(), 4 * 9, "yesterday, today and a week, of four tables");
+    let log = noted(&database, &["instance.migrate"]);
+    assert_eq!((log.len(), &log[0]["actor_kind"]), (1, &json!("tool")));
+    assert_eq!(log[0]["changes"]["migrations"]["after"], applied["applied"]);
     let again = json(&posthouse(&database, &["migrate", "--json"]));
     assert_eq!((again["applied"].as_array().unwrap().len(), again["partitions"].as_array().unwrap().len()), (0, 0));
     assert_eq!(posthouse(&database, &["migrate", "--status"]).status.code(), Some(0));
+    assert_eq!(noted(&database, &["instance.migrate"]).len(), 1, "nothing was applied");
 }
 
 #[tokio::test]
@@ -69,10 +80,13 @@ async fn bootstrap_uses_what_exists_and_makes_new_keys() {
     let log = json(&posthouse(&database, &["audit-log", "--json"]));
     let actions: Vec<&str> =
         log["changes"].as_array().unwrap().iter().map(|line| line["action"].as_str().unwrap()).collect();
-    let keys = ["api_key.create"; 4];
-    assert_eq!((&actions[..4], &actions[4..]), (&keys[..], &["project.create", "organisation.create"][..]));
-    assert_eq!(log["changes"][5]["actor_kind"], "tool");
-    assert_eq!(log["changes"][5]["way"], "tool");
+    let (keys, made) =
+        (["api_key.create"; 4], ["project.create", "member.update", "user.create", "organisation.create"]);
+    assert_eq!((&actions[..4], &actions[4..]), (&keys[..], &made[..]));
+    assert_eq!(log["changes"][5]["changes"]["role"], json!({"before": null, "after": "instance_admin"}));
+    for line in log["changes"].as_array().unwrap() {
+        assert_eq!((&line["actor_kind"], &line["way"]), (&json!("tool"), &json!("tool")), "{line}");
+    }
     let of_project = first["project_id"].as_str().unwrap();
     let found = posthouse(&database, &["audit-log", "--project", of_project, "--action", "project.create"]);
     assert!(String::from_utf8_lossy(&found.stdout).contains("tool –  project.create"), "{found:?}");
@@ -141,6 +155,12 @@ async fn users_are_made_and_get_passwords() {
     assert_eq!(with_input(&database, &set, "correct horse\n").status.code(), Some(0));
     let hash = user::password_hash(&mut conn, user).await.unwrap().unwrap();
     assert!(password::verify("correct horse", &hash));
+    let log = noted(&database, &["user.create", "user.set_password", "member.update"]);
+    let of_ada: Vec<_> = log.iter().filter(|line| line["resource_id"] == made["user_id"]).collect();
+    let actions: Vec<_> = of_ada.iter().map(|line| line["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["user.set_password", "member.update", "user.create"], "what was there already leaves none");
+    assert!(of_ada.iter().all(|line| line["actor_kind"] == "tool" && line["is_confirmed"] == true), "{of_ada:?}");
+    assert_eq!(of_ada[1]["changes"]["role"], json!({"before": null, "after": "project_viewer"}));
     let known = ["users", "create", "--email", "ada@example.com", "--password-stdin"];
     let refused = with_input(&database, &known, "another password");
     assert!(String::from_utf8_lossy(&refused.stderr).contains("set-password"), "{refused:?}");

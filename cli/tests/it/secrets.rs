@@ -133,6 +133,10 @@ async fn secrets_are_sealed_keys_are_changed_under_way_and_a_lost_key_only_delay
     // As a version before had written them.
     let plain = tool(&ground, &["rotate-key"], &["none", OLD, NEW], 0).await;
     assert_eq!((plain["left"].as_array().unwrap().len(), &plain["left"][0]["key"]), (1, &Value::Null), "{plain}");
+    let log = tool(&ground, &["audit-log", "--action", "instance.rotate_key"], &[], 0).await;
+    let line = &log["changes"][0];
+    assert_eq!((&line["actor_kind"], &line["is_confirmed"]), (&json!("tool"), &json!(true)), "{log}");
+    assert_eq!(line["changes"]["sealed"]["after"], plain["sealed"], "{log}");
     let text = dump(&database).await;
     assert!(text.contains("secret of one") && text.contains(MARK) && text.contains(&token));
     let shown = client.get(&format!("endpoints/{endpoint}")).await.unwrap().data().unwrap();
