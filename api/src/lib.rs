@@ -25,6 +25,7 @@ mod events;
 pub mod examples;
 mod filters;
 mod functions;
+pub mod goals;
 mod head;
 mod health;
 mod ingest;

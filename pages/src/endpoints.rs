@@ -5,10 +5,9 @@ use maud::{Markup, html};
 
 use crate::{
     badge,
-    events::text,
     frame::Frame,
     moment::{ago, count},
-    notice,
+    notice, owner_filter,
     pager::Pager,
 };
 
@@ -57,12 +56,7 @@ pub fn page(frame: &Frame, view: &EndpointList) -> Markup {
             h1 { "Endpoints" }
             @if project.is_manager { a.button.primary href={ (path) "/new" } { "New endpoint" } }
         }
-        form.filters method="get" action=(path) role="search" {
-            (text("q", "Name contains", &view.name_part, "search"))
-            (text("ownerId", "Owner", &view.owner, "text"))
-            button.button type="submit" { "Filter" }
-            @if is_narrow { a href=(path) { "Clear" } }
-        }
+        (owner_filter::form(&path, &view.name_part, &view.owner))
         @if view.rows.is_empty() {
             (notice::empty(
                 if is_narrow { "No endpoint matches" } else { "No endpoints yet" },

@@ -110,6 +110,12 @@ impl Field {
         Self { hint, ..self }
     }
 
+    /// Whether something is always chosen in it, so that browsers never leave it out.
+    #[must_use]
+    pub const fn is_choice(&self) -> bool {
+        self.input.is_choice()
+    }
+
     /// The field with what stands in it, and with the problem where it is its own.
     #[must_use]
     pub fn show(&self, values: &Values, problem: Option<&Problem>) -> Markup {
@@ -122,7 +128,7 @@ impl Field {
         let must = self.is_required && !is_stored;
         html! {
             div.field {
-                label for=(self.name) { (self.label) @if !self.is_required && !self.input.is_choice() { span.muted { " (optional)" } } }
+                label for=(self.name) { (self.label) @if !self.is_required && !self.is_choice() { span.muted { " (optional)" } } }
                 (self.control(values.text(self.name), &ids, must))
                 @if ids.has_hint {
                     p.hint id=(ids.hint) {

@@ -32,43 +32,46 @@ impl Problem {
 #[derive(Debug, Clone, Copy)]
 pub struct Text<'f> {
     /// Its name in the form.
-    pub name: &'static str,
+    pub name: &'f str,
     /// What it is called.
-    pub label: &'static str,
+    pub label: &'f str,
     /// The kind of input, such as `text`, `email` or `password`.
-    pub kind: &'static str,
+    pub kind: &'f str,
     /// What stands in it.
     pub value: &'f str,
     /// A hint for people, or nothing.
-    pub hint: &'static str,
+    pub hint: &'f str,
     /// Whether it must be filled in.
     pub is_required: bool,
+    /// What says that it need not be.
+    pub optional: &'f str,
     /// What browsers fill it in with.
-    pub autocomplete: &'static str,
+    pub autocomplete: &'f str,
 }
 
 impl<'f> Text<'f> {
     /// A required field of plain text.
     #[must_use]
-    pub const fn required(name: &'static str, label: &'static str, value: &'f str) -> Self {
-        Self { name, label, kind: "text", value, hint: "", is_required: true, autocomplete: "off" }
+    pub const fn required(name: &'f str, label: &'f str, value: &'f str) -> Self {
+        let (kind, hint, optional, autocomplete) = ("text", "", "optional", "off");
+        Self { name, label, kind, value, hint, is_required: true, optional, autocomplete }
     }
 
     /// A field of plain text that may stay empty.
     #[must_use]
-    pub const fn optional(name: &'static str, label: &'static str, value: &'f str) -> Self {
+    pub const fn optional(name: &'f str, label: &'f str, value: &'f str) -> Self {
         Self { is_required: false, ..Self::required(name, label, value) }
     }
 
     /// The same with a hint.
     #[must_use]
-    pub const fn hint(self, hint: &'static str) -> Self {
+    pub const fn hint(self, hint: &'f str) -> Self {
         Self { hint, ..self }
     }
 
     /// The same as another kind of input.
     #[must_use]
-    pub const fn kind(self, kind: &'static str, autocomplete: &'static str) -> Self {
+    pub const fn kind(self, kind: &'f str, autocomplete: &'f str) -> Self {
         Self { kind, autocomplete, ..self }
     }
 
@@ -84,7 +87,7 @@ impl<'f> Text<'f> {
                 .collect();
         html! {
             div.field {
-                label for=(self.name) { (self.label) @if !self.is_required { span.muted { " (optional)" } } }
+                label for=(self.name) { (self.label) @if !self.is_required { span.muted { " (" (self.optional) ")" } } }
                 input id=(self.name) name=(self.name) type=(self.kind) value=(self.value) required[self.is_required]
                     autocomplete=(self.autocomplete) spellcheck="false"
                     aria-invalid=[own.map(|_| "true")]

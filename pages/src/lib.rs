@@ -35,6 +35,7 @@ pub mod moment;
 pub mod notice;
 pub mod organisation;
 pub mod overview;
+pub mod owner_filter;
 pub mod pager;
 pub mod portal;
 pub mod portal_links;

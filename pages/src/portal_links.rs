@@ -6,13 +6,12 @@ use maud::{Markup, html};
 use crate::{
     badge::{Tone, badge},
     code,
-    events::text,
     field::{self, Field, Input},
     form::{self, Problem},
     frame::Frame,
     icon::{Icon, icon},
     moment::{ago, exact},
-    notice,
+    notice, owner_filter,
     pager::Pager,
     values::Values,
 };
@@ -93,12 +92,7 @@ pub fn list(frame: &Frame, view: &PortalLinkList) -> Markup {
             h1 { "Portal links" }
             @if project.is_manager { a.button.primary href={ (path) "/new" } { "New portal link" } }
         }
-        form.filters method="get" action=(path) role="search" {
-            (text("q", "Name contains", &view.name_part, "search"))
-            (text("ownerId", "Owner", &view.owner, "text"))
-            button.button type="submit" { "Filter" }
-            @if is_narrow { a href=(path) { "Clear" } }
-        }
+        (owner_filter::form(&path, &view.name_part, &view.owner))
         @if view.rows.is_empty() {
             (notice::empty(
                 if is_narrow { "No portal link matches" } else { "No portal links yet" },

@@ -3,9 +3,12 @@
 
 use std::{any::TypeId, collections::HashMap, sync::LazyLock};
 
-use salvo::{Handler, http::Method, prelude::*, routing::FilterInfo};
+use salvo::{Handler, http::Method, prelude::*};
 
-use crate::router;
+use crate::{
+    goals::{self, Goal},
+    router,
+};
 
 /// A method, and a path as it is written in the router.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,25 +36,9 @@ pub fn of<H: Handler>(handler: &H) -> Route {
 }
 
 /// Every route of a router that has a method, with the type of its handler.
-fn all(router: &Router) -> Vec<(Route, TypeId)> {
-    let mut found = Vec::new();
-    walk(router, "", None, &mut found);
-    found
-}
-
-fn walk(router: &Router, above: &str, method: Option<&Method>, found: &mut Vec<(Route, TypeId)>) {
-    let (mut path, mut method) = (above.to_string(), method.cloned());
-    for filter in router.filters() {
-        match filter.info() {
-            FilterInfo::Path(own) => path = format!("{path}/{}", own.trim_matches('/')).trim_matches('/').to_string(),
-            FilterInfo::Method(own) => method = Some(own),
-            _ => {}
-        }
-    }
-    if let (Some(goal), Some(method)) = (&router.goal, &method) {
-        found.push((Route { method: method.clone(), path: path.clone() }, goal.as_ref().type_id()));
-    }
-    router.routers().iter().for_each(|below| walk(below, &path, method.as_ref(), found));
+fn all(router: &Router) -> impl Iterator<Item = (Route, TypeId)> {
+    let route = |goal: Goal| Some((Route { method: goal.method?, path: goal.path }, goal.handler));
+    goals::of(router).into_iter().filter_map(route)
 }
 
 #[cfg(test)]

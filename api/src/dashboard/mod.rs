@@ -49,7 +49,8 @@ pub use self::{answer::catch, overview::ActivityCache};
 pub use self::{
     form::Form,
     guard::is_own,
-    operation::{Done, read},
+    operation::{Done, Operation},
+    origin::Origin,
 };
 use salvo::prelude::*;
 

@@ -1,5 +1,5 @@
-//! Operations of the API, done for who is signed in: the same handlers that programs reach, with the same checks and the same
-//! line in the audit log, in this process.
+//! Operations of the API, done for who is signed in or holds a portal link: the same handlers that programs reach, with the
+//! same checks and the same line in the audit log, in this process.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::origin::Origin;
 use crate::{
     app::App,
     audit::{self, Actor, routes},
-    auth::Caller,
+    auth::{Caller, PortalHolder},
     error::ApiError,
 };
 
@@ -71,7 +71,32 @@ impl Operation {
     /// # Errors
     /// What the operation answers with 403 and with 500 or more, and an answer that cannot be read.
     pub async fn run(self, handler: impl Handler, app: &Arc<App>, caller: Option<Caller>) -> Result<Done, ApiError> {
-        let (mut req, mut depot, mut res) = (Request::new(), Depot::new(), Response::new());
+        let mut depot = Depot::new();
+        depot.insert_typed(AuditedWay::Dashboard);
+        if let Some(caller) = caller {
+            depot.insert_typed(caller);
+            depot.insert_typed(actor(caller));
+        }
+        self.call(handler, app, depot).await
+    }
+
+    /// The same for the holder of a portal link.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn run_as_holder(
+        self,
+        handler: impl Handler,
+        app: &Arc<App>,
+        holder: PortalHolder,
+    ) -> Result<Done, ApiError> {
+        let mut depot = Depot::new();
+        depot.insert_typed(holder);
+        self.call(handler, app, depot).await
+    }
+
+    async fn call(self, handler: impl Handler, app: &Arc<App>, mut depot: Depot) -> Result<Done, ApiError> {
+        let (mut req, mut res) = (Request::new(), Response::new());
         let route = routes::of(&handler);
         *req.method_mut() = route.method;
         *req.matched_path_mut() = route.path;
@@ -87,21 +112,12 @@ impl Operation {
             req.replace_body(ReqBody::Once(body.into()));
         }
         depot.insert_typed(Arc::clone(app));
-        depot.insert_typed(AuditedWay::Dashboard);
-        if let Some(caller) = caller {
-            depot.insert_typed(caller);
-            depot.insert_typed(actor(caller));
-        }
         FlowCtrl::new(vec![Arc::new(audit::record), Arc::new(handler)]).call_next(&mut req, &mut depot, &mut res).await;
         read(res)
     }
 }
 
-/// What an operation's answer says.
-///
-/// # Errors
-/// As [`Operation::run`].
-pub fn actor(caller: Caller) -> Actor {
+fn actor(caller: Caller) -> Actor {
     match caller {
         Caller::User { user } => Actor::person(user, None),
         // Nobody signs in with a project's key.
@@ -109,7 +125,8 @@ pub fn actor(caller: Caller) -> Actor {
     }
 }
 
-pub fn read(mut res: Response) -> Result<Done, ApiError> {
+/// What an operation's answer says.
+fn read(mut res: Response) -> Result<Done, ApiError> {
     let code = res.status_code.unwrap_or(StatusCode::OK);
     let answer: Value = match res.take_body() {
         ResBody::Once(bytes) => serde_json::from_slice(&bytes).map_err(|error| ApiError::Internal(error.into()))?,

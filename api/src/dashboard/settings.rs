@@ -1,6 +1,7 @@
 //! Settings of a project, its keys, and its end.
 
 use posthouse_pages::{
+    field::Field,
     form::Problem,
     frame::Place,
     settings::{self as pages, KEY_FIELDS, ProjectKeyLine, Settings},
@@ -122,7 +123,10 @@ pub async fn save(req: &mut Request, depot: &mut Depot) -> PageResult {
 /// given only where it changes.
 fn body(form: &Form, old: &Value) -> Result<Value, Problem> {
     let mut body = json!({"config": {"notifications": old.pointer("/config/notifications")}});
-    values::write(&mut body, &settings_fields::all(), |name| form.text(name))?;
+    // Browsers send every choice: one that is missing is not asked for, and stays as it is.
+    let is_asked = |field: &Field| !field.is_choice() || !form.all(field.name).is_empty();
+    let fields: Vec<Field> = settings_fields::all().into_iter().filter(is_asked).collect();
+    values::write(&mut body, &fields, |name| form.text(name))?;
     let versions = body.pointer("/config/signature/versions").cloned().unwrap_or_default();
     let is_same = |place: &str| body.pointer(place) == old.pointer(place);
     let is_left = versions.as_array().is_none_or(Vec::is_empty);
@@ -247,9 +251,11 @@ mod tests {
 
     #[test]
     fn what_is_not_touched_is_not_asked_for() {
-        let form = Form::from_pairs(&[("name", "shop"), (VERSIONS, "SHA256 hex"), ("config.strategy.type", "linear")]);
+        let form = Form::from_pairs(&[("name", "shop"), (VERSIONS, "SHA256 hex")]);
         let body = body(&form, &old()).unwrap();
         let config = &body["config"];
+        assert!(config["strategy"].get("type").is_none(), "a choice that is not sent stays: {body}");
+        assert!(config["signature"].get("standard_webhooks").is_none(), "{body}");
         assert!(config.get("meta_event").is_none() && config.get("circuit_breaker").is_none(), "{body}");
         assert_eq!((&config["signature"]["versions"], &config["strategy"]["duration"]), (&Value::Null, &Value::Null));
         assert_eq!(config["notifications"]["slack_webhook_url"], "https://hooks/x");

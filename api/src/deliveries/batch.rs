@@ -17,6 +17,9 @@ use crate::{
     reply::{NoData, Reply},
 };
 
+/// Why a second one is refused.
+pub const RETRY_IS_ACTIVE: &str = "an active batch retry already exists";
+
 /// Sends all deliveries again that failed or were discarded
 ///
 /// Takes the filters of the list in its query, and looks at everything that they match, whatever the number. It is done in
@@ -32,7 +35,7 @@ pub async fn batch_retry(req: &mut Request, depot: &mut Depot, res: &mut Respons
     filter.to = Some(filter.to.map_or(now, |to| to.min(now)));
     drop(conn);
     let retry = (BatchKind::Retry, &filter);
-    batches::begin(&app, project.id, retry, "an active batch retry already exists", res).await?;
+    batches::begin(&app, project.id, retry, RETRY_IS_ACTIVE, res).await?;
     Ok(Reply::ok("Batch retry processing", NoData))
 }
 

@@ -20,7 +20,7 @@ use salvo::prelude::*;
 use self::wire::DeliveryWire;
 pub use self::{
     attempts::{get_attempt, list_attempts},
-    batch::{batch_retry, count_batch_retry, status_totals},
+    batch::{RETRY_IS_ACTIVE, batch_retry, count_batch_retry, status_totals},
     resend::{force_resend, resend_delivery},
 };
 use crate::{

@@ -10,24 +10,18 @@ use posthouse_pages::{
         strings::{Language, Strings, fill},
     },
 };
-use salvo::{
-    http::{
-        HeaderMap, Method,
-        header::{HeaderValue, USER_AGENT},
-    },
-    prelude::*,
-};
+use salvo::{http::Method, prelude::*};
 
 use super::{
     answer::{PageError, liked, redirect},
     look::Look,
     session::{self, Carrier, PortalSession},
-    visit::{Asker, REQUEST_ID, Visit, part},
+    visit::{Visit, part},
 };
 use crate::{
     app::{App, app},
     auth::{PortalHolder, portal_link, portal_pages_secret},
-    dashboard::{Form, is_own},
+    dashboard::{Form, Origin, is_own},
     error::ApiError,
 };
 
@@ -47,7 +41,7 @@ enum Arrival {
 #[handler]
 pub async fn come_in(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let arrival = match app(depot) {
-        Ok(app) => arrive(req, &app, res.headers().get(REQUEST_ID).cloned()).await,
+        Ok(app) => arrive(req, &app, Origin::of(req, res, &app)).await,
         Err(error) => Err(error),
     };
     match arrival.unwrap_or_else(|error| Arrival::Refused(error.into(), Look::default(), None)) {
@@ -72,7 +66,7 @@ pub async fn come_in(req: &mut Request, depot: &mut Depot, res: &mut Response, c
     ctrl.skip_rest();
 }
 
-async fn arrive(req: &Request, app: &Arc<App>, request_id: Option<HeaderValue>) -> Result<Arrival, ApiError> {
+async fn arrive(req: &Request, app: &Arc<App>, origin: Origin) -> Result<Arrival, ApiError> {
     let key = portal_pages_secret(app).await?;
     let id = part(req, "portal_link_id");
     let own = |text: Option<String>, carrier| {
@@ -130,13 +124,8 @@ async fn arrive(req: &Request, app: &Arc<App>, request_id: Option<HeaderValue>) 
             flash: told(req, language.strings),
             here: if is_reading { (path, query) } else { ("/endpoints".into(), Vec::new()) },
         };
-        let asker = Asker {
-            holder: session.holder,
-            peer: req.remote_addr().clone(),
-            headers: kept_headers(req, app),
-            request_id,
-        };
-        let visit = Visit { app: Arc::clone(app), project, frame, credential: text, asker };
+        let holder = session.holder;
+        let visit = Visit { app: Arc::clone(app), project, frame, credential: text, holder, origin };
         return Ok(Arrival::Visit(Box::new(visit), look));
     }
     Ok(Arrival::Refused(ApiError::BadCredentials.into(), look, language))
@@ -163,12 +152,6 @@ fn here(req: &Request, id: &str) -> (String, Vec<(String, String)>) {
     (rest.unwrap_or("/endpoints").to_string(), asked.map(|(key, value)| (key.clone(), value.clone())).collect())
 }
 
-/// What the audit log tells of where a request came from.
-fn kept_headers(req: &Request, app: &App) -> HeaderMap {
-    let names = app.settings.accounts.client_address_header.iter().cloned().chain([USER_AGENT]);
-    names.filter_map(|name| Some((name.clone(), req.headers().get_all(&name).iter().next_back()?.clone()))).collect()
-}
-
 /// What was just done, of which the address says only which one of ours it is.
 fn told(req: &Request, t: &Strings) -> Option<Flash> {
     let text = match req.query::<String>("done")?.as_str() {
@@ -180,6 +163,8 @@ fn told(req: &Request, t: &Strings) -> Option<Flash> {
         "rolled" => t.done_rolled.clone(),
         "events-chosen" => t.done_events_chosen.clone(),
         "test-sent" => t.done_test_sent.clone(),
+        "retrying" => t.done_retrying.clone(),
+        "replayed" => t.done_replayed.clone(),
         "resent" => fill(&t.done_resent, &[("number", &req.query::<u32>("number").unwrap_or(1).to_string())]),
         _ => return None,
     };

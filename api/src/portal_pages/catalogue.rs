@@ -8,17 +8,17 @@ use salvo::prelude::*;
 
 use super::{
     answer::{PageError, PageResult},
-    visit::{Call, Visit, page},
+    visit::{Visit, page},
     wire::EventTypeRead,
 };
-use crate::event_types::list_event_types;
+use crate::{dashboard::Operation, event_types::list_event_types};
 
 /// Stands for all types, and describes none.
 pub const EVERY: &str = "*";
 
 /// Those that there are, by their names.
 pub async fn types(visit: &Visit) -> Result<Vec<EventTypeRead>, PageError> {
-    let mut types: Vec<EventTypeRead> = visit.read(list_event_types, Call::get("event-types")).await?;
+    let mut types: Vec<EventTypeRead> = visit.read(list_event_types, Operation::default()).await?;
     types.retain(|one| one.name != EVERY);
     types.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(types)

@@ -17,18 +17,18 @@ use serde_json::json;
 
 use super::{
     answer::{Answer, PageError, PageResult},
-    endpoints,
-    visit::{Call, Visit, page, part},
+    endpoints, retry,
+    visit::{Visit, on, page, part},
     wire::{AttemptRead, DeliveryRead, Paged, asked},
 };
 use crate::{
-    dashboard::{Form, query},
+    dashboard::{Form, Operation, query},
     deliveries::{force_resend, get_delivery, list_attempts, list_deliveries, resend_delivery},
     error::ApiError,
 };
 
 /// What stays from page to page.
-const KEPT: [&str; 5] = ["status", "eventType", "endpointId", "startDate", "endDate"];
+pub const KEPT: [&str; 5] = ["status", "eventType", "endpointId", "startDate", "endDate"];
 /// Deliveries that are resent at once: those of a page.
 const RESENT_MAX: usize = 25;
 /// How the operation says that a delivery succeeded, and is resent by another one.
@@ -39,6 +39,7 @@ pub fn router() -> Router {
     Router::with_path("deliveries")
         .get(list)
         .push(Router::with_path("resend").post(resend_chosen))
+        .push(retry::router())
         .push(Router::with_path("{delivery_id}").get(show).push(Router::with_path("resend").post(resend)))
 }
 
@@ -46,9 +47,9 @@ pub fn router() -> Router {
 pub async fn found<T: DeserializeOwned>(
     visit: &Visit,
     handler: impl Handler,
-    call: Call,
+    operation: Operation,
 ) -> Result<Result<Paged<T>, String>, PageError> {
-    match visit.ask(handler, call).await {
+    match visit.ask(handler, operation).await {
         Ok(done) if done.code == StatusCode::BAD_REQUEST => Ok(Err(done.message)),
         Ok(done) if done.code.is_success() => {
             Ok(Ok(serde_json::from_value(done.data).map_err(|error| ApiError::Internal(error.into()))?))
@@ -76,8 +77,8 @@ async fn listed(req: &mut Request, visit: &Visit, frame: PortalFrame) -> Result<
         from: text("startDate"),
         to: text("endDate"),
     };
-    let call = Call::get("eventdeliveries").with_query(asked(req, &KEPT));
-    let (rows, pager, problem) = match found::<DeliveryRead>(visit, list_deliveries, call).await? {
+    let operation = Operation::default().with_query(&asked(req, &KEPT));
+    let (rows, pager, problem) = match found::<DeliveryRead>(visit, list_deliveries, operation).await? {
         Ok(found) => (found.content, found.pagination.pager("/deliveries", query::kept(req, &KEPT)), None),
         Err(why) => (Vec::new(), Pager::default(), Some(Problem { field: String::new(), text: why })),
     };
@@ -99,10 +100,8 @@ pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
 }
 
 async fn shown(visit: &Visit, id: &str, frame: PortalFrame) -> Result<posthouse_pages::Markup, PageError> {
-    let row: DeliveryRead =
-        visit.read(get_delivery, Call::get("eventdeliveries/{delivery_id}").on("delivery_id", id)).await?;
-    let call = Call::get("eventdeliveries/{delivery_id}/deliveryattempts").on("delivery_id", id);
-    let attempts: Vec<AttemptRead> = visit.read(list_attempts, call).await?;
+    let row: DeliveryRead = visit.read(get_delivery, on("delivery_id", id)).await?;
+    let attempts: Vec<AttemptRead> = visit.read(list_attempts, on("delivery_id", id)).await?;
     // Those before the newest are not shown, but they count.
     let before = usize::try_from(row.metadata.num_trials).unwrap_or(0).saturating_sub(attempts.len());
     let view = DeliveryView {
@@ -140,13 +139,11 @@ fn attempt(number: usize, row: AttemptRead) -> AttemptView {
 
 /// Sends one again, also where it succeeded. `Some`: why not.
 async fn send_again(visit: &Visit, id: &str) -> Result<Option<String>, PageError> {
-    let call = Call::put("eventdeliveries/{delivery_id}/resend").on("delivery_id", id);
-    match visit.change(resend_delivery, call).await? {
+    match visit.change(resend_delivery, on("delivery_id", id)).await? {
         Ok(_) => Ok(None),
         Err(why) if why != SUCCEEDED => Ok(Some(why)),
         Err(_) => {
-            let call = Call::post("eventdeliveries/forceresend").with_body(json!({"ids": [id]}));
-            let done = visit.ask(force_resend, call).await?;
+            let done = visit.ask(force_resend, Operation::default().with_body(json!({"ids": [id]}))).await?;
             // Of those that succeeded only the number is said.
             let is_refused = done.message.starts_with("0 successful");
             Ok(if is_refused {

@@ -7,18 +7,18 @@ use posthouse_pages::{
         frame::{PortalFrame, PortalPlace},
     },
 };
-use salvo::{Handler, prelude::*};
+use salvo::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
     answer::{Answer, PageError, PageResult},
     catalogue::{self, EVERY},
     endpoint_form, subscription,
-    visit::{Call, Visit, page, part},
+    visit::{Visit, on, page, part},
     wire::{DeliveryRead, EndpointRead, Paged, SecretRead, SubscriptionRead},
 };
 use crate::{
-    dashboard::Form,
+    dashboard::{Form, Operation},
     deliveries::list_deliveries,
     endpoints::{activate_endpoint, delete_endpoint, expire_secret, get_endpoint, pause_endpoint},
     error::ApiError,
@@ -58,14 +58,14 @@ enum Secrets {
 
 /// The endpoint that the path names.
 pub async fn find(visit: &Visit, id: &str) -> Result<EndpointRead, PageError> {
-    visit.read(get_endpoint, Call::get("endpoints/{endpoint_id}").on("endpoint_id", id)).await
+    visit.read(get_endpoint, on("endpoint_id", id)).await
 }
 
 /// Its subscriptions.
 pub async fn subscriptions(visit: &Visit, id: &str) -> Result<Vec<SubscriptionRead>, PageError> {
-    let query = vec![("endpointId".into(), id.into()), ("perPage".into(), SUBSCRIPTIONS_SHOWN.into())];
+    let query = [("endpointId".into(), id.into()), ("perPage".into(), SUBSCRIPTIONS_SHOWN.into())];
     let found: Paged<SubscriptionRead> =
-        visit.read(list_subscriptions, Call::get("subscriptions").with_query(query)).await?;
+        visit.read(list_subscriptions, Operation::default().with_query(&query)).await?;
     Ok(found.content)
 }
 
@@ -95,10 +95,9 @@ async fn shown(
     let row = find(visit, id).await?;
     let subscriptions = subscriptions(visit, &row.uid).await?;
     let event_types = proposed(visit, &subscriptions).await?;
-    let query = vec![("endpointId".into(), row.uid.clone()), ("perPage".into(), DELIVERIES_SHOWN.into())];
+    let query = [("endpointId".into(), row.uid.clone()), ("perPage".into(), DELIVERIES_SHOWN.into())];
     // Finding them may take too long; the rest of the page is worth having without them.
-    let call = Call::get("eventdeliveries").with_query(query);
-    let deliveries = match visit.ask(list_deliveries, call).await {
+    let deliveries = match visit.ask(list_deliveries, Operation::default().with_query(&query)).await {
         Ok(done) if done.code.is_success() => {
             serde_json::from_value::<Paged<DeliveryRead>>(done.data)
                 .map_err(|error| ApiError::Internal(error.into()))?
@@ -173,18 +172,11 @@ async fn said(visit: &Visit, id: &str, outcome: Result<Value, String>, what: &st
     }
 }
 
-async fn change(req: &Request, depot: &Depot, handler: impl Handler, call: Call, what: &str) -> PageResult {
-    let (visit, id) = (Visit::of(depot)?, part(req, "endpoint_id"));
-    let outcome = visit.change(handler, call.on("endpoint_id", &id)).await?;
-    said(&visit, &id, outcome, what).await
-}
-
 /// Stops it, or lets it go on.
 #[handler]
 pub async fn pause(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, id) = (Visit::of(depot)?, part(req, "endpoint_id"));
-    let call = Call::put("endpoints/{endpoint_id}/pause").on("endpoint_id", &id);
-    let outcome = visit.change(pause_endpoint, call).await?;
+    let outcome = visit.change(pause_endpoint, on("endpoint_id", &id)).await?;
     let is_paused = outcome.as_ref().is_ok_and(|data| data.get("status").is_some_and(|status| status == "paused"));
     said(&visit, &id, outcome, if is_paused { "paused" } else { "resumed" }).await
 }
@@ -192,15 +184,19 @@ pub async fn pause(req: &mut Request, depot: &mut Depot) -> PageResult {
 /// Lets it receive again after it was disabled.
 #[handler]
 pub async fn activate(req: &mut Request, depot: &mut Depot) -> PageResult {
-    change(req, depot, activate_endpoint, Call::post("endpoints/{endpoint_id}/activate"), "resumed").await
+    let (visit, id) = (Visit::of(depot)?, part(req, "endpoint_id"));
+    let outcome = visit.change(activate_endpoint, on("endpoint_id", &id)).await?;
+    said(&visit, &id, outcome, "resumed").await
 }
 
 /// Gives it another secret.
 #[handler]
 pub async fn roll(req: &mut Request, depot: &mut Depot) -> PageResult {
     let seconds: i64 = Form::of(depot).text("expiration").parse().unwrap_or(86_400);
-    let call = Call::put("endpoints/{endpoint_id}/expire_secret").with_body(json!({"expiration": seconds}));
-    change(req, depot, expire_secret, call, "rolled").await
+    let (visit, id) = (Visit::of(depot)?, part(req, "endpoint_id"));
+    let operation = on("endpoint_id", &id).with_body(json!({"expiration": seconds}));
+    let outcome = visit.change(expire_secret, operation).await?;
+    said(&visit, &id, outcome, "rolled").await
 }
 
 /// Sends an event to it alone.
@@ -212,7 +208,7 @@ pub async fn test(req: &mut Request, depot: &mut Depot) -> PageResult {
         "event_type": Form::of(depot).text("event_type").trim(),
         "data": {"message": "A test, sent from the portal.", "sent_at": visit.frame.now.to_rfc3339()},
     });
-    let outcome = visit.change(create_event, Call::post("events").with_body(body)).await?;
+    let outcome = visit.change(create_event, Operation::default().with_body(body)).await?;
     said(&visit, &id, outcome, "test-sent").await
 }
 
@@ -220,8 +216,7 @@ pub async fn test(req: &mut Request, depot: &mut Depot) -> PageResult {
 #[handler]
 pub async fn delete(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, id) = (Visit::of(depot)?, part(req, "endpoint_id"));
-    let call = Call::delete("endpoints/{endpoint_id}").on("endpoint_id", &id);
-    match visit.change(delete_endpoint, call).await? {
+    match visit.change(delete_endpoint, on("endpoint_id", &id)).await? {
         Ok(_) => Ok(visit.done("/endpoints", &[], "endpoint-deleted")),
         refused => said(&visit, &id, refused, "").await,
     }

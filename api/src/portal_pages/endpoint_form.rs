@@ -13,10 +13,10 @@ use serde_json::{Map, Value};
 use super::{
     answer::{Answer, PageError, PageResult},
     endpoint::find,
-    visit::{Call, Visit, page, part},
+    visit::{Visit, on, page, part},
 };
 use crate::{
-    dashboard::Form,
+    dashboard::{Form, Operation},
     endpoints::{create_endpoint, update_endpoint},
     error::ApiError,
 };
@@ -45,8 +45,7 @@ pub async fn create(depot: &mut Depot) -> PageResult {
         Ok(body) => body,
         Err(problem) => return Ok(again(&visit, None, &form, problem)),
     };
-    let call = Call::post("endpoints").with_body(Value::Object(body));
-    match visit.change(create_endpoint, call).await? {
+    match visit.change(create_endpoint, Operation::default().with_body(Value::Object(body))).await? {
         Ok(made) => {
             let id = made.get("uid").and_then(Value::as_str).unwrap_or_default();
             Ok(visit.done(&format!("/endpoints/{id}/events/new"), &[], "endpoint-made"))
@@ -91,8 +90,8 @@ pub async fn update(req: &mut Request, depot: &mut Depot) -> PageResult {
     if let Some(authentication) = old.authentication.filter(|value| !value.is_null()) {
         body.insert("authentication".into(), authentication);
     }
-    let call = Call::put("endpoints/{endpoint_id}").on("endpoint_id", &id).with_body(Value::Object(body));
-    match visit.change(update_endpoint, call).await? {
+    let operation = on("endpoint_id", &id).with_body(Value::Object(body));
+    match visit.change(update_endpoint, operation).await? {
         Ok(_) => Ok(visit.done(&format!("/endpoints/{id}"), &[], "endpoint-changed")),
         Err(why) => Ok(again(&visit, Some(id), &form, Problem::of(&why, &FIELDS))),
     }

@@ -9,10 +9,13 @@ use salvo::prelude::*;
 use super::{
     answer::{PageError, PageResult},
     endpoint, endpoint_form,
-    visit::{Call, Visit, page},
+    visit::{Visit, page},
     wire::{EndpointRead, Paged, asked},
 };
-use crate::{dashboard::query, endpoints::list_endpoints};
+use crate::{
+    dashboard::{Operation, query},
+    endpoints::list_endpoints,
+};
 
 /// Endpoints to choose from.
 const CHOICES_MAX: &str = "200";
@@ -29,8 +32,8 @@ pub fn router() -> Router {
 #[handler]
 pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
-    let call = Call::get("endpoints").with_query(asked(req, &["q"]));
-    let found: Paged<EndpointRead> = visit.read(list_endpoints, call).await?;
+    let operation = Operation::default().with_query(&asked(req, &["q"]));
+    let found: Paged<EndpointRead> = visit.read(list_endpoints, operation).await?;
     let line = |row: EndpointRead| EndpointLine {
         id: row.uid,
         name: row.name,
@@ -48,8 +51,8 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// The newest ones, by id and name, to choose from.
 pub async fn choices(visit: &Visit) -> Result<Vec<(String, String)>, PageError> {
-    let call = Call::get("endpoints").with_query(vec![("perPage".into(), CHOICES_MAX.into())]);
-    let found: Paged<EndpointRead> = visit.read(list_endpoints, call).await?;
+    let operation = Operation::default().with_query(&[("perPage".into(), CHOICES_MAX.into())]);
+    let found: Paged<EndpointRead> = visit.read(list_endpoints, operation).await?;
     let mut all: Vec<(String, String)> = found.content.into_iter().map(|row| (row.uid, row.name)).collect();
     all.sort_by(|one, other| one.1.cmp(&other.1));
     Ok(all)

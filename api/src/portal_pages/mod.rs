@@ -12,6 +12,7 @@ mod entry;
 mod events;
 pub mod framing;
 mod look;
+mod retry;
 mod session;
 mod subscription;
 mod visit;

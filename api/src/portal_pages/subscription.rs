@@ -14,11 +14,11 @@ use super::{
     answer::{Answer, PageError, PageResult},
     catalogue::{self, EVERY},
     endpoint::{find, subscriptions},
-    visit::{Call, Visit, page, part},
+    visit::{Visit, on, page, part},
     wire::{EndpointRead, SubscriptionRead},
 };
 use crate::{
-    dashboard::Form,
+    dashboard::{Form, Operation},
     subscriptions::{create_subscription, delete_subscription, update_subscription},
 };
 
@@ -110,7 +110,7 @@ pub async fn create(req: &mut Request, depot: &mut Depot) -> PageResult {
         return again(&visit, endpoint, None, visit.strings().nothing_chosen.clone()).await;
     };
     let body = json!({"name": endpoint.name, "endpoint_id": endpoint.uid, "filter_config": {"event_types": types}});
-    match visit.change(create_subscription, Call::post("subscriptions").with_body(body)).await? {
+    match visit.change(create_subscription, Operation::default().with_body(body)).await? {
         Ok(_) => Ok(visit.done(&format!("/endpoints/{}", endpoint.uid), &[], "events-chosen")),
         Err(why) => again(&visit, endpoint, None, why).await,
     }
@@ -125,8 +125,7 @@ pub async fn update(req: &mut Request, depot: &mut Depot) -> PageResult {
         return again(&visit, endpoint, Some(row.uid), visit.strings().nothing_chosen.clone()).await;
     };
     let body = json!({"filter_config": {"event_types": types}});
-    let call = Call::put("subscriptions/{subscription_id}").on("subscription_id", &row.uid).with_body(body);
-    match visit.change(update_subscription, call).await? {
+    match visit.change(update_subscription, on("subscription_id", &row.uid).with_body(body)).await? {
         Ok(_) => Ok(visit.done(&format!("/endpoints/{}", endpoint.uid), &[], "events-chosen")),
         Err(why) => again(&visit, endpoint, Some(row.uid), why).await,
     }
@@ -137,8 +136,7 @@ pub async fn update(req: &mut Request, depot: &mut Depot) -> PageResult {
 pub async fn delete(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     let (endpoint, row) = named(req, &visit).await?;
-    let call = Call::delete("subscriptions/{subscription_id}").on("subscription_id", &row.uid);
-    match visit.change(delete_subscription, call).await? {
+    match visit.change(delete_subscription, on("subscription_id", &row.uid)).await? {
         Ok(_) => Ok(visit.done(&format!("/endpoints/{}", endpoint.uid), &[], "events-chosen")),
         Err(why) => again(&visit, endpoint, Some(row.uid), why).await,
     }

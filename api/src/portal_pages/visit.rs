@@ -11,29 +11,17 @@ use posthouse_pages::{
     },
 };
 use posthouse_schema::project::Project;
-use salvo::{
-    Handler,
-    conn::SocketAddr,
-    http::{
-        HeaderMap, Method, ReqBody,
-        header::{CONTENT_TYPE, HeaderValue},
-    },
-    prelude::*,
-};
+use salvo::{Handler, prelude::*};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::answer::{Answer, PageError};
 use crate::{
     app::App,
-    audit,
     auth::PortalHolder,
-    dashboard::{Done, read},
+    dashboard::{Done, Operation, Origin},
     error::ApiError,
 };
-
-/// The header with a request's id.
-pub const REQUEST_ID: &str = "x-request-id";
 
 /// Who reads, and what is around the page.
 pub struct Visit {
@@ -46,71 +34,9 @@ pub struct Visit {
     /// The text by which the page was opened: its forms are bound to it.
     pub credential: String,
     /// As whom operations are asked.
-    pub asker: Asker,
-}
-
-/// As whom operations are asked, and what the audit log tells of where the request came from.
-pub struct Asker {
-    /// The holder of the link.
     pub holder: PortalHolder,
-    /// The peer.
-    pub peer: SocketAddr,
-    /// Headers that name the client.
-    pub headers: HeaderMap,
-    /// The request's id.
-    pub request_id: Option<HeaderValue>,
-}
-
-/// An operation of the portal, and what it is asked.
-pub struct Call {
-    method: Method,
-    /// Below `/portal-api`, as it is written in the router.
-    route: &'static str,
-    params: Vec<(&'static str, String)>,
-    query: Vec<(String, String)>,
-    body: Option<Value>,
-}
-
-impl Call {
-    fn new(method: Method, route: &'static str) -> Self {
-        Self { method, route, params: Vec::new(), query: Vec::new(), body: None }
-    }
-
-    /// Reads.
-    pub fn get(route: &'static str) -> Self {
-        Self::new(Method::GET, route)
-    }
-
-    /// Makes, or begins.
-    pub fn post(route: &'static str) -> Self {
-        Self::new(Method::POST, route)
-    }
-
-    /// Changes.
-    pub fn put(route: &'static str) -> Self {
-        Self::new(Method::PUT, route)
-    }
-
-    /// Ends.
-    pub fn delete(route: &'static str) -> Self {
-        Self::new(Method::DELETE, route)
-    }
-
-    /// The same on what this part of the path names.
-    pub fn on(mut self, name: &'static str, id: &str) -> Self {
-        self.params.push((name, id.to_string()));
-        self
-    }
-
-    /// The same with this query.
-    pub fn with_query(self, query: Vec<(String, String)>) -> Self {
-        Self { query, ..self }
-    }
-
-    /// The same with this body.
-    pub fn with_body(self, body: Value) -> Self {
-        Self { body: Some(body), ..self }
-    }
+    /// Where the request came from.
+    pub origin: Origin,
 }
 
 impl Visit {
@@ -148,53 +74,33 @@ impl Visit {
     /// `/portal-api`.
     ///
     /// # Errors
-    /// What it answers with 403 and with 500 or more, and an answer that cannot be read.
-    pub async fn ask(&self, handler: impl Handler, call: Call) -> Result<Done, ApiError> {
-        let mut req = Request::new();
-        *req.method_mut() = call.method;
-        *req.matched_path_mut() = format!("portal-api/{}", call.route);
-        for (name, value) in call.params {
-            req.params_mut().insert(name, value);
-        }
-        for (key, value) in call.query {
-            req.queries_mut().insert(key, value);
-        }
-        *req.headers_mut() = self.asker.headers.clone();
-        *req.remote_addr_mut() = self.asker.peer.clone();
-        if let Some(body) = call.body {
-            req.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            req.replace_body(ReqBody::Once(body.to_string().into()));
-        }
-        let (mut depot, mut res) = (Depot::new(), Response::new());
-        depot.insert_typed(Arc::clone(&self.app));
-        depot.insert_typed(self.asker.holder);
-        if let Some(id) = &self.asker.request_id {
-            res.headers_mut().insert(REQUEST_ID, id.clone());
-        }
-        let steps: Vec<Arc<dyn Handler>> = vec![Arc::new(audit::record), Arc::new(handler)];
-        let mut ctrl = FlowCtrl::new(steps);
-        ctrl.call_next(&mut req, &mut depot, &mut res).await;
-        read(res)
+    /// As [`Operation::run`].
+    pub async fn ask(&self, handler: impl Handler, operation: Operation) -> Result<Done, ApiError> {
+        operation.coming_from(self.origin.clone()).run_as_holder(handler, &self.app, self.holder).await
     }
 
     /// Asks for something that is to be shown.
     ///
     /// # Errors
     /// 404 where it is not there or not the reader's, which look the same; else as [`Self::ask`].
-    pub async fn read<T: DeserializeOwned>(&self, handler: impl Handler, call: Call) -> Result<T, PageError> {
-        let done = self.ask(handler, call).await?;
+    pub async fn read<T: DeserializeOwned>(&self, handler: impl Handler, operation: Operation) -> Result<T, PageError> {
+        let done = self.ask(handler, operation).await?;
         if !done.code.is_success() {
             return Err(absent(&done));
         }
         serde_json::from_value(done.data).map_err(|error| ApiError::Internal(error.into()).into())
     }
 
-    /// Asks for a change. `Some`: why it was not made.
+    /// Asks for a change, or for what may be refused for a reason. `Err`: why it was not made.
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub async fn change(&self, handler: impl Handler, call: Call) -> Result<Result<Value, String>, PageError> {
-        let done = self.ask(handler, call).await?;
+    pub async fn change(
+        &self,
+        handler: impl Handler,
+        operation: Operation,
+    ) -> Result<Result<Value, String>, PageError> {
+        let done = self.ask(handler, operation).await?;
         match done.code {
             code if code.is_success() => Ok(Ok(done.data)),
             StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => Err(absent(&done)),
@@ -214,6 +120,11 @@ fn absent(done: &Done) -> PageError {
 /// A page.
 pub const fn page(markup: Markup) -> Answer {
     Answer::Page(markup)
+}
+
+/// An operation on what this part of the path names.
+pub fn on(name: &'static str, id: &str) -> Operation {
+    Operation::on(&[(name, id.to_string())])
 }
 
 /// A part of the path, which operations judge.

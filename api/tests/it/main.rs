@@ -36,6 +36,7 @@ mod organisations;
 mod portal;
 mod portal_links;
 mod portal_pages;
+mod portal_retries;
 mod portal_walk;
 mod project_keys;
 mod queues;

@@ -16,13 +16,13 @@ use crate::{
 const COOKIE: &str = "__Secure-posthouse-portal=";
 
 /// A portal link: its id, and its token or its key.
-struct Link {
+pub struct Link {
     id: String,
     token: String,
     key: String,
 }
 
-async fn link(api: &Api, body: Value) -> Link {
+pub async fn link(api: &Api, body: Value) -> Link {
     let mut whole = json!({"name": "link", "owner_id": "ada"});
     whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
     let made = api.post("portal-links", whole).await;
@@ -32,7 +32,7 @@ async fn link(api: &Api, body: Value) -> Link {
 }
 
 /// Somebody with the portal in a browser, which keeps cookies for it or does not.
-struct Reader<'a> {
+pub struct Reader<'a> {
     api: &'a Api,
     base: String,
     cookie: Option<String>,
@@ -59,14 +59,14 @@ fn attribute(page: &str, before: &str, name: &str) -> String {
 
 impl<'a> Reader<'a> {
     /// Comes in with a browser that keeps cookies.
-    async fn with_cookie(api: &'a Api, link: &Link) -> Self {
+    pub async fn with_cookie(api: &'a Api, link: &Link) -> Self {
         let entered = enter(api, &format!("token={}", link.token)).await;
         assert_eq!(entered.status, 303, "{}", entered.body);
         Self { api, base: format!("/portal/{}", link.id), cookie: given_cookie(&entered), carried: String::new() }
     }
 
     /// Comes in with one that keeps none, as in most frames.
-    async fn without_cookie(api: &'a Api, link: &Link) -> Self {
+    pub async fn without_cookie(api: &'a Api, link: &Link) -> Self {
         let entered = enter(api, &format!("token={}", link.token)).await;
         let to = location(&entered);
         let carried = to.split_once('?').unwrap().1.to_string();
@@ -91,14 +91,14 @@ impl<'a> Reader<'a> {
         self.api.send("GET", &self.address(rest), None, &self.headers(&[HTML]), None).await
     }
 
-    async fn page(&self, rest: &str) -> String {
+    pub async fn page(&self, rest: &str) -> String {
         let answer = self.get(rest).await;
         assert_eq!(answer.status, 200, "{rest}: {}", answer.body);
         text(&answer)
     }
 
     /// Sends the form whose action ends so on this page, as a browser without scripts does.
-    async fn submit(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
+    pub async fn submit(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
         self.submit_to(page, (action, ""), fields).await
     }
 
@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the page to which an answer leads.
-    async fn follow(&self, answer: &Answer) -> String {
+    pub async fn follow(&self, answer: &Answer) -> String {
         assert_eq!(answer.status, 303, "{}", answer.body);
         let next = self.api.send("GET", &location(answer), None, &self.headers(&[HTML]), None).await;
         assert_eq!(next.status, 200, "{}: {}", location(answer), next.body);
@@ -213,7 +213,7 @@ async fn a_portal_is_open_while_its_link_is() {
 }
 
 /// Every page of a portal that names nothing.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "/endpoints",
     "/endpoints?q=a",
     "/endpoints/new",
@@ -222,6 +222,7 @@ const PAGES: [&str; 9] = [
     "/deliveries",
     "/deliveries?status=Failure&status=Discarded&eventType=order.paid",
     "/deliveries?status=Nonsense",
+    "/deliveries/retry",
     "/catalogue",
 ];
 
@@ -259,6 +260,12 @@ async fn pages_show_what_there_is_and_lead_on() {
     api.close().await;
 }
 
+/// Of a snapshot, the rows that are of the tenant.
+fn hers(answers: &[Value]) -> Vec<Value> {
+    let rows = answers.iter().flat_map(|answer| answer["data"]["content"].as_array().cloned().unwrap_or_default());
+    rows.filter(|row| row.to_string().contains(MARK)).collect()
+}
+
 #[tokio::test]
 async fn one_link_never_sees_what_another_opens() {
     let api = Api::start().await;
@@ -287,6 +294,7 @@ async fn one_link_never_sees_what_another_opens() {
         format!("/deliveries/{}", ada.id("delivery_id")),
         format!("/deliveries?endpointId={}", ada.id("endpoint_id")),
         format!("/events?endpointId={}", ada.id("endpoint_id")),
+        format!("/deliveries/retry?endpointId={}", ada.id("endpoint_id")),
     ];
     let actions: Vec<String> = ["pause", "activate", "secrets", "roll-secret", "test", "delete", "edit", "events/new"]
         .iter()
@@ -294,6 +302,8 @@ async fn one_link_never_sees_what_another_opens() {
         .chain([
             format!("{endpoint}/events/{}", ada.id("subscription_id")),
             format!("{endpoint}/events/{}/delete", ada.id("subscription_id")),
+            format!("/events/{}/replay", ada.id("event_id")),
+            format!("/deliveries/retry?endpointId={}", ada.id("endpoint_id")),
             format!("/deliveries/{}/resend", ada.id("delivery_id")),
         ])
         .collect();
@@ -323,10 +333,6 @@ async fn one_link_never_sees_what_another_opens() {
         assert!([404, 422].contains(&refused.status) && !text(&refused).contains(MARK), "{what}: {}", refused.body);
     }
     let after = ada.snapshot(&api).await;
-    let hers = |answers: &[Value]| {
-        let rows = answers.iter().flat_map(|answer| answer["data"]["content"].as_array().cloned().unwrap_or_default());
-        rows.filter(|row| row.to_string().contains(MARK)).collect::<Vec<Value>>()
-    };
     assert_eq!(hers(&after), hers(&before), "nothing of hers was changed");
     assert!(api.queued_jobs().await.iter().all(|job| !job.contains(ada.id("endpoint_id"))), "nothing was set off");
     api.close().await;
@@ -334,7 +340,7 @@ async fn one_link_never_sees_what_another_opens() {
 
 impl Reader<'_> {
     /// A token of this reader's forms: that of the form for choosing events, or of a new endpoint.
-    async fn csrf(&self) -> String {
+    pub async fn csrf(&self) -> String {
         for rest in ["/endpoints/new", "/deliveries"] {
             let answer = self.get(rest).await;
             if let Some((_, token)) = text(&answer).split_once("name=\"csrf\" value=\"") {
@@ -348,7 +354,7 @@ impl Reader<'_> {
         attribute(&page, "name=\"csrf\"", "value")
     }
 
-    async fn post(&self, rest: &str, fields: &[(&str, &str)]) -> Answer {
+    pub async fn post(&self, rest: &str, fields: &[(&str, &str)]) -> Answer {
         let to = self.address(rest);
         self.api.send("POST", &to, None, &self.headers(&[ORIGIN, FORM, HTML]), Some(encoded(fields))).await
     }

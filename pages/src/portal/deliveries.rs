@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
-use super::{field, frame::PortalFrame, moment::ago, notice, pager, state, strings::fill};
+use super::{frame::PortalFrame, moment::ago, notice, pager, state, strings::fill};
 use crate::{
     deliveries::STATUSES,
+    events::text,
     form::Problem,
     icon::{Icon, icon},
     pager::Pager,
@@ -80,7 +81,10 @@ pub fn page(frame: &PortalFrame, view: &DeliveryList) -> Markup {
     frame.document(
         &t.deliveries,
         &html! {
-            div.head { h1 { (t.deliveries) } }
+            div.head {
+                h1 { (t.deliveries) }
+                @if !view.rows.is_empty() { a.button href=(frame.link("/deliveries/retry", &view.pager.query)) { (t.retry_all) } }
+            }
             (filters(frame, view))
             @if view.rows.is_empty() {
                 (notice::empty(&t.no_deliveries, &t.no_deliveries_hint))
@@ -126,14 +130,14 @@ fn filters(frame: &PortalFrame, view: &DeliveryList) -> Markup {
                     label { input type="checkbox" name="status" value=(status) checked[query.statuses.iter().any(|chosen| chosen == status)]; (state::word(t, status)) }
                 }
             }
-            (field::filter("eventType", &t.event_type, &query.event_type, "text"))
+            (text("eventType", &t.event_type, &query.event_type, "text"))
             (choice(frame, &view.endpoints, &query.endpoint_id))
             button.button.primary type="submit" { (t.filter) }
             details.more open[is_narrow] {
                 summary { (t.more_filters) }
                 div.filters-more {
-                    (field::filter("startDate", &t.from_utc, &query.from, "datetime-local"))
-                    (field::filter("endDate", &t.until_utc, &query.to, "datetime-local"))
+                    (text("startDate", &t.from_utc, &query.from, "datetime-local"))
+                    (text("endDate", &t.until_utc, &query.to, "datetime-local"))
                     a href=(path) { (t.clear) }
                 }
             }

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::{
     code,
     deliveries::{self, DeliveryLine},
-    field::Field,
+    field,
     frame::PortalFrame,
     moment::ago,
     state,
@@ -227,7 +227,7 @@ fn test(frame: &PortalFrame, view: &EndpointView, own: &str) -> Markup {
             p.small.muted { (t.send_test_hint) }
             form method="post" action=(frame.path(&format!("{own}/test"))) {
                 (frame.token())
-                (Field::new("event_type", &t.event_type, view.event_types.first().map_or("", String::as_str)).required().show(t, None))
+                (field::required(t, "event_type", &t.event_type, view.event_types.first().map_or("", String::as_str)).show(None))
                 @if view.event_types.len() > 1 { p.small.muted { @for name in &view.event_types { span.tag { (name) } " " } } }
                 button.button type="submit" { (t.send) }
             }

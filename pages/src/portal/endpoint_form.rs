@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{field::Field, frame::PortalFrame};
+use super::{field, frame::PortalFrame};
 use crate::{
     form::{self, Problem},
     icon::{Icon, icon},
@@ -41,16 +41,16 @@ pub fn page(frame: &PortalFrame, view: &EndpointForm) -> Markup {
             (form::summary(problem))
             form method="post" action=(frame.path(&to)) {
                 (frame.token())
-                (Field::new("name", &t.name, name).required().show(t, problem))
-                (Field::new("url", "URL", url).required().kind("url").hint(&t.url_hint).show(t, problem))
-                (Field::new("description", &t.description, description).show(t, problem))
+                (field::required(t, "name", &t.name, name).show(problem))
+                (field::required(t, "url", "URL", url).kind("url", "off").hint(&t.url_hint).show(problem))
+                (field::optional(t, "description", &t.description, description).show(problem))
                 details.more open[is_special] {
                     summary { (t.more) }
                     div.filters-more {
-                        (Field::new("http_timeout", &t.timeout_seconds, timeout).kind("number").show(t, problem))
-                        (Field::new("rate_limit", &t.requests, rate).kind("number").hint(&t.requests_hint).show(t, problem))
-                        (Field::new("rate_limit_duration", &t.in_seconds, duration).kind("number").show(t, problem))
-                        (Field::new("support_email", &t.email, email).kind("email").hint(&t.email_hint).show(t, problem))
+                        (field::optional(t, "http_timeout", &t.timeout_seconds, timeout).kind("number", "off").show(problem))
+                        (field::optional(t, "rate_limit", &t.requests, rate).kind("number", "off").hint(&t.requests_hint).show(problem))
+                        (field::optional(t, "rate_limit_duration", &t.in_seconds, duration).kind("number", "off").show(problem))
+                        (field::optional(t, "support_email", &t.email, email).kind("email", "off").hint(&t.email_hint).show(problem))
                     }
                 }
                 div.row {

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
-use super::{field, frame::PortalFrame, moment::ago, notice, pager, state};
-use crate::pager::Pager;
+use super::{frame::PortalFrame, moment::ago, notice, pager, state};
+use crate::{events::text, pager::Pager};
 
 /// An endpoint in the list.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ pub fn page(frame: &PortalFrame, view: &EndpointList) -> Markup {
         @if is_narrow || view.rows.len() > 5 || view.pager.next.is_some() {
             form.filters method="get" action=(list) role="search" {
                 (frame.carried())
-                (field::filter("q", &t.name_contains, &view.name_part, "search"))
+                (text("q", &t.name_contains, &view.name_part, "search"))
                 button.button type="submit" { (t.filter) }
                 @if is_narrow { a href=(list) { (t.clear) } }
             }

@@ -8,12 +8,12 @@ use maud::{Markup, html};
 use super::{
     code,
     deliveries::{self, Columns, DeliveryLine, choice},
-    field,
     frame::PortalFrame,
     moment::ago,
     notice, pager,
 };
 use crate::{
+    events::text,
     form::Problem,
     icon::{Icon, icon},
     moment::exact,
@@ -95,8 +95,8 @@ pub fn list(frame: &PortalFrame, view: &EventList) -> Markup {
             details.more open[is_narrow] {
                 summary { (t.more_filters) }
                 div.filters-more {
-                    (field::filter("startDate", &t.from_utc, &query.from, "datetime-local"))
-                    (field::filter("endDate", &t.until_utc, &query.to, "datetime-local"))
+                    (text("startDate", &t.from_utc, &query.from, "datetime-local"))
+                    (text("endDate", &t.until_utc, &query.to, "datetime-local"))
                     a href=(path) { (t.clear) }
                 }
             }
@@ -132,7 +132,11 @@ pub fn one(frame: &PortalFrame, view: &EventView) -> Markup {
         &view.event_type,
         &html! {
             p.crumbs { a href=(frame.path("/events")) { (icon(Icon::Back)) (t.events) } }
-            div.head { h1 { (view.event_type) } }
+            div.head {
+                h1 { (view.event_type) }
+                (frame.action(&format!("/events/{}/replay", view.id), &t.replay, "button"))
+            }
+            p.small.muted { (t.replay_hint) }
             dl.facts {
                 div { dt { "Id" } dd.id { (view.id) } }
                 div { dt { (t.accepted) } dd { (ago(frame, view.at)) " " span.muted { (exact(view.at)) } } }

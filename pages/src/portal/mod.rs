@@ -15,6 +15,7 @@ pub mod frame;
 pub mod moment;
 pub mod notice;
 pub mod pager;
+pub mod retry;
 pub mod state;
 pub mod strings;
 pub mod subscription;

@@ -42,10 +42,12 @@ strings! {
     roll_secret roll_secret_sure old_one_signs for_an_hour for_a_day for_a_week no_longer signs_until send_test
     send_test_hint newest_deliveries no_deliveries_lately no_deliveries no_deliveries_hint no_events no_events_hint
     accepted details attempts attempt attempts_and_answers no_attempts number_of next_attempt answer no_answer
-    request data headers where_it_went nowhere_yet chosen choose_all resend resend_chosen state_success
+    request data headers where_it_went nowhere_yet chosen choose_all resend resend_chosen retry_all
+    retry_deliveries retry_nothing retry_hint retry_lately retry_number retry_is_active replay replay_hint
+    replay_reaches_others state_success
     state_failure state_discarded state_retry state_processing state_scheduled done_endpoint_made
     done_endpoint_changed done_paused done_resumed done_endpoint_deleted done_rolled done_events_chosen
-    done_test_sent done_resent resent_partly nothing_chosen number_expected does_not_receive page_too_old
+    done_test_sent done_resent done_retrying done_replayed resent_partly nothing_chosen number_expected does_not_receive page_too_old
     to_endpoints error_closed error_closed_hint error_forbidden error_forbidden_hint error_not_found
     error_not_found_hint error_unavailable error_unavailable_hint error_refused error_refused_hint error_ours
     error_ours_hint

@@ -14,6 +14,7 @@ use super::{
     events::{self, EventLine, EventList, EventQuery, EventView},
     frame::{PortalFrame, PortalPlace},
     notice,
+    retry::{self, RetryView},
     strings::Language,
     subscription::{self, Choice, SubscriptionForm},
 };
@@ -111,6 +112,15 @@ fn lists(frame: &PortalFrame) -> Vec<Markup> {
             },
         ),
         catalogue::page(frame, &[event_type]),
+        retry::page(
+            frame,
+            &RetryView {
+                number: 3,
+                query: vec![("status".into(), evil()), ("endpointId".into(), evil()), (evil(), evil())],
+                endpoints: vec![(evil(), evil())],
+                problem: problem(),
+            },
+        ),
         notice::error(frame, 400, EVIL),
     ]
 }
