@@ -23,7 +23,7 @@ await page.locator("main form button").last().click();
 await page.goto(`${shop}/event-types`);
 await page.getByRole("link", { name: "order.returned" }).click();
 await check(page, "event-type");
-for (const name of ["event-types", "event-types/import", "portal-links", "portal-links/new", "events/replay", "audit-log", "settings"]) {
+for (const name of ["event-types", "event-types/import", "portal-links", "portal-links/new", "events/replay", "audit-log", "settings", "settings/portal"]) {
   await page.goto(`${shop}/${name}`);
   await check(page, name.replace("/", "-"));
 }

@@ -39,6 +39,7 @@ pub mod owner_filter;
 pub mod pager;
 pub mod portal;
 pub mod portal_links;
+pub mod portal_look;
 pub mod projects;
 pub mod rejected;
 pub mod retries;

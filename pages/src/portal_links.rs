@@ -90,6 +90,7 @@ pub fn list(frame: &Frame, view: &PortalLinkList) -> Markup {
     frame.document("Portal links", &html! {
         div.head {
             h1 { "Portal links" }
+            a.button href=(project.path("/settings/portal")) { "The portal's look" }
             @if project.is_manager { a.button.primary href={ (path) "/new" } { "New portal link" } }
         }
         (owner_filter::form(&path, &view.name_part, &view.owner))

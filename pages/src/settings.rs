@@ -52,7 +52,10 @@ pub fn page(frame: &Frame, view: &Settings) -> Markup {
     let Some(project) = &frame.project else { return frame.document("Settings", &html! {}) };
     let path = project.path("/settings");
     frame.document("Settings", &html! {
-        div.head { h1 { "Settings" } span.muted { (view.kind) " project" } }
+        div.head {
+            h1 { "Settings" } span.muted { (view.kind) " project" }
+            a.button href={ (path) "/portal" } { "The portal's look" }
+        }
         @if project.is_manager {
             section.card {
                 (form::summary(view.problem.as_ref()))
@@ -67,7 +70,7 @@ pub fn page(frame: &Frame, view: &Settings) -> Markup {
                 h2 { "Delete" }
                 (form::careful_action(frame, &format!("{path}/delete"), ("Delete the project", "It can no longer be read, and nothing of it is delivered any more.")))
             }
-        } @else { @for group in &GROUPS { (facts(view, group)) } }
+        } @else { @for group in &GROUPS { (facts(&view.values, group)) } }
     })
 }
 
@@ -85,7 +88,7 @@ fn fill_in(view: &Settings, group: &Group) -> Markup {
 }
 
 /// What a group says, for who may only read.
-fn facts(view: &Settings, group: &Group) -> Markup {
+pub(crate) fn facts(values: &Values, group: &Group) -> Markup {
     html! {
         section.card {
             h2 { (group.title) }
@@ -94,9 +97,9 @@ fn facts(view: &Settings, group: &Group) -> Markup {
                     div {
                         dt { (field.label) }
                         dd {
-                            @let text = view.values.text(field.name);
+                            @let text = values.text(field.name);
                             @if field.input == Input::Switch { @if text.is_empty() { "No" } @else { "Yes" } }
-                            @else if view.values.is_stored(field.name) { "Stored, and not shown" }
+                            @else if values.is_stored(field.name) { "Stored, and not shown" }
                             @else if text.is_empty() { span.muted { "–" } }
                             @else { (text) }
                         }

@@ -30,6 +30,7 @@ mod organisation;
 mod origin;
 mod overview;
 mod portal_links;
+mod portal_look;
 mod projects;
 pub mod query;
 mod replay_all;

@@ -20,6 +20,7 @@ use serde_json::{Map, Value, json};
 use super::{
     answer::{Answer, PageError, PageResult, Redirection},
     form::Form,
+    portal_look,
     visit::{ProjectVisit, id, page, said},
 };
 use crate::{
@@ -39,11 +40,12 @@ pub fn router() -> Router {
         .post(save)
         .push(Router::with_path("regenerate-key").post(regenerate))
         .push(keys)
+        .push(portal_look::router())
         .push(Router::with_path("delete").post(delete))
 }
 
 /// The project as it is now: a form that shows what was some seconds ago would put it back.
-async fn current(visit: &ProjectVisit) -> Result<Project, PageError> {
+pub async fn current(visit: &ProjectVisit) -> Result<Project, PageError> {
     let row = Project::find(&mut *visit.conn().await?, visit.id()).await?;
     Ok(row.unwrap_or_else(|| visit.project.as_ref().clone()))
 }

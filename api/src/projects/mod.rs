@@ -3,7 +3,7 @@
 mod dashboard;
 mod keys;
 mod meta_event;
-mod portal;
+pub mod portal;
 mod settings;
 mod summary;
 pub mod wire;

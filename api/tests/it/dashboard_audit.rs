@@ -93,6 +93,7 @@ const FORMS: &[(&str, Leaves)] = &[
     ("projects/{project_id}/batches/{batch_id}/cancel", Lines(&["batch.cancel"])),
     ("projects/{project_id}/meta-events/{meta_event_id}/resend", Lines(&["meta_event.resend"])),
     ("projects/{project_id}/settings", Lines(&["project.update"])),
+    ("projects/{project_id}/settings/portal", Lines(&["project.update"])),
     ("projects/{project_id}/settings/regenerate-key", Lines(&["project.regenerate_key"])),
     ("projects/{project_id}/settings/delete", Lines(&["project.delete"])),
     ("projects/{project_id}/test-receiver/set-up", Lines(&["endpoint.create", "subscription.create"])),
@@ -406,6 +407,8 @@ async fn every_changing_form_leaves_its_line() {
         ("config.retention_policy.policy", "240h"),
     ];
     sender.send("projects/{project_id}/settings", &settings).await;
+    let (_, lines) = sender.send("projects/{project_id}/settings/portal", &[("config.portal.name", "Acme")]).await;
+    assert_eq!(lines[0].changes["config.portal"]["after"]["name"], "Acme", "{lines:?}");
     sender.send("projects/{project_id}/settings/regenerate-key", &[]).await;
     sender.send("projects/{project_id}/settings/delete", &[]).await;
     let sent = sender.the_account().await;

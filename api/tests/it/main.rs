@@ -35,6 +35,7 @@ mod openapi;
 mod organisations;
 mod portal;
 mod portal_links;
+mod portal_look;
 mod portal_pages;
 mod portal_retries;
 mod portal_walk;

@@ -72,6 +72,45 @@ impl Colour {
     }
 }
 
+/// Our own colours in a scheme, and where text that cannot be read is moved to.
+struct Scheme {
+    behind: [Colour; 3],
+    end: Colour,
+    text: Colour,
+    accent: [Colour; 3],
+}
+
+const fn scheme_of(is_dark: bool) -> Scheme {
+    if is_dark {
+        let accent = [Colour([0x8f, 0xb2, 0xff]), Colour([0x0d, 0x13, 0x20]), Colour([0x1b, 0x29, 0x47])];
+        Scheme { behind: DARK, end: WHITE, text: Colour([0xe5, 0xe9, 0xef]), accent }
+    } else {
+        let accent = [Colour([0x2a, 0x54, 0xcc]), WHITE, Colour([0xe8, 0xee, 0xfc])];
+        Scheme { behind: LIGHT, end: BLACK, text: Colour([0x1a, 0x20, 0x29]), accent }
+    }
+}
+
+/// What pages look like with chosen colours, in the light or in the dark scheme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shades {
+    /// Behind cards.
+    pub surface: Colour,
+    /// Behind all.
+    pub page: Colour,
+    /// Of text.
+    pub text: Colour,
+    /// Of links and buttons.
+    pub accent: Colour,
+    /// On buttons.
+    pub accent_text: Colour,
+    /// Behind what is chosen.
+    pub accent_soft: Colour,
+    /// Behind the name at the top.
+    pub header: Colour,
+    /// The name.
+    pub header_text: Colour,
+}
+
 /// The colours of a portal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Colours {
@@ -102,6 +141,16 @@ impl Colours {
         Some(Self { accent: colour(accent)?, header: colour(header)? }).filter(|colours| *colours != Self::default())
     }
 
+    /// What pages look like.
+    #[must_use]
+    pub fn shades(&self, is_dark: bool) -> Shades {
+        let Scheme { behind, end, text, accent } = scheme_of(is_dark);
+        let [surface, page, _] = behind;
+        let [accent, accent_text, accent_soft] = self.accent.map_or(accent, |chosen| accents(chosen, behind, end));
+        let (header, header_text) = self.header.map_or((surface, text), |header| (header, header.text()));
+        Shades { surface, page, text, accent, accent_text, accent_soft, header, header_text }
+    }
+
     /// A style sheet for after ours.
     #[must_use]
     pub fn sheet(&self) -> String {
@@ -124,10 +173,16 @@ impl Colours {
     }
 }
 
-fn scheme(accent: Colour, [surface, page, sunken]: [Colour; 3], end: Colour) -> String {
+/// The colour of links and buttons, that of the text on them, and that behind what is chosen.
+fn accents(accent: Colour, [surface, page, sunken]: [Colour; 3], end: Colour) -> [Colour; 3] {
     let soft = accent.towards(surface, 86);
     let readable = accent.readable_on(&[surface, page, sunken, soft], end);
-    format!("--accent: {readable}; --accent-text: {}; --accent-soft: {soft};", readable.text())
+    [readable, readable.text(), soft]
+}
+
+fn scheme(accent: Colour, behind: [Colour; 3], end: Colour) -> String {
+    let [readable, text, soft] = accents(accent, behind, end);
+    format!("--accent: {readable}; --accent-text: {text}; --accent-soft: {soft};")
 }
 
 #[cfg(test)]
@@ -159,6 +214,31 @@ mod tests {
         let sheet = colours.sheet();
         assert!(sheet.starts_with(":root { --accent: #2a54cc; --accent-text: #ffffff;"), "{sheet}");
         assert!(sheet.contains("background: #ffffff") && sheet.contains("color: #000000"), "{sheet}");
+    }
+
+    #[test]
+    fn a_preview_has_the_colours_of_the_sheet_and_else_ours() {
+        let chosen = Colours { accent: Colour::parse("#ffee00"), header: Colour::parse("#102030") };
+        for is_dark in [false, true] {
+            let Shades { accent, accent_text, accent_soft, header, header_text, .. } = chosen.shades(is_dark);
+            let declared = format!("--accent: {accent}; --accent-text: {accent_text}; --accent-soft: {accent_soft};");
+            assert!(chosen.sheet().contains(&declared), "{declared}");
+            assert_eq!((header.to_string(), header_text), ("#102030".to_string(), WHITE));
+        }
+        let style = include_str!("../../assets/posthouse.css");
+        for (is_dark, sheet) in [(false, style), (true, style.split_once("data-theme=\"dark\"").unwrap().1)] {
+            let ours = Colours::default().shades(is_dark);
+            for (name, colour) in [
+                ("--surface", ours.surface),
+                ("--page", ours.page),
+                ("--text", ours.text),
+                ("--accent", ours.accent),
+                ("--accent-text", ours.accent_text),
+                ("--accent-soft", ours.accent_soft),
+            ] {
+                assert_eq!(value(sheet, name), colour, "{name}");
+            }
+        }
     }
 
     /// The value of a variable in a part of a sheet.

@@ -16,6 +16,7 @@ use crate::{
     frame::Frame,
     job_queues::{self, DeadLetterLine, DeadLetterList, QueueLine},
     portal_links::{self, PortalLinkLine, PortalLinkList, PortalLinkView},
+    portal_look::{self, PortalLook},
     schedules::{self, RunLine, ScheduleLine, ScheduleView},
     source_form::{self, SourceForm, TriedFunction},
     source_kind::KINDS,
@@ -51,6 +52,13 @@ pub fn pages(frame: &Frame) -> Vec<Markup> {
             problem: problem(),
         },
     ));
+    let look = PortalLook {
+        values: values(&portal_look::FIELDS),
+        problem: problem(),
+        is_tried: true,
+        instance_ancestors: vec![evil()],
+    };
+    pages.push(portal_look::page(frame, &look));
     let query = vec![(evil(), evil())];
     pages.push(events::replay_all(frame, &ReplayAll { number: 3, query, problem: problem() }));
     let report = Report { endpoints: vec![(evil(), evil(), 1)], others: 1, ..Report::default() };
