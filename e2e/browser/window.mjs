@@ -13,8 +13,12 @@ mkdirSync(SHOTS, { recursive: true });
 // How long anything may take: a busy machine takes its time, and what never comes is reported all the same.
 export const LIMIT = 60_000;
 
-// A process of root has no sandbox; and nothing but the system under test has an address.
-const flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"];
+// Sites of others, which a test may serve on this machine.
+export const SITES = { shop: "shop.example", stranger: "stranger.example" };
+
+// A process of root has no sandbox; and nothing but the system under test and those sites has an address.
+const here = Object.values(SITES).map((site) => `MAP ${site} 127.0.0.1`).join(", ");
+const flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", `--host-resolver-rules=${here}, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1`];
 export const browser = await chromium.launch({ executablePath: CHROMIUM, args: flags, timeout: LIMIT });
 
 const WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
@@ -26,8 +30,9 @@ export const WIDTH = { type: "rule", values: ["target-size", "scrollable-region-
 const complaints = [];
 let refusal = null;
 
-/// A window of its own. Whatever any of its pages says in the console or fetches from elsewhere is kept until the end.
-export async function open(options = {}) {
+/// A window of its own. Whatever any of its pages says in the console or fetches from elsewhere is kept until the end, but for what
+/// is foretold: the origins of other sites, and what the console says.
+export async function open(options = {}, { sites = [], says = null } = {}) {
   // Nothing moves: a colour that is read half-way to another one belongs to no design.
   const still = { reducedMotion: "reduce" };
   const context = await browser.newContext({ baseURL: BASE, viewport: { width: 1280, height: 860 }, ...still, ...options });
@@ -36,12 +41,13 @@ export async function open(options = {}) {
     if (!["error", "warning"].includes(message.type())) return;
     // To the console what is refused is an error of the network.
     if (refusal && message.text().includes(`status of ${refusal}`)) return;
+    if (says?.test(message.text())) return;
     complaints.push(`${message.page()?.url()}: ${message.text()}`);
   });
   context.on("weberror", (error) => complaints.push(`${error.page()?.url()}: ${error.error().stack}`));
   context.on("request", (request) => {
     const url = request.url();
-    if (!url.startsWith(`${BASE}/`) && !url.startsWith("data:")) complaints.push(`${url} was fetched`);
+    if (![BASE, ...sites].some((origin) => url.startsWith(`${origin}/`)) && !url.startsWith("data:")) complaints.push(`${url} was fetched`);
   });
   return { context, page: await context.newPage() };
 }

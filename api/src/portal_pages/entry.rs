@@ -25,23 +25,29 @@ pub async fn enter(req: &mut Request, depot: &mut Depot, res: &mut Response) {
         Err(error) => Err(error),
     };
     match came {
-        Ok(to) => redirect(res, &to),
+        Ok((to, look)) => {
+            // Some browsers ask each answer on the way to a frame's page who may frame it.
+            look.framing.apply(res.headers_mut());
+            redirect(res, &to);
+        }
         Err(error) => PageError::from(error).show(req, Look::default(), None, res),
     }
 }
 
-async fn come(req: &Request, app: &App, res: &mut Response) -> Result<String, ApiError> {
+async fn come(req: &Request, app: &App, res: &mut Response) -> Result<(String, Look), ApiError> {
     let given =
         |key: &str| req.query::<String>(key).map(|text| text.trim().to_string()).filter(|text| !text.is_empty());
     let credential = given("auth_token").or_else(|| given("token")).ok_or(ApiError::BadCredentials)?;
     let (holder, end) = open_portal(&credential, app).await?.ok_or(ApiError::BadCredentials)?;
     let link = portal_link(app, holder).await?;
+    let project = app.project(holder.project).await?.ok_or(ApiError::BadCredentials)?;
     let now = Utc::now();
     let session = PortalSession::begin(holder, link.mark(), end, now).speaking(&given("lang").unwrap_or_default());
     let key = portal_pages_secret(app).await?;
     session::set_cookie(res, app, holder, &session.sign(key, Carrier::Cookie, now));
     let frame = PortalFrame { base: format!("/portal/{}", holder.link), ..PortalFrame::default() };
-    Ok(frame.link("/endpoints", &[(PAGE_TOKEN.into(), session.sign(key, Carrier::Address, now))]))
+    let to = frame.link("/endpoints", &[(PAGE_TOKEN.into(), session.sign(key, Carrier::Address, now))]);
+    Ok((to, Look::of(&project, app)))
 }
 
 /// The portal's first page.

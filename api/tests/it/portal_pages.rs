@@ -627,6 +627,7 @@ async fn nobody_frames_a_portal_who_is_not_named() {
     for rest in ["/endpoints", "/nothing"] {
         assert_eq!(framing(&reader.get(rest).await), theirs, "{rest}");
     }
+    assert_eq!(framing(&enter(&api, &format!("token={}", mine.token)).await), theirs, "the way in is framed too");
     api.put(&format!("portal-links/{}/revoke", mine.id), json!("{}")).await;
     let ended = reader.get("/endpoints").await;
     assert_eq!((ended.status, framing(&ended)), (401, theirs));
