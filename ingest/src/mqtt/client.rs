@@ -96,12 +96,13 @@ impl Client {
         }
     }
 
-    /// `false`: there is no room for it, or nobody polls any more.
-    pub(super) fn acknowledge(&self, packet: &Packet) -> bool {
+    /// # Errors
+    /// There is no room for it, or nobody polls any more; in words.
+    pub(super) fn acknowledge(&self, packet: &Packet) -> Result<(), String> {
         match (self, packet) {
-            (Self::Three(client), Packet::Three(publish)) => client.try_ack(publish).is_ok(),
-            (Self::Five(client), Packet::Five(publish)) => client.try_ack(publish).is_ok(),
-            _ => false,
+            (Self::Three(client), Packet::Three(publish)) => client.try_ack(publish).map_err(|error| error.to_string()),
+            (Self::Five(client), Packet::Five(publish)) => client.try_ack(publish).map_err(|error| error.to_string()),
+            _ => Err("the message came in another version of the protocol".to_owned()),
         }
     }
 

@@ -95,7 +95,8 @@ impl Connection {
     async fn end(&mut self) -> String {
         match (&mut self.reader.0).await {
             Ok(End::Lost(error)) => error,
-            Ok(End::Stopped) | Err(_) => LOST.to_owned(),
+            Ok(End::Stopped) => LOST.to_owned(),
+            Err(error) => format!("{LOST}: {error}"),
         }
     }
 }
@@ -141,8 +142,10 @@ impl Link for Connection {
     async fn settle(&mut self, answers: Vec<(Arrival, Answer)>) -> Result<(), String> {
         for (arrival, _) in answers {
             // After a loss the broker sends them again, under packet ids that may be other messages' by then.
-            if !self.lost.is_cancelled() && !self.client.acknowledge(arrival.packet()) {
-                return Err(LOST.to_owned());
+            if !self.lost.is_cancelled() {
+                self.client
+                    .acknowledge(arrival.packet())
+                    .map_err(|reason| format!("a message is not acknowledged: {reason}"))?;
             }
         }
         // Where the connection is lost, what needs no acknowledgement is still to be received.
