@@ -1,10 +1,10 @@
 //! Settings of the API, read once at start.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use clap::Parser;
 use posthouse_egress::{Rules, client::ClientSettings};
-use posthouse_service::settings::{DatabaseSettings, ProcessSettings, RedisSettings};
+use posthouse_service::settings::{DatabaseSettings, ProcessSettings, RedisSettings, duration};
 use salvo::http::HeaderName;
 use secrecy::SecretString;
 use url::Url;
@@ -45,6 +45,11 @@ pub struct Config {
     /// it, the host at which the dashboard is read, with the board's own port.
     #[arg(long, env = "POSTHOUSE_BOARD_URL", value_name = "URL", value_parser = public_url)]
     pub board_url: Option<Url>,
+    /// How long it goes on after SIGTERM as one that is not ready and ends each connection with its next answer, before
+    /// listeners and idle connections close: longer than what balances the load takes to notice. It is part of the drain
+    /// timeout, and at most half of it.
+    #[arg(long, env = "POSTHOUSE_API_DRAIN_DELAY", default_value = "5s", value_parser = duration)]
+    pub drain_delay: Duration,
     /// Egress, for the few requests that the API makes itself.
     #[command(flatten)]
     pub egress: ClientSettings,

@@ -17,6 +17,7 @@ mod cors;
 mod dashboard;
 mod deliveries;
 pub mod documents;
+pub mod drain;
 mod endpoints;
 pub mod error;
 mod etag;

@@ -13,7 +13,9 @@ use crate::{
     app::App,
     audit, auth, batches, compression, conventions,
     cors::Cors,
-    dashboard, deliveries, documents, endpoints, etag, event_types, events, head, health, ingest,
+    dashboard, deliveries, documents,
+    drain::LastAnswers,
+    endpoints, etag, event_types, events, head, health, ingest,
     known_paths::{KnownPaths, Options},
     limits, meta_events, metrics, onboard, portal, portal_links, portal_pages, projects, rejected_messages, sources,
     subscriptions, traced, ui,
@@ -108,6 +110,7 @@ pub fn routes() -> Router {
 pub fn service(app: Arc<App>) -> Service {
     let limit = app.settings.body_bytes_max;
     let cors = Cors::new(app.settings.cors_origins.clone());
+    let last_answers = LastAnswers(Arc::clone(&app.checks));
     let router = routes()
         .hoop(affix_state::inject(app))
         .hoop(CatchPanic::new())
@@ -118,6 +121,7 @@ pub fn service(app: Arc<App>) -> Service {
     // Handlers read bodies within the limit themselves; this one catches what does not pass through them.
     let router = router.hoop(salvo::http::request::SecureMaxSize(limit.saturating_add(1)));
     Service::new(head::answer_head(router))
+        .hoop(last_answers)
         .hoop(cors)
         .catcher(Catcher::default().hoop(dashboard::catch).hoop(conventions::catch))
 }

@@ -198,6 +198,10 @@ pub fn spec_at(shared: &Shared, name: &str, places: &Places) -> Result<RoleSpec>
         environment.push(("POSTHOUSE_DATABASE_URL", shared.database_url.clone()));
         environment.push(("POSTHOUSE_REDIS_URL", shared.redis_url.clone()));
     }
+    if kind == "api" {
+        // Nothing balances between these, unless a test says so by a flag, which wins over this.
+        environment.push(("POSTHOUSE_API_DRAIN_DELAY", "0s".into()));
+    }
     let program = binary(&shared.binaries, &format!("posthouse-{kind}"))?;
     Ok(RoleSpec { name: name.into(), program, arguments, environment, probe: *probe, logs: shared.logs.clone() })
 }

@@ -3,9 +3,8 @@
 
 mod schedules;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use anyhow::Context as _;
 use apalis_board::salvo::{
     framework::salvo::ui::ServeApp,
     framework::{ApiBuilder, RegisterRoute},
@@ -14,7 +13,6 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use salvo::{
     affix_state,
     catcher::Catcher,
-    conn::TcpListener,
     http::{
         Method,
         header::{HeaderValue, WWW_AUTHENTICATE},
@@ -27,17 +25,9 @@ use crate::{
     app::{App, app},
     auth::{self, Caller},
     conventions,
+    drain::LastAnswers,
     error::ApiError,
 };
-
-/// The board's server, bound but not yet serving.
-///
-/// # Errors
-/// The address cannot be bound.
-pub async fn bind(addr: SocketAddr, app: Arc<App>) -> anyhow::Result<(Server<impl salvo::conn::Acceptor>, Service)> {
-    let acceptor = TcpListener::new(addr).try_bind().await.with_context(|| format!("{addr} cannot be bound"))?;
-    Ok((Server::new(acceptor), service(app)))
-}
 
 /// All of the board.
 #[must_use]
@@ -49,6 +39,7 @@ pub fn service(app: Arc<App>) -> Service {
         let name = board.name().to_string();
         <ApiBuilder<Router> as RegisterRoute<_, Value>>::register(builder, &name, board)
     });
+    let last_answers = LastAnswers(Arc::clone(&app.checks));
     let router = Router::new()
         .hoop(affix_state::inject(app))
         .hoop(conventions::standard_headers)
@@ -56,7 +47,7 @@ pub fn service(app: Arc<App>) -> Service {
         .push(api.build())
         .push(schedules::router())
         .push(ServeApp::router());
-    Service::new(router).catcher(Catcher::default().hoop(conventions::catch))
+    Service::new(router).hoop(last_answers).catcher(Catcher::default().hoop(conventions::catch))
 }
 
 /// Lets those who run the instance read, and nobody write.

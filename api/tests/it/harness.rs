@@ -158,9 +158,14 @@ impl Api {
 
     /// Another instance over the same database and queues, with caches of its own.
     pub fn another(&self) -> Service {
+        self.another_with(Checks::new())
+    }
+
+    /// Such an instance that is as ready as these checks say.
+    pub fn another_with(&self, checks: Checks) -> Service {
         let settings = ApiSettings { body_bytes_max: BODY_BYTES_MAX, accounts: accounts(), ..ApiSettings::default() };
         let (pool, queues) = (self.database.pool(), self.queues.queues());
-        router::service(App::new(pool, queues, Arc::new(Checks::new()), settings, outbound()))
+        router::service(App::new(pool, queues, Arc::new(checks), settings, outbound()))
     }
 
     /// Asks a dashboard route, with a token or a key or without.

@@ -18,6 +18,7 @@ mod dashboard_routes;
 mod dashboard_setup;
 mod deliveries;
 mod delivery_options;
+mod draining;
 mod endpoints;
 mod event_types;
 mod examples;

@@ -25,8 +25,8 @@ use crate::{
 };
 
 const PAUSE: Duration = Duration::from_millis(20);
-/// How long the balancer leaves an API alone before it is stopped.
-const OUT_BEFORE_STOP: Duration = Duration::from_millis(500);
+/// How long an API goes on when it is told to stop: more than the balancer needs to see that.
+const DRAIN_DELAY: &str = "2s";
 const SECOND_API: &str = "api-2";
 
 /// How it is done.
@@ -56,7 +56,8 @@ pub struct Outcome {
 /// # Errors
 /// Something does not come up or down, a caller was answered otherwise than 201, or the accounts differ at the end.
 pub async fn run(root: &Path, name: &str, options: &Options, say: &mut dyn FnMut(&str)) -> Result<Outcome> {
-    let ground = Ground::start(root, name, options.durability).await?;
+    let mut ground = Ground::start(root, name, options.durability).await?;
+    ground.shared.extra.push(("api", vec!["--drain-delay".into(), DRAIN_DELAY.into()]));
     let (mut deployment, direct) = ground.roles().await?;
     let apis = [deployment.api, ports::free()?];
     let mut second = Role::spawn(spec(&ground.shared, SECOND_API, apis[1], ports::free()?, deployment.egress)?)?;
@@ -117,8 +118,8 @@ async fn roll(
             _ => None,
         };
         if let Some(api) = api {
+            leave(role).await.with_context(|| format!("stop {name}"))?;
             balancer.take_out(api);
-            tokio::time::sleep(OUT_BEFORE_STOP).await;
         }
         let status = role.process().stop().await.with_context(|| format!("stop {name}"))?;
         if !status.success() {
@@ -133,4 +134,14 @@ async fn roll(
         say(&format!("{name} was restarted in {} ms", began.elapsed().as_millis()));
     }
     Ok(restarts)
+}
+
+/// Tells an API to stop, and waits until it says that it is not ready, as balancers do. It still answers.
+async fn leave(role: &mut Role) -> Result<()> {
+    role.process().ask_to_end()?;
+    let (http, url) = (probe_client()?, format!("http://{}/readyz", role.probe()));
+    while http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
 }

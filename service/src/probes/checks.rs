@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use futures::future::{BoxFuture, join_all};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 /// No check may take longer.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -14,6 +15,7 @@ type Check = Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Syn
 #[derive(Default)]
 pub struct Checks {
     checks: Vec<(&'static str, Check)>,
+    shutdown: Option<CancellationToken>,
 }
 
 impl fmt::Debug for Checks {
@@ -57,8 +59,25 @@ impl Checks {
         self
     }
 
+    /// From this shutdown on it is not ready, whatever the checks would say: load balancers look elsewhere.
+    #[must_use]
+    pub fn until(mut self, shutdown: CancellationToken) -> Self {
+        self.shutdown = Some(shutdown);
+        self
+    }
+
+    /// Whether the process was told to stop.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.shutdown.as_ref().is_some_and(CancellationToken::is_cancelled)
+    }
+
     /// Runs them all.
     pub async fn run(&self) -> Readiness {
+        if self.is_stopping() {
+            let checks = BTreeMap::from([("shutdown", "the process stops".to_string())]);
+            return Readiness { status: "unavailable", checks };
+        }
         let results = join_all(self.checks.iter().map(|(name, check)| async move {
             let result = tokio::time::timeout(LIMIT, check())
                 .await
@@ -91,5 +110,18 @@ mod tests {
             r#"{"status":"unavailable","checks":{"broker":"no answer within 2 s","postgres":"refused","redis":"ok"}}"#
         );
         assert!(Checks::new().run().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_process_that_stops_is_not_ready_and_asks_nobody() {
+        let shutdown = CancellationToken::new();
+        let checks = Checks::new().add("redis", || async { Ok(()) }.boxed()).until(shutdown.clone());
+        assert!(checks.run().await.is_ok() && !checks.is_stopping());
+        shutdown.cancel();
+        assert!(checks.is_stopping());
+        assert_eq!(
+            serde_json::to_string(&checks.run().await).unwrap(),
+            r#"{"status":"unavailable","checks":{"shutdown":"the process stops"}}"#
+        );
     }
 }
