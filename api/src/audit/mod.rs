@@ -5,6 +5,7 @@
 mod changes;
 pub mod list;
 pub mod operations;
+pub mod reveal;
 pub mod routes;
 mod wire;
 
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use posthouse_schema::{
     audit_log::{self, AuditEntry, Confirmation},
-    ids::{ApiKeyId, AuditEntryId, AuditedId, OrganisationId, ProjectId, UserId},
+    ids::{ApiKeyId, AuditEntryId, AuditedId, OrganisationId, PortalLinkId, ProjectId, UserId},
     words::{ActorKind, AuditedKind, AuditedWay},
 };
 use salvo::{http::ResBody, prelude::*};
@@ -43,6 +44,11 @@ impl Actor {
     /// Somebody without credentials.
     pub const NOBODY: Self = Self { kind: ActorKind::Nobody, id: None, key: None };
 
+    /// Who came by a portal link.
+    pub const fn holder(link: PortalLinkId) -> Self {
+        Self { kind: ActorKind::PortalLink, id: Some(AuditedId::from_bits(link.to_bits())), key: None }
+    }
+
     /// A person, who came with this key or by a session.
     pub const fn person(user: UserId, key: Option<ApiKeyId>) -> Self {
         Self { kind: ActorKind::User, id: Some(AuditedId::from_bits(user.to_bits())), key }
@@ -67,8 +73,7 @@ pub async fn record(req: &mut Request, depot: &mut Depot, res: &mut Response, ct
         Ok(app) => app,
         Err(error) => return refuse(&error, res, ctrl),
     };
-    let request_id = res.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_string();
-    let begun = match begin(&app, req, depot, (action, kind, named), request_id).await {
+    let begun = match begin(&app, req, depot, (action, kind, named), request_id(res)).await {
         Ok(begun) => begun,
         Err(error) => return refuse(&error, res, ctrl),
     };
@@ -136,7 +141,7 @@ async fn begin(
         is_confirmed: false,
         changes: Value::Object(serde_json::Map::new()),
         request_id,
-        source_address: throttle::client(req, app).map(|address| address.to_string()).unwrap_or_default(),
+        source_address: source_address(req, app),
         user_agent: user_agent(req),
         way: depot.get_typed::<AuditedWay>().copied().unwrap_or(AuditedWay::Api),
     };
@@ -181,8 +186,7 @@ async fn end(app: &App, begun: &Begun, res: &Response) -> Result<(), ApiError> {
 
 fn actor(depot: &Depot) -> Actor {
     if let Some(holder) = auth::portal_holder(depot) {
-        let id = Some(AuditedId::from_bits(holder.link.to_bits()));
-        return Actor { kind: ActorKind::PortalLink, id, key: None };
+        return Actor::holder(holder.link);
     }
     depot.get_typed::<Actor>().copied().unwrap_or(Actor::NOBODY)
 }
@@ -204,6 +208,16 @@ fn owner(kind: AuditedKind, project: Option<ProjectId>, organisation: Option<Org
         AuditedKind::Member | AuditedKind::Invite => organisation.map(|id| AuditedId::from_bits(id.to_bits())),
         _ => project.map(|id| AuditedId::from_bits(id.to_bits())),
     }
+}
+
+/// The request's id, as its answer has it.
+fn request_id(res: &Response) -> String {
+    res.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_string()
+}
+
+/// Where the request came from.
+fn source_address(req: &Request, app: &App) -> String {
+    throttle::client(req, app).map(|address| address.to_string()).unwrap_or_default()
 }
 
 fn user_agent(req: &Request) -> String {

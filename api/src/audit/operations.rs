@@ -169,6 +169,7 @@ pub fn actions() -> Vec<&'static str> {
             Treatment::Recorded { action, .. } => Some(*action),
             Treatment::Exempt(_) => None,
         })
+        .chain(super::reveal::Reveal::ACTIONS)
         .collect();
     actions.sort_unstable();
     actions.dedup();

@@ -9,10 +9,10 @@ use posthouse_schema::{
     deadline,
     endpoint::{self, Endpoint, EndpointSecret},
     event_delivery::{self, DeliveryFilter, EventDelivery},
-    ids::{EndpointId, EventDeliveryId},
+    ids::{AuditedId, EndpointId, EventDeliveryId},
     ordering::Ordering,
     page::{Direction, PageRequest, Sort},
-    words::FailingHead,
+    words::{AuditedKind, FailingHead},
 };
 use salvo::prelude::*;
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ use super::{
     visit::{ProjectVisit, id, page, said},
 };
 use crate::{
+    audit::reveal::Reveal,
     auth::Need,
     endpoints::{activate_endpoint, delete_endpoint, expire_secret, pause_endpoint},
     locked,
@@ -61,9 +62,13 @@ pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Shows it with its secrets: asked for by a form, so that no link, cache or history has them.
 #[handler]
-pub async fn reveal(req: &mut Request, depot: &mut Depot) -> PageResult {
+pub async fn reveal(req: &mut Request, depot: &mut Depot, res: &mut Response) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Endpoints, Need::ManageEndpoints).await?;
-    shown(&visit, id(req, "endpoint_id")?, Secrets::Shown).await
+    let id: EndpointId = id(req, "endpoint_id")?;
+    Endpoint::find(&mut *visit.conn().await?, visit.id(), id).await?.ok_or_else(PageError::not_found)?;
+    let of = (AuditedKind::Endpoint, AuditedId::from_bits(id.to_bits()));
+    visit.reveals(Reveal::ENDPOINT, of).note(&visit.visit.app, req, res).await?;
+    shown(&visit, id, Secrets::Shown).await
 }
 
 async fn shown(visit: &ProjectVisit, endpoint_id: EndpointId, seen: Secrets) -> PageResult {

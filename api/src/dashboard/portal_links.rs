@@ -9,9 +9,10 @@ use posthouse_pages::{
 use posthouse_schema::{
     endpoint::{Endpoint, EndpointFilter},
     endpoint_owner,
-    ids::{EndpointId, PortalLinkId},
+    ids::{AuditedId, EndpointId, PortalLinkId},
     page::{Direction, PageRequest, Sort},
     portal_link::{PortalLink, PortalLinkFilter},
+    words::AuditedKind,
 };
 use salvo::prelude::*;
 use serde_json::{Value, json};
@@ -24,6 +25,7 @@ use super::{
     visit::{ProjectVisit, id, page, said},
 };
 use crate::{
+    audit::reveal::Reveal,
     auth::Need,
     portal_links::{create_portal_link, get_portal_link, refresh_portal_link, revoke_portal_link, update_portal_link},
 };
@@ -199,9 +201,11 @@ async fn shown(visit: &ProjectVisit, row: &PortalLink, url: Option<String>) -> P
 
 /// Shows it with the URL that opens it: asked for by a form, so that no link, cache or history has it.
 #[handler]
-pub async fn open(req: &mut Request, depot: &mut Depot) -> PageResult {
+pub async fn open(req: &mut Request, depot: &mut Depot, res: &mut Response) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::PortalLinks, Need::Manage).await?;
     let row = find(req, &visit).await?;
+    let of = (AuditedKind::PortalLink, AuditedId::from_bits(row.id.to_bits()));
+    visit.reveals(Reveal::PORTAL_LINK, of).note(&visit.visit.app, req, res).await?;
     let read = visit.run(get_portal_link, visit.on(&on(&row))).await?;
     let mut url = read.text("/url");
     if url.starts_with('/') {

@@ -8,11 +8,11 @@ use posthouse_pages::{
     frame::{Frame, Person, Place, ProjectFrame},
 };
 use posthouse_schema::{
-    ids::{ProjectId, UserId},
+    ids::{AuditedId, ProjectId, UserId},
     organisation::Organisation,
     pool::PooledConnection,
     project::Project,
-    words::Role,
+    words::{AuditedKind, AuditedWay, Role},
 };
 use salvo::{Handler, prelude::*};
 
@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     app::{App, app},
+    audit::{Actor, reveal::Reveal},
     auth::{self, Access, Caller, Need, permit, scoped},
     error::ApiError,
 };
@@ -127,6 +128,12 @@ impl ProjectVisit {
     /// 503 when there is none.
     pub async fn conn(&self) -> Result<PooledConnection, PageError> {
         Ok(self.visit.app.conn().await?)
+    }
+
+    /// That the reader is shown a secret of what this is.
+    pub fn reveals(&self, action: &'static str, of: (AuditedKind, AuditedId)) -> Reveal<'_> {
+        let by = (Actor::person(self.visit.user, None), AuditedWay::Dashboard);
+        Reveal { action, of, project: &self.project, by }
     }
 
     /// The address of something in the project.

@@ -7,6 +7,7 @@ use posthouse_pages::{
         frame::{PortalFrame, PortalPlace},
     },
 };
+use posthouse_schema::words::{AuditedKind, AuditedWay};
 use salvo::prelude::*;
 use serde_json::{Value, json};
 
@@ -18,6 +19,7 @@ use super::{
     wire::{DeliveryRead, EndpointRead, Paged, SecretRead, SubscriptionRead},
 };
 use crate::{
+    audit::{Actor, reveal::Reveal},
     dashboard::{Form, Operation},
     deliveries::list_deliveries,
     endpoints::{activate_endpoint, delete_endpoint, expire_secret, get_endpoint, pause_endpoint},
@@ -78,11 +80,21 @@ pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Shows it with its secrets: asked for by a form, so that no link, cache or history has them.
 #[handler]
-pub async fn reveal(req: &mut Request, depot: &mut Depot) -> PageResult {
+pub async fn reveal(req: &mut Request, depot: &mut Depot, res: &mut Response) -> PageResult {
     let visit = Visit::of(depot)?;
     if !visit.frame.can_manage {
         return Err(ApiError::Forbidden("Unauthorized").into());
     }
+    let row = find(&visit, &part(req, "endpoint_id")).await?;
+    let id = row.uid.parse().map_err(|_| PageError::not_found())?;
+    Reveal {
+        action: Reveal::ENDPOINT,
+        of: (AuditedKind::Endpoint, id),
+        project: &visit.project,
+        by: (Actor::holder(visit.asker.holder.link), AuditedWay::Api),
+    }
+    .note(&visit.app, req, res)
+    .await?;
     Ok(page(shown(&visit, &part(req, "endpoint_id"), Secrets::Shown, visit.at(PortalPlace::Endpoints)).await?))
 }
 

@@ -442,8 +442,14 @@ async fn an_endpoint_is_looked_after_without_scripts() {
     }
     let lines = api.get("audit-log?perPage=100").await;
     let lines = lines.data()["content"].as_array().unwrap();
-    for action in ["endpoint.create", "endpoint.pause", "endpoint.activate", "endpoint.roll_secret", "endpoint.delete"]
-    {
+    for action in [
+        "endpoint.create",
+        "endpoint.reveal_secrets",
+        "endpoint.pause",
+        "endpoint.activate",
+        "endpoint.roll_secret",
+        "endpoint.delete",
+    ] {
         let line = lines.iter().find(|line| line["action"] == action && line.to_string().contains(&link.id));
         assert!(line.is_some(), "{action} is in the audit log: {lines:?}");
     }
