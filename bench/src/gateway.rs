@@ -17,6 +17,7 @@ use tokio::process::{Child, Command};
 use crate::{
     processes::{Snapshot, Usage, role},
     redis_info,
+    sink::Sink,
 };
 
 /// What its keys begin with where nothing else is set.
@@ -54,6 +55,11 @@ pub struct Account {
 impl Gateway {
     /// Starts everything in `folder`.
     pub async fn start(folder: &Path) -> Result<Self> {
+        Self::start_traced(folder, None).await
+    }
+
+    /// The same with traces that go to this collector, if there is one.
+    pub async fn start_traced(folder: &Path, collector: Option<&Sink>) -> Result<Self> {
         let file = folder.join("run.env");
         // An earlier run may have been killed, and have left its own.
         drop(std::fs::remove_file(&file));
@@ -62,6 +68,9 @@ impl Gateway {
         command.arg("--folder").arg(folder).args(["up", "--bare"]);
         if !cfg!(debug_assertions) {
             command.arg("--release");
+        }
+        if let Some(collector) = collector {
+            command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", collector.address));
         }
         let log = std::fs::File::create(folder.join("up.log")).context("write up.log")?;
         let child = command.stdout(log.try_clone()?).stderr(log).kill_on_drop(true).spawn();

@@ -32,6 +32,7 @@ const EXAMPLES: &str = "Examples:
   just bench                                  # everything, about nine minutes
   just bench --quick                          # the same in about a minute, coarser
   just bench --case one-endpoint --markdown
+  just bench --case one-endpoint --traced     # what traces cost, beside the same without
   just bench-queue                            # what the queue promises, on a Redis of its own
   just bench-delivery                         # functions, filters, hanging endpoints, a wave of retries
   just bench-lists                            # pages of a large ledger, on a system of its own
@@ -78,6 +79,9 @@ enum Command {
         /// Only these cases.
         #[arg(long = "case", value_enum)]
         cases: Vec<Case>,
+        /// With traces, to a collector that takes them all: beside the same without, what they cost.
+        #[arg(long)]
+        traced: bool,
         /// A tenth of everything.
         #[arg(long)]
         quick: bool,
@@ -206,10 +210,11 @@ async fn run(command: Command) -> Result<ExitCode> {
             let (gateway, sink) = (Gateway::attach(&run_env)?, Sink::start().await?);
             one(&load::run(&gateway, &sink, &load, "load").await?).map(|()| ExitCode::SUCCESS)
         }
-        Command::Run { cases, quick, strict, report } => {
+        Command::Run { cases, traced, quick, strict, report } => {
             std::fs::create_dir_all(&report.folder).context("make the folder")?;
             let scale = Scale { divisor: if quick { 10 } else { 1 } };
-            report.tell(&all(&cases, scale, &report.folder).await?, strict)
+            let collector = if traced { Some(Sink::start().await?) } else { None };
+            report.tell(&all(&cases, scale, &report.folder, collector.as_ref()).await?, strict)
         }
         Command::Delivery { cases, quick, strict, report } => {
             std::fs::create_dir_all(&report.folder).context("make the folder")?;
@@ -248,7 +253,7 @@ impl Report {
     }
 }
 
-async fn all(only: &[Case], scale: Scale, folder: &std::path::Path) -> Result<Vec<Row>> {
+async fn all(only: &[Case], scale: Scale, folder: &std::path::Path, collector: Option<&Sink>) -> Result<Vec<Row>> {
     let wants = |case| only.is_empty() || only.contains(&case);
     let sink = Sink::start().await?;
     let mut rows = Vec::new();
@@ -258,7 +263,7 @@ async fn all(only: &[Case], scale: Scale, folder: &std::path::Path) -> Result<Ve
     if only == [Case::Bare] {
         return Ok(rows);
     }
-    let mut gateway = Gateway::start(folder).await?;
+    let mut gateway = Gateway::start_traced(folder, collector).await?;
     // In an order in which none leaves the next anything to do.
     for case in [Case::OneEndpoint, Case::Parts, Case::Fanout, Case::Steady, Case::Idle, Case::Refusing, Case::Hanging]
     {
@@ -266,7 +271,7 @@ async fn all(only: &[Case], scale: Scale, folder: &std::path::Path) -> Result<Ve
             // What is queued is measured on a system that has just started: what a load before left to the allocator is its
             // own matter, and stands with that load.
             gateway.stop().await?;
-            gateway = Gateway::start(folder).await?;
+            gateway = Gateway::start_traced(folder, collector).await?;
         }
         if wants(case) {
             rows.extend(match case {
