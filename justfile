@@ -323,6 +323,11 @@ bench-pages *ARGS:
     cargo build --release --workspace --bins
     @exec "{{built}}/release/posthouse-bench" pages "$@"
 
+# Measure the job board and the dashboard's queues with a queue of 1,000,000 jobs, on a system of its own: [--jobs N] [--markdown] [--strict]
+bench-board *ARGS:
+    cargo build --release --workspace --bins
+    @exec "{{built}}/release/posthouse-bench" board "$@"
+
 # Measure the egress proxy beside a plain TCP relay: [--quick] [--markdown] [--strict]
 bench-egress *ARGS:
     cargo build --release --bin posthouse-bench --bin posthouse-egress

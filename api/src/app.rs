@@ -58,6 +58,8 @@ pub struct ApiSettings {
     pub board_url: Option<Url>,
     /// What the job board listens at; `None`: it is not there.
     pub board_listen: Option<SocketAddr>,
+    /// What the API listens at, where browsers find the dashboard unless `public_url` says where; `None`: it is not known.
+    pub listen: Option<SocketAddr>,
 }
 
 /// Settings of accounts.

@@ -38,11 +38,12 @@ pub struct Config {
     /// Address of /healthz, /readyz and /metrics: apart from the REST API, which is for the world.
     #[arg(long, env = "POSTHOUSE_API_PROBE_LISTEN", default_value = "127.0.0.1:5008")]
     pub probe_listen: SocketAddr,
-    /// Address of the job board. Its users sign in with an instance administrator's personal key as password.
+    /// Address of the job board. Instance administrators come to it by the dashboard, and programs with a personal key as
+    /// password.
     #[arg(long, env = "POSTHOUSE_BOARD_LISTEN", default_value = "127.0.0.1:5010")]
     pub board_listen: SocketAddr,
-    /// Where instance administrators reach the job board, such as https://jobs.example.com: the link in the dashboard. Without
-    /// it, the host at which the dashboard is read, with the board's own port.
+    /// Where instance administrators reach the job board, such as https://jobs.example.com: where the dashboard leads them.
+    /// Without it, the host at which the dashboard is read, with the board's own port.
     #[arg(long, env = "POSTHOUSE_BOARD_URL", value_name = "URL", value_parser = public_url)]
     pub board_url: Option<Url>,
     /// How long it goes on after SIGTERM as one that is not ready and ends each connection with its next answer, before
@@ -65,8 +66,9 @@ pub struct Config {
     #[arg(long, env = "POSTHOUSE_API_BODY_BYTES_MAX", default_value_t = 1_048_576, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1_024..=104_857_600))]
     pub body_bytes_max: usize,
     /// Where providers, people and browsers reach this API, such as https://hooks.example.com: what the URLs of sources and
-    /// the links in mails begin with. Without it, sources show the host that the request was sent to, and links in mails
-    /// lead to http://127.0.0.1:5005.
+    /// the links in mails begin with, and where the job board sends those who are not signed in. Without it, sources show the
+    /// host that the request was sent to, links in mails lead to http://127.0.0.1:5005, and the job board to its own host with
+    /// the port of --listen.
     #[arg(long, env = "POSTHOUSE_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
     pub public_url: Option<Url>,
     /// Origins whose pages may use the API from a browser, separated by commas, such as https://console.example.com; * for
@@ -116,6 +118,7 @@ impl Config {
             },
             board_url: self.board_url.clone(),
             board_listen: Some(self.board_listen),
+            listen: Some(self.listen),
         }
     }
 }

@@ -13,6 +13,7 @@ mod compression;
 pub mod config;
 mod configuration;
 mod conventions;
+mod cookie;
 mod cors;
 mod dashboard;
 mod deliveries;

@@ -29,6 +29,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(60);
 pub struct Gateway {
     /// Where its API listens.
     pub api: SocketAddr,
+    /// Where its job board listens.
+    pub board: SocketAddr,
     /// Creates what a case needs.
     pub client: Client,
     /// The project.
@@ -104,8 +106,12 @@ impl Gateway {
         for (part, name) in [("postgres", "PG_PID"), ("redis", "REDIS_PID")] {
             parts.insert(part.into(), value(name)?.parse().into_iter().collect());
         }
+        let address = |name: &str| -> Result<SocketAddr> {
+            value(name)?.strip_prefix("http://").and_then(|address| address.parse().ok()).context(name.to_string())
+        };
         Ok(Self {
-            api: url.strip_prefix("http://").and_then(|address| address.parse().ok()).context("POSTHOUSE_URL")?,
+            api: address("POSTHOUSE_URL")?,
+            board: address("POSTHOUSE_BOARD_URL")?,
             client: Client::new(url, project, key)?,
             project: project.into(),
             key: key.into(),

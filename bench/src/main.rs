@@ -1,5 +1,6 @@
 //! `posthouse-bench`: measures a Posthouse of its own, or one that runs.
 
+mod board;
 mod cases;
 mod delivery;
 mod disk;
@@ -37,6 +38,7 @@ const EXAMPLES: &str = "Examples:
   just bench-delivery                         # functions, filters, hanging endpoints, a wave of retries
   just bench-lists                            # pages of a large ledger, on a system of its own
   just bench-pages                            # pages of the dashboard with the same ledger
+  just bench-board                            # the job board with a queue of 1,000,000 jobs
   just bench-egress                           # the egress proxy beside a plain relay
   just bench-ingest                           # messages of brokers into Redis
   posthouse-bench load --run-env .posthouse/run.env -n 5000 -k 4 --rate 100";
@@ -143,6 +145,17 @@ enum Command {
         #[command(flatten)]
         report: Report,
     },
+    /// How quickly the job board and the dashboard's queues come with a long queue, on a system of its own.
+    Board {
+        /// Jobs in it.
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(250_000..=100_000_000))]
+        jobs: u64,
+        /// Exit code 1 when a figure falls short.
+        #[arg(long)]
+        strict: bool,
+        #[command(flatten)]
+        report: Report,
+    },
     /// What the egress proxy costs beside a plain TCP relay.
     Egress {
         /// A tenth of everything.
@@ -240,6 +253,10 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Pages { events, strict, report } => {
             std::fs::create_dir_all(&report.folder).context("make the folder")?;
             report.tell(&pages::measure(&report.folder, events).await?, strict)
+        }
+        Command::Board { jobs, strict, report } => {
+            std::fs::create_dir_all(&report.folder).context("make the folder")?;
+            report.tell(&board::measure(&report.folder, jobs).await?, strict)
         }
     }
 }

@@ -1,9 +1,9 @@
 -- What a shop's gateway has done in a week, so that pages have something to show: {project} is the project, {person} the address
--- of who looks at it. Nothing of it is sent: what is unfinished is due later.
+-- of who looks at it, and runs the instance. Nothing of it is sent: what is unfinished is due later.
 UPDATE projects SET name = 'Shop' WHERE id = '{project}';
 
 INSERT INTO organisation_members (organisation_id, user_id, role)
-SELECT p.organisation_id, u.id, 'organisation_admin' FROM projects p, users u WHERE p.id = '{project}' AND u.email = '{person}';
+SELECT p.organisation_id, u.id, 'instance_admin' FROM projects p, users u WHERE p.id = '{project}' AND u.email = '{person}';
 
 CREATE TEMP TABLE receivers AS
 SELECT name, url, owner_id, types,

@@ -5,5 +5,6 @@ import { close } from "./window.mjs";
 await import("./dashboard.mjs");
 await import("./made.mjs");
 await import("./portal.mjs");
+await import("./flows.mjs");
 await close();
 console.log("The pages work in a browser.");

@@ -27,6 +27,7 @@ pub mod first_run;
 pub mod form;
 pub mod frame;
 pub mod icon;
+pub mod job_board;
 pub mod job_queues;
 pub mod json_text;
 pub mod link;

@@ -1,6 +1,9 @@
 //! The job board: apalis' own pages over our queues, on a listener of its own because their paths are compiled in. They
-//! have no login and can push jobs; here they are behind our credentials, and only read.
+//! have no login and can push jobs; here they are behind the dashboard's login and personal keys, and only read.
 
+pub mod address;
+pub mod entry;
+mod guard;
 mod schedules;
 
 use std::sync::Arc;
@@ -9,13 +12,13 @@ use apalis_board::salvo::{
     framework::salvo::ui::ServeApp,
     framework::{ApiBuilder, RegisterRoute},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use posthouse_pages::{Markup, job_board};
 use salvo::{
     affix_state,
     catcher::Catcher,
     http::{
-        Method,
-        header::{HeaderValue, WWW_AUTHENTICATE},
+        ResBody,
+        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY},
     },
     prelude::*,
 };
@@ -23,11 +26,11 @@ use serde_json::Value;
 
 use crate::{
     app::{App, app},
-    auth::{self, Caller},
     conventions,
     drain::LastAnswers,
-    error::ApiError,
 };
+
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
 /// All of the board.
 #[must_use]
@@ -40,51 +43,52 @@ pub fn service(app: Arc<App>) -> Service {
         <ApiBuilder<Router> as RegisterRoute<_, Value>>::register(builder, &name, board)
     });
     let last_answers = LastAnswers(Arc::clone(&app.checks));
+    let guarded = Router::new()
+        .hoop(guard::admit)
+        .push(api.build())
+        .push(guard::key_router())
+        .push(schedules::router())
+        .push(ServeApp::router().hoop(lead_back));
     let router = Router::new()
         .hoop(affix_state::inject(app))
         .hoop(conventions::standard_headers)
-        .hoop(guard)
-        .push(api.build())
-        .push(schedules::router())
-        .push(ServeApp::router());
+        .hoop(protect)
+        .push(Router::with_path(entry::PATH).get(entry::enter))
+        .push(guarded);
     Service::new(router).hoop(last_answers).catcher(Catcher::default().hoop(conventions::catch))
 }
 
-/// Lets those who run the instance read, and nobody write.
+/// Headers of every answer. What the board shows is not everybody's, so no cache keeps it; its scripts say so themselves.
 #[handler]
-async fn guard(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
+async fn protect(res: &mut Response) {
     let headers = res.headers_mut();
-    headers.insert("content-security-policy", HeaderValue::from_static("frame-ancestors 'none'"));
-    headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
-    match admit(req, depot).await {
-        Ok(()) if matches!(*req.method(), Method::GET | Method::HEAD) => {}
-        Ok(()) => {
-            res.status_code(StatusCode::METHOD_NOT_ALLOWED);
-            ctrl.skip_rest();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let own = HeaderValue::from_static("same-origin");
+    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), own);
+}
+
+/// Puts the dashboard's navigation into the board's page.
+#[handler]
+async fn lead_back(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
+    let dashboard = app(depot).ok().and_then(|app| address::dashboard(address::host(req).as_deref(), &app.settings));
+    ctrl.call_next(req, depot, res).await;
+    let is_page = res.headers().get(CONTENT_TYPE) == Some(&HTML);
+    let (Some(dashboard), true) = (dashboard, is_page) else { return };
+    match res.take_body() {
+        ResBody::Once(bytes) => {
+            let navigation = job_board::navigation(&dashboard).into_string();
+            let page = String::from_utf8_lossy(&bytes).replacen("</body>", &format!("{navigation}</body>"), 1);
+            res.body(page);
         }
-        Err(error) => {
-            error.answer(res);
-            if matches!(error, ApiError::Unauthenticated | ApiError::BadCredentials) {
-                let realm = HeaderValue::from_static("Basic realm=\"Posthouse job board\", charset=\"UTF-8\"");
-                res.headers_mut().insert(WWW_AUTHENTICATE, realm);
-            }
-            ctrl.skip_rest();
-        }
+        other => drop(res.replace_body(other)),
     }
 }
 
-/// HTTP Basic, whose password is the personal key of who runs the instance; the user name is of no meaning.
-async fn admit(req: &Request, depot: &Depot) -> Result<(), ApiError> {
-    let app = app(depot)?;
-    let header =
-        req.headers().get("authorization").and_then(|value| value.to_str().ok()).ok_or(ApiError::Unauthenticated)?;
-    let (scheme, credential) = header.split_once(' ').ok_or(ApiError::Unauthenticated)?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return Err(ApiError::Unauthenticated);
-    }
-    let decoded = STANDARD.decode(credential.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let (_, password) = decoded.as_deref().and_then(|text| text.split_once(':')).ok_or(ApiError::BadCredentials)?;
-    let Caller::User { user } = auth::check(password, &app).await? else { return Err(ApiError::BadCredentials) };
-    // The queues hold the jobs of every organisation, and anybody may have one: this is for those who run the instance.
-    auth::permit_instance(&app, user).await
+/// Shows a page of our own.
+fn show(res: &mut Response, code: StatusCode, page: Markup) {
+    res.status_code(code);
+    res.headers_mut().insert(CONTENT_TYPE, HTML);
+    res.body(page.into_string());
 }

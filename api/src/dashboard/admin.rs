@@ -1,26 +1,34 @@
-//! The pages of those who run the instance: who may read them, and where the job board is.
+//! The pages of those who run the instance: who may read them, and the way to the job board.
 
-use std::net::SocketAddr;
-
-use posthouse_pages::frame::Frame;
+use posthouse_pages::{frame::Frame, job_board};
 use posthouse_schema::pool::PooledConnection;
-use salvo::prelude::*;
-use url::{Host, Url};
+use salvo::{
+    http::header::{HeaderValue, REFRESH},
+    prelude::*,
+};
 
 use super::{
-    answer::{PageError, Redirection},
-    job_queues, schedules,
-    visit::Visit,
+    answer::{PageError, PageResult, Redirection},
+    job_queues, query, schedules, session,
+    visit::{Visit, page},
 };
-use crate::{app::App, auth};
+use crate::{
+    auth,
+    board::{address, entry},
+    error::ApiError,
+};
 
 /// The routes.
 pub fn router() -> Router {
-    Router::with_path("admin").get(begin).push(schedules::router()).push(job_queues::router())
+    Router::with_path("admin")
+        .get(begin)
+        .push(Router::with_path("board").get(open_board))
+        .push(schedules::router())
+        .push(job_queues::router())
 }
 
 #[handler]
-async fn begin() -> super::answer::PageResult {
+async fn begin() -> PageResult {
     Ok(Redirection::to(path("/schedules")).into())
 }
 
@@ -46,7 +54,7 @@ impl AdminVisit {
         let mut visit = Visit::of(depot)?;
         auth::permit_instance(&visit.app, visit.user).await?;
         visit.frame.runs_instance = true;
-        let board = board(req.header::<String>("host").as_deref(), &visit.app);
+        let board = address::board(address::host(req).as_deref(), &visit.app.settings);
         Ok(Self { visit, board })
     }
 
@@ -64,42 +72,21 @@ impl AdminVisit {
     }
 }
 
-fn board(host: Option<&str>, app: &App) -> Option<String> {
-    match &app.settings.board_url {
-        Some(url) => Some(url.to_string()),
-        None => beside(host?, app.settings.board_listen?),
+/// The job board: a browser that comes from there with a challenge is led back with a ticket, and every other one to the
+/// board, which gives it one. Led by the page and not by its status: behind the form by which somebody signs in, a page's
+/// policy keeps browsers from following to another address.
+#[handler]
+async fn open_board(req: &mut Request, depot: &mut Depot, res: &mut Response) -> PageResult {
+    let visit = AdminVisit::of(req, depot).await.map_err(|error| match ApiError::from(error) {
+        ApiError::Forbidden(_) => ApiError::Forbidden(entry::REFUSAL),
+        other => other,
+    })?;
+    let board = visit.board.as_deref().ok_or_else(PageError::not_found)?;
+    let session = session::visitor(depot).session.ok_or(ApiError::Unauthenticated)?;
+    let challenge = query::text(req, "challenge");
+    let to = entry::way_on(&visit.visit.app, board, (challenge.as_str(), session.id, session.user.id)).await?;
+    if let Ok(to) = HeaderValue::from_str(&format!("0; url={to}")) {
+        res.headers_mut().insert(REFRESH, to);
     }
-}
-
-/// The board at the host at which the dashboard is read. One that listens at the machine itself is found from there alone.
-fn beside(host: &str, listen: SocketAddr) -> Option<String> {
-    let mut url = Url::parse(&format!("http://{host}/")).ok()?;
-    let is_local = match url.host()? {
-        Host::Domain(name) => name == "localhost",
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
-    };
-    url.set_port(Some(listen.port())).ok()?;
-    (is_local || !listen.ip().is_loopback()).then(|| url.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_board_is_beside_the_dashboard_where_it_can_be_reached() {
-        let (loopback, open): (SocketAddr, SocketAddr) =
-            ("127.0.0.1:5010".parse().unwrap(), "0.0.0.0:5010".parse().unwrap());
-        for (host, listen, expected) in [
-            ("127.0.0.1:5005", loopback, Some("http://127.0.0.1:5010/")),
-            ("localhost:5005", loopback, Some("http://localhost:5010/")),
-            ("[::1]:5005", open, Some("http://[::1]:5010/")),
-            ("hooks.example.com", loopback, None),
-            ("hooks.example.com", open, Some("http://hooks.example.com:5010/")),
-            ("a b", open, None),
-        ] {
-            assert_eq!(beside(host, listen).as_deref(), expected, "{host} {listen}");
-        }
-    }
+    Ok(page(job_board::way_on(visit.frame(), &to)))
 }

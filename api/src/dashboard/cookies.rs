@@ -2,12 +2,9 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use posthouse_pages::frame::Flash;
-use salvo::{
-    http::header::{COOKIE, HeaderValue, SET_COOKIE},
-    prelude::*,
-};
+use salvo::{http::header::SET_COOKIE, prelude::*};
 
-use crate::app::App;
+use crate::{app::App, cookie};
 
 /// What each is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,30 +34,13 @@ impl Cookie {
 
     /// Its value in this request.
     pub fn read(self, req: &Request, app: &App) -> Option<String> {
-        let name = self.name(is_https(app));
-        req.headers()
-            .get_all(COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| value.to_string())
+        cookie::read(req, self.name(is_https(app)))
     }
 
     /// Gives it a value for so many seconds; `None`: until the browser is closed.
     pub fn set(self, res: &mut Response, app: &App, value: &str, seconds: Option<u64>) {
         let is_https = is_https(app);
-        let mut cookie = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax", self.name(is_https));
-        if is_https {
-            cookie.push_str("; Secure");
-        }
-        if let Some(seconds) = seconds {
-            cookie.push_str(&format!("; Max-Age={seconds}"));
-        }
-        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-            res.headers_mut().append(SET_COOKIE, cookie);
-        }
+        cookie::set(res, (self.name(is_https), value), is_https, seconds);
     }
 
     /// Takes it away.

@@ -280,6 +280,15 @@ impl Api {
         answer(request.send(&self.board).await).await
     }
 
+    /// Asks the board as a browser does, with these headers.
+    pub async fn browse_board(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = builder(method, &format!("http://127.0.0.1{path}"));
+        for (name, value) in headers {
+            request = request.add_header(HeaderName::from_bytes(name.as_bytes()).unwrap(), *value, true);
+        }
+        answer(request.send(&self.board).await).await
+    }
+
     /// The queues, for a second instance.
     pub fn queues(&self) -> posthouse_jobs::Queues {
         self.queues.queues()

@@ -8,6 +8,7 @@ mod audit_log;
 mod bad_input;
 mod batches;
 mod board;
+mod board_entry;
 mod brokers;
 mod conventions;
 mod dashboard;

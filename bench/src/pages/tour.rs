@@ -6,10 +6,12 @@ use anyhow::{Context, Result};
 use posthouse_e2e::database::Database;
 use posthouse_schema::{
     browser_session::{self, Life},
-    ids::{OrganisationId, ProjectId},
+    ids::{OrganisationId, ProjectId, UserId},
+    organisation,
     plain_token::PlainToken,
     pool::PooledConnection,
     user,
+    words::Role,
 };
 
 use crate::{gateway::Gateway, lists::fill::Filled};
@@ -17,21 +19,14 @@ use crate::{gateway::Gateway, lists::fill::Filled};
 const EMAIL: &str = "looks@example.com";
 const LIFE: Life = Life { idle: Duration::from_hours(12), whole: Duration::from_hours(12) };
 
-/// Makes an administrator of the project's organisation, and gives the cookie of a session.
-pub async fn sign_in(gateway: &Gateway, conn: &mut PooledConnection) -> Result<String> {
+/// Makes somebody a member of the project's organisation, and gives them the cookie of a session.
+pub async fn sign_in(gateway: &Gateway, conn: &mut PooledConnection, role: Role) -> Result<(UserId, String)> {
     let user = user::insert(conn, EMAIL).await.context("make a user")?;
-    let database = Database::open(gateway.database_url()).await?;
-    let statement = format!(
-        "INSERT INTO organisation_members (organisation_id, user_id, role) \
-         SELECT organisation_id, '{:032x}', 'organisation_admin' FROM projects WHERE id = '{}'",
-        user.to_bits(),
-        uuid(&gateway.project)?
-    );
-    database.client.batch_execute(&statement).await.context("make it a member")?;
-    database.close().await?;
+    let organisation = organisation_of(gateway).await?;
+    organisation::set_member(conn, organisation, user, role).await.context("make it a member")?;
     let cookie = PlainToken::generate();
     browser_session::start(conn, user, &cookie, LIFE).await.context("begin a session")?;
-    Ok(cookie.expose().to_string())
+    Ok((user, cookie.expose().to_string()))
 }
 
 /// The id as PostgreSQL reads it.
@@ -55,7 +50,7 @@ pub async fn pages(gateway: &Gateway, filled: &Filled) -> Result<Vec<Page>> {
     let delivery = newest("eventdeliveries", "").await?;
     let failed = newest("eventdeliveries", "&status=Failure").await?;
     let Filled { endpoint, rare_endpoint, subscription, source, key, .. } = filled;
-    let organisation = organisation(gateway).await?;
+    let organisation = organisation_of(gateway).await?;
     let pages = [
         ("overview, hour", "?period=hour".into()),
         ("overview, day", String::new()),
@@ -98,11 +93,11 @@ pub async fn pages(gateway: &Gateway, filled: &Filled) -> Result<Vec<Page>> {
     Ok(pages)
 }
 
-async fn organisation(gateway: &Gateway) -> Result<String> {
+async fn organisation_of(gateway: &Gateway) -> Result<OrganisationId> {
     let database = Database::open(gateway.database_url()).await?;
     let statement = format!("SELECT organisation_id::text FROM projects WHERE id = '{}'", uuid(&gateway.project)?);
     let row = database.client.query_one(&statement, &[]).await.context("find the organisation")?;
     database.close().await?;
     let bits = u128::from_str_radix(&row.get::<_, String>(0).replace('-', ""), 16).context("the organisation's id")?;
-    Ok(OrganisationId::from_bits(bits).to_string())
+    Ok(OrganisationId::from_bits(bits))
 }

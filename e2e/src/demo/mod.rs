@@ -132,7 +132,7 @@ async fn show(system: &System, props: &Props) -> Result<Vec<String>> {
 fn point_to(system: &System, root: &Path, logs: &Path) {
     say(&format!("REST API     {}", system.url()));
     say(&format!("API docs     {}/docs", system.url()));
-    say(&format!("Job board    http://{} (sign in with the personal key)", system.deployment.board));
+    say(&format!("Job board    http://{}/key (sign in with the personal key)", system.deployment.board));
     say(&format!("Project      {}", system.tenant.project_id));
     say(&format!("API key      {}", system.tenant.api_key));
     say(&format!("Personal key {}", system.tenant.personal_key));

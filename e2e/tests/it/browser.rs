@@ -49,6 +49,7 @@ async fn the_dashboard_works_in_a_browser() {
     command
         .arg(folder.join("browser/run.mjs"))
         .env("BASE", base)
+        .env("BOARD", format!("http://{}", deployment.board))
         .env("SINK", ground.receiver_address.to_string())
         .env("EMAIL", EMAIL)
         .env("PROJECT", &ground.tenant.project_id)

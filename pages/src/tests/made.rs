@@ -14,6 +14,7 @@ use crate::{
     field::Field,
     filters::{self, FilterForm, FilterLine},
     frame::Frame,
+    job_board,
     job_queues::{self, DeadLetterLine, DeadLetterList, QueueLine},
     portal_links::{self, PortalLinkLine, PortalLinkList, PortalLinkView},
     portal_look::{self, PortalLook},
@@ -178,6 +179,7 @@ fn of_the_instance(frame: &Frame) -> Vec<Markup> {
         job_queues::list(frame, &[queue], board),
         job_queues::dead_letters(frame, &letters, board),
         job_queues::dead_letter(frame, (super::EVIL, &letter, super::EVIL.as_bytes()), board),
+        job_board::way_on(frame, super::EVIL),
     ]
 }
 
