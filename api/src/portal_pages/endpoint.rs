@@ -91,7 +91,7 @@ pub async fn reveal(req: &mut Request, depot: &mut Depot, res: &mut Response) ->
         action: Reveal::ENDPOINT,
         of: (AuditedKind::Endpoint, id),
         project: &visit.project,
-        by: (Actor::holder(visit.asker.holder.link), AuditedWay::Api),
+        by: (Actor::holder(visit.holder.link), AuditedWay::Api),
     }
     .note(&visit.app, req, res)
     .await?;
