@@ -44,6 +44,7 @@ impl Disk {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a thread of its own, which waits for the disk anyway")]
 fn write(path: &Path, stop: &CancellationToken) -> Result<Vec<u32>> {
     let mut file = File::create(path).context("make a file for pages")?;
     let mut took = Vec::new();
