@@ -8,18 +8,22 @@ use rumqttc::{AsyncClient, Event, EventLoop, Incoming, Outgoing, Publish, QoS, S
 
 use posthouse_broker_settings::{MqttSettings, Version};
 
-use super::options::{self, Session};
+use super::{
+    acknowledgements::Acknowledgements,
+    options::{self, Session},
+};
 
 /// What a caller sends by.
 #[derive(Clone)]
 pub(super) enum Client {
-    Three(AsyncClient),
+    Three(AsyncClient, Acknowledgements),
+    /// Its broker sends no more than we acknowledge, so that its requests never pile up.
     Five(v5::AsyncClient),
 }
 
 /// What has to be polled for anything to be sent or received.
 pub(super) enum Network {
-    Three(Box<EventLoop>),
+    Three(Box<EventLoop>, Acknowledgements),
     /// With the topics that the broker has given numbers to.
     Five(Box<v5::EventLoop>, HashMap<u16, String>),
 }
@@ -72,7 +76,8 @@ pub(super) fn client(settings: &MqttSettings, session: Session, requests: usize)
     Ok(match settings.version {
         Version::Three => {
             let (client, events) = AsyncClient::new(options::three(settings, session)?, requests);
-            (Client::Three(client), Network::Three(Box::new(events)))
+            let acknowledgements = Acknowledgements::default();
+            (Client::Three(client, acknowledgements.clone()), Network::Three(Box::new(events), acknowledgements))
         }
         Version::Five => {
             let (client, events) = v5::AsyncClient::new(options::five(settings, session)?, requests);
@@ -84,14 +89,14 @@ pub(super) fn client(settings: &MqttSettings, session: Session, requests: usize)
 impl Client {
     pub(super) fn subscribe(&self, topic: &str, qos: QoS) -> Result<(), String> {
         match self {
-            Self::Three(client) => client.try_subscribe(topic, qos).map_err(|error| error.to_string()),
+            Self::Three(client, _) => client.try_subscribe(topic, qos).map_err(|error| error.to_string()),
             Self::Five(client) => client.try_subscribe(topic, five(qos)).map_err(|error| error.to_string()),
         }
     }
 
     pub(super) fn unsubscribe(&self, topic: &str) -> Result<(), String> {
         match self {
-            Self::Three(client) => client.try_unsubscribe(topic).map_err(|error| error.to_string()),
+            Self::Three(client, _) => client.try_unsubscribe(topic).map_err(|error| error.to_string()),
             Self::Five(client) => client.try_unsubscribe(topic).map_err(|error| error.to_string()),
         }
     }
@@ -100,7 +105,9 @@ impl Client {
     /// There is no room for it, or nobody polls any more; in words.
     pub(super) fn acknowledge(&self, packet: &Packet) -> Result<(), String> {
         match (self, packet) {
-            (Self::Three(client), Packet::Three(publish)) => client.try_ack(publish).map_err(|error| error.to_string()),
+            (Self::Three(client, acknowledgements), Packet::Three(publish)) => {
+                acknowledgements.send(client, publish).map_err(|error| error.to_string())
+            }
             (Self::Five(client), Packet::Five(publish)) => client.try_ack(publish).map_err(|error| error.to_string()),
             _ => Err("the message came in another version of the protocol".to_owned()),
         }
@@ -109,7 +116,7 @@ impl Client {
     /// `false`: nobody polls any more.
     pub(super) fn disconnect(&self) -> bool {
         match self {
-            Self::Three(client) => client.try_disconnect().is_ok(),
+            Self::Three(client, _) => client.try_disconnect().is_ok(),
             Self::Five(client) => client.try_disconnect().is_ok(),
         }
     }
@@ -122,15 +129,21 @@ impl Network {
     /// The connection has ended; in words.
     pub(super) async fn next(&mut self) -> Result<Happening, String> {
         match self {
-            Self::Three(events) => Ok(match events.poll().await.map_err(|error| error.to_string())? {
-                Event::Incoming(Incoming::ConnAck(_)) => Happening::Connected,
-                Event::Incoming(Incoming::SubAck(answer)) => {
-                    Happening::Subscribed { is_refused: answer.return_codes.contains(&SubscribeReasonCode::Failure) }
-                }
-                Event::Incoming(Incoming::Publish(publish)) => Happening::Brought(of_three(publish)),
-                Event::Outgoing(Outgoing::Disconnect) => Happening::Left,
-                Event::Incoming(_) | Event::Outgoing(_) => Happening::Other,
-            }),
+            Self::Three(events, acknowledgements) => {
+                Ok(match events.poll().await.map_err(|error| error.to_string())? {
+                    Event::Incoming(Incoming::ConnAck(_)) => Happening::Connected,
+                    Event::Incoming(Incoming::SubAck(answer)) => Happening::Subscribed {
+                        is_refused: answer.return_codes.contains(&SubscribeReasonCode::Failure),
+                    },
+                    Event::Incoming(Incoming::Publish(publish)) => Happening::Brought(of_three(publish)),
+                    Event::Outgoing(Outgoing::PubAck(_) | Outgoing::PubRec(_)) => {
+                        acknowledgements.follow(events).await?;
+                        Happening::Other
+                    }
+                    Event::Outgoing(Outgoing::Disconnect) => Happening::Left,
+                    Event::Incoming(_) | Event::Outgoing(_) => Happening::Other,
+                })
+            }
             Self::Five(events, topics) => {
                 use v5::mqttbytes::v5::SubscribeReasonCode as Reason;
                 Ok(match events.poll().await.map_err(|error| error.to_string())? {
@@ -154,7 +167,7 @@ impl Network {
     pub(super) fn expect_any_release(&mut self) {
         // Taking note of a QoS 2 message cannot fail and, with manual acknowledgement, answers nothing.
         match self {
-            Self::Three(events) => {
+            Self::Three(events, _) => {
                 for packet_id in 1..=u16::MAX {
                     let mut publish = Publish::new("", QoS::ExactlyOnce, Vec::new());
                     publish.pkid = packet_id;

@@ -1,6 +1,7 @@
 //! MQTT 3.1.1 and 5. One connection per source at a time, under a client id whose session the broker keeps: what is not
 //! acknowledged comes again, to this instance or to the next one.
 
+mod acknowledgements;
 mod arrival;
 mod client;
 mod connection;

@@ -6,6 +6,7 @@ mod amqp;
 mod authority;
 mod broker;
 mod conformance;
+mod flood;
 mod following;
 mod functions;
 mod holding;
