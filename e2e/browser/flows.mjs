@@ -1,14 +1,9 @@
 // What people do on the pages where things are made and looked after: one thing on each, and seen to have happened.
 import assert from "node:assert/strict";
-import { BASE, EMAIL, LIMIT, PASSWORD, PROJECT, SHOTS, browser, check, open, until } from "./window.mjs";
+import { BASE, EMAIL, LIMIT, PASSWORD, PROJECT, SHOTS, browser, check, open, signedIn, until } from "./window.mjs";
 
 const { BOARD } = process.env;
-const { context, page } = await open();
-await page.goto("/sign-in");
-await page.getByLabel("Email").fill(EMAIL);
-await page.getByLabel("Password").fill(PASSWORD);
-await page.keyboard.press("Enter");
-await page.waitForURL("**/projects");
+const { context, page } = await signedIn();
 const shop = `/projects/${PROJECT}`;
 const press = (name) => page.getByRole("button", { name, exact: true }).click();
 const said = (text) => page.locator("[role=status]", { hasText: text }).waitFor();

@@ -1,14 +1,9 @@
 // What is made and looked after in the dashboard besides endpoints and subscriptions: each page is there, and keeps to what every
 // page has to.
 import assert from "node:assert/strict";
-import { EMAIL, PASSWORD, PROJECT, check, open } from "./window.mjs";
+import { PROJECT, check, signedIn } from "./window.mjs";
 
-const { context, page } = await open();
-await page.goto("/sign-in");
-await page.getByLabel("Email").fill(EMAIL);
-await page.getByLabel("Password").fill(PASSWORD);
-await page.keyboard.press("Enter");
-await page.waitForURL("**/projects");
+const { context, page } = await signedIn();
 const shop = `/projects/${PROJECT}`;
 
 for (const kind of ["", "?kind=hmac", "?kind=kafka", "?kind=mqtt", "?kind=sqs"]) {

@@ -52,6 +52,17 @@ export async function open(options = {}, { sites = [], says = null } = {}) {
   return { context, page: await context.newPage() };
 }
 
+/// A window in which somebody has signed in; it shows their projects.
+export async function signedIn() {
+  const window = await open();
+  await window.page.goto("/sign-in");
+  await window.page.getByLabel("Email").fill(EMAIL);
+  await window.page.getByLabel("Password").fill(PASSWORD);
+  await window.page.keyboard.press("Enter");
+  await window.page.waitForURL("**/projects");
+  return window;
+}
+
 /// Does what is to be refused with this status, and waits until the page says so.
 export async function refused(status, act) {
   refusal = status;
