@@ -197,11 +197,12 @@ deps:
     only posthouse-signature
     only posthouse-filter
     only posthouse-pages
+    only posthouse-boxed
     only posthouse-broker-settings
     only posthouse-transform
     only posthouse-ingest posthouse-broker-settings posthouse-jobs posthouse-schema posthouse-service posthouse-transform
     only posthouse-worker posthouse-archive posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-signature posthouse-filter posthouse-transform posthouse-service
-    only posthouse-api posthouse-broker-settings posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-pages posthouse-signature posthouse-filter posthouse-transform posthouse-service salvo
+    only posthouse-api posthouse-boxed posthouse-broker-settings posthouse-jobs posthouse-schema posthouse-egress posthouse-oauth2 posthouse-pages posthouse-signature posthouse-filter posthouse-transform posthouse-service salvo
     only posthouse posthouse-archive posthouse-jobs posthouse-schema posthouse-signature posthouse-service
     echo "The crate graph is as designed."
 
@@ -254,7 +255,7 @@ vectors FILE:
     set -eu
     file=$(realpath "$1")
     test=ingest::verifier::vector_tests::others_signatures_are_ours
-    if ! said=$(SIGNATURE_VECTORS="$file" cargo test -p posthouse-api --lib -- --ignored --exact --nocapture "$test" 2>&1); then
+    if ! said=$(SIGNATURE_VECTORS="$file" cargo test --workspace --lib -- --ignored --exact --nocapture "$test" 2>&1); then
         printf '%s\n' "$said" >&2
         exit 1
     fi
@@ -274,10 +275,11 @@ egress-cases FILE="../shared/security/egress-cases.json":
         echo "Note: network namespaces, or the command ip (Debian: iproute2), are not available, so the cases of $1 were NOT run."; exit 0
     fi
     file=$(realpath "$1")
-    cargo test --quiet -p posthouse-egress --test it --no-run
+    # Of the whole workspace, so that it is what `test` has compiled.
+    cargo test --quiet --workspace --test it --no-run
     everywhere='ip link set lo up && ip route add local 0.0.0.0/0 dev lo && ip -6 route add local ::/0 dev lo && exec "$@"'
     POSTHOUSE_EGRESS_CASES="$file" exec $space sh -c "$everywhere" sh \
-        cargo test --offline --quiet -p posthouse-egress --test it -- --nocapture --exact cases::cases_get_the_decision_that_they_expect
+        cargo test --offline --quiet --workspace --test it -- --nocapture --exact cases::cases_get_the_decision_that_they_expect
 
 # Let a fuzzer look for targets and heads that mislead the egress proxy, for so many seconds each
 fuzz SECONDS="10":

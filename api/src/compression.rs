@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
+use posthouse_boxed::boxed;
 use salvo::{
     http::{
         ResBody,
@@ -30,6 +31,7 @@ enum Coding {
 
 /// Compresses the answer.
 #[handler]
+#[boxed]
 pub async fn compress(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     ctrl.call_next(req, depot, res).await;
     if res.headers().contains_key(CONTENT_ENCODING) || !is_text(res.headers()) {

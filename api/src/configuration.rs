@@ -1,6 +1,7 @@
 //! What the dashboard has to know of the instance, contract section 2.15.
 
 use chrono::{DateTime, Utc};
+use posthouse_boxed::boxed;
 use posthouse_schema::retention::{InstanceRetention, RetentionPeriod};
 use salvo::{oapi::ToSchema, prelude::*};
 use serde::Serialize;
@@ -81,6 +82,7 @@ const YEAR_1: &str = "0001-01-01T00:00:00Z";
 
 /// Reads how the instance is set up
 #[endpoint(tags("Configuration"), operation_id = "GetConfiguration")]
+#[boxed]
 pub async fn get_configuration(depot: &mut Depot) -> ApiResult<Vec<ConfigurationWire>> {
     let app = app(depot)?;
     let retention = InstanceRetention::announced(&mut *app.conn().await?).await?;
@@ -104,6 +106,7 @@ pub async fn get_configuration(depot: &mut Depot) -> ApiResult<Vec<Configuration
 
 /// Reads how one can sign in
 #[endpoint(tags("Configuration"), operation_id = "GetAuthConfiguration")]
+#[boxed]
 pub async fn get_auth_configuration(depot: &mut Depot) -> ApiResult<AuthConfigurationWire> {
     let data = AuthConfigurationWire {
         billing_strategy: "oss",

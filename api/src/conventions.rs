@@ -1,6 +1,7 @@
 //! What holds for every request: request ids, the version header, the content type, and our own answers where the framework
 //! would send its pages.
 
+use posthouse_boxed::boxed;
 use salvo::{
     http::{
         Body as _, StatusCode,
@@ -19,6 +20,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Headers of every answer. A request's own id is kept where it is sound.
 #[handler]
+#[boxed]
 pub async fn standard_headers(req: &mut Request, res: &mut Response) {
     let given = req
         .headers()
@@ -37,6 +39,7 @@ pub async fn standard_headers(req: &mut Request, res: &mut Response) {
 /// An answer that came before its request's body was read ends the connection: what is left of the body would be read as
 /// the next request, or the client's next request fail under it.
 #[handler]
+#[boxed]
 pub async fn end_unread(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     ctrl.call_next(req, depot, res).await;
     if res.status_code == Some(StatusCode::PAYLOAD_TOO_LARGE) || !req.body().is_end_stream() {
@@ -46,6 +49,7 @@ pub async fn end_unread(req: &mut Request, depot: &mut Depot, res: &mut Response
 
 /// 415, with an empty body, for anything but JSON, and forms where files are taken; before credentials are looked at.
 #[handler]
+#[boxed]
 pub async fn content_type(req: &mut Request, res: &mut Response, ctrl: &mut FlowCtrl) {
     let is_json = req
         .headers()
@@ -65,6 +69,7 @@ pub async fn content_type(req: &mut Request, res: &mut Response, ctrl: &mut Flow
 
 /// Our answers where no handler gave one.
 #[handler]
+#[boxed]
 pub async fn catch(depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let code = res.status_code.unwrap_or(StatusCode::NOT_FOUND);
     let message = match code {

@@ -1,6 +1,7 @@
 //! Reads of one resource carry a weak hash of the answer, so that a client that has it already need not be sent it again.
 
 use bytes::Bytes;
+use posthouse_boxed::boxed;
 use salvo::{
     http::{
         Method, ResBody,
@@ -15,6 +16,7 @@ const HASH_BYTES: usize = 16;
 
 /// Adds `ETag` to the answer, or answers 304 to a request that names it.
 #[handler]
+#[boxed]
 pub async fn etag(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     ctrl.call_next(req, depot, res).await;
     // Lists change with every row, and their hash would cost more than it saves.

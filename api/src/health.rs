@@ -1,5 +1,6 @@
 //! Whether the API lives and can work. How much it does is told elsewhere: this listener is for the world.
 
+use posthouse_boxed::boxed;
 use salvo::prelude::*;
 
 use crate::{
@@ -18,11 +19,13 @@ pub fn router() -> Router {
 
 /// Alive
 #[endpoint(tags("Operation"), operation_id = "Health")]
+#[boxed]
 pub async fn health() -> ApiResult<NoData> {
     Ok(Reply::ok(concat!("Posthouse v", env!("CARGO_PKG_VERSION")), NoData))
 }
 
 #[handler]
+#[boxed]
 async fn ready(depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
     let readiness = app(depot)?.checks.run().await;
     let code = if readiness.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

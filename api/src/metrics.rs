@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use posthouse_boxed::boxed;
 use posthouse_jobs::{CreateEvent, EventTarget};
 use posthouse_service::metrics::Metrics;
 use prometheus_client::{
@@ -91,6 +92,7 @@ fn target(target: &EventTarget) -> &'static str {
 
 /// Counts the request when it is answered.
 #[handler]
+#[boxed]
 pub async fn observe(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let began = Instant::now();
     ctrl.call_next(req, depot, res).await;

@@ -1,6 +1,7 @@
 //! A span for each request that is more than a probe, where traces are made. What follows the request's trace, such as the
 //! event that it brings, follows this span.
 
+use posthouse_boxed::boxed;
 use posthouse_service::traces::{self, Beginning, Kind, Place};
 use salvo::{
     http::header::{HeaderName, HeaderValue},
@@ -12,6 +13,7 @@ const STATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Makes it.
 #[handler]
+#[boxed]
 pub async fn trace(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let parent = |req: &Request| {
         let mut named = req.headers().get_all(PARENT).iter();

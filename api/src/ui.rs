@@ -2,6 +2,7 @@
 //! project below the organisation's path. Whoever asks there must be a member of that organisation, and the project must be
 //! one of it.
 
+use posthouse_boxed::boxed;
 use salvo::{
     http::header::{CACHE_CONTROL, HeaderValue},
     oapi::OpenApi,
@@ -47,6 +48,7 @@ fn guests() -> Router {
 
 /// Answers hold tokens and keys: no cache on the way keeps them.
 #[handler]
+#[boxed]
 async fn no_store(res: &mut Response) {
     res.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }

@@ -1,6 +1,7 @@
 //! Personal keys: what a user gives a program to act as them.
 
 use chrono::{TimeDelta, Utc};
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     api_key::{ApiKey, Owner},
     ids::ApiKeyId,
@@ -29,6 +30,7 @@ const KEYS_MAX: i64 = 100;
 ///
 /// It may do what its user may, wherever the user is a member. It is shown only in this answer.
 #[endpoint(tags("Accounts"), operation_id = "CreatePersonalApiKey", request_body = PersonalKeyBody)]
+#[boxed]
 pub async fn create_personal_key(req: &mut Request, depot: &mut Depot) -> ApiResult<KeyWire> {
     let app = app(depot)?;
     let user = super::own_id(req, depot)?;
@@ -59,6 +61,7 @@ fn rank(role: Role) -> Option<usize> {
 ///
 /// Those that were not revoked, a page at a time.
 #[endpoint(tags("Accounts"), operation_id = "GetPersonalApiKeys")]
+#[boxed]
 pub async fn list_personal_keys(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<PersonalKeyWire>> {
     let app = app(depot)?;
     let user = super::own_id(req, depot)?;
@@ -72,6 +75,7 @@ pub async fn list_personal_keys(req: &mut Request, depot: &mut Depot) -> ApiResu
 ///
 /// It is refused at once here, and everywhere within 5 seconds.
 #[endpoint(tags("Accounts"), operation_id = "RevokePersonalApiKey")]
+#[boxed]
 pub async fn revoke_personal_key(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let app = app(depot)?;
     let user = super::own_id(req, depot)?;

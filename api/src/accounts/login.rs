@@ -1,5 +1,6 @@
 //! Signing in, up and out.
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     ids::UserId,
     user::{self, NewUser, User},
@@ -33,6 +34,7 @@ const SIGN_UPS_MAX: i32 = 20;
 /// Alike for an unknown address, a wrong password, and an account without one. After five wrong passwords for an account
 /// from one address within 15 minutes it answers 429.
 #[endpoint(tags("Accounts"), operation_id = "Login", request_body = LoginBody)]
+#[boxed]
 pub async fn login(req: &mut Request, depot: &mut Depot) -> ApiResult<LoginWire> {
     let app = app(depot)?;
     let address = throttle::address(req, &app);
@@ -78,6 +80,7 @@ pub async fn check_password(app: &App, address: &str, email: &str, password: Sec
 /// Makes an account with an organisation of its own, and mails a link to verify the address. Closed by the setting
 /// `--sign-up false`.
 #[endpoint(tags("Accounts"), operation_id = "RegisterUser", request_body = RegisterBody)]
+#[boxed]
 pub async fn register(req: &mut Request, depot: &mut Depot) -> ApiResult<LoginWire> {
     let app = app(depot)?;
     if !app.settings.accounts.is_sign_up_open {
@@ -106,6 +109,7 @@ pub async fn register(req: &mut Request, depot: &mut Depot) -> ApiResult<LoginWi
 ///
 /// A refresh token serves once. One that comes back later ends its session: it was copied.
 #[endpoint(tags("Accounts"), operation_id = "RefreshToken", request_body = RefreshBody)]
+#[boxed]
 pub async fn refresh_token(req: &mut Request, depot: &mut Depot) -> ApiResult<TokenWire> {
     let app = app(depot)?;
     let body: RefreshBody = read_json(req, &app).await?;
@@ -120,6 +124,7 @@ pub async fn refresh_token(req: &mut Request, depot: &mut Depot) -> ApiResult<To
 ///
 /// Ends the session: its tokens are refused at once here, and everywhere within 5 seconds.
 #[endpoint(tags("Accounts"), operation_id = "Logout")]
+#[boxed]
 pub async fn logout(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let app = app(depot)?;
     // A key has no session; who signs out with one is not signed in.

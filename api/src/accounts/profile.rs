@@ -1,5 +1,6 @@
 //! What users see and change of themselves.
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     ids::UserId,
     session,
@@ -28,6 +29,7 @@ const ATTEMPTS_MAX: i32 = 10;
 
 /// Reads one's own profile
 #[endpoint(tags("Accounts"), operation_id = "GetUser")]
+#[boxed]
 pub async fn get_profile(req: &mut Request, depot: &mut Depot) -> ApiResult<UserWire> {
     let app = app(depot)?;
     let user = own(req, depot, &app).await?;
@@ -38,6 +40,7 @@ pub async fn get_profile(req: &mut Request, depot: &mut Depot) -> ApiResult<User
 ///
 /// What is missing keeps its value. A new address needs the password, and is to be verified again.
 #[endpoint(tags("Accounts"), operation_id = "UpdateUser", request_body = ProfileBody)]
+#[boxed]
 pub async fn update_profile(req: &mut Request, depot: &mut Depot) -> ApiResult<UserWire> {
     let app = app(depot)?;
     let old = own(req, depot, &app).await?;
@@ -69,6 +72,7 @@ pub async fn update_profile(req: &mut Request, depot: &mut Depot) -> ApiResult<U
 ///
 /// All other sessions end.
 #[endpoint(tags("Accounts"), operation_id = "UpdatePassword", request_body = ChangePasswordBody)]
+#[boxed]
 pub async fn change_password(req: &mut Request, depot: &mut Depot) -> ApiResult<UserWire> {
     let app = app(depot)?;
     let user = own(req, depot, &app).await?;

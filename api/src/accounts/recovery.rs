@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     account_token,
     ids::UserId,
@@ -40,6 +41,7 @@ const BAD_TOKEN: &str = "token: it is not valid, or no longer";
 ///
 /// Mails a link that is valid for 30 minutes. The answer is the same where there is no such account.
 #[endpoint(tags("Accounts"), operation_id = "ForgotPassword", request_body = EmailBody)]
+#[boxed]
 pub async fn forgot_password(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let app = app(depot)?;
     let from = throttle::address(req, &app);
@@ -57,6 +59,7 @@ pub async fn forgot_password(req: &mut Request, depot: &mut Depot) -> ApiResult<
 ///
 /// Query: `token`, from the mail; it serves once. All sessions end.
 #[endpoint(tags("Accounts"), operation_id = "ResetPassword", request_body = ResetPasswordBody)]
+#[boxed]
 pub async fn reset_password(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let app = app(depot)?;
     let token = token(req)?;
@@ -78,6 +81,7 @@ pub async fn reset_password(req: &mut Request, depot: &mut Depot) -> ApiResult<N
 ///
 /// Query: `token`, from the mail; it serves once.
 #[endpoint(tags("Accounts"), operation_id = "VerifyEmail")]
+#[boxed]
 pub async fn verify_email(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let app = app(depot)?;
     let token = token(req)?;
@@ -90,6 +94,7 @@ pub async fn verify_email(req: &mut Request, depot: &mut Depot) -> ApiResult<NoD
 ///
 /// For who is signed in, or for the `email` of the body. The answer is the same where there is nothing to verify.
 #[endpoint(tags("Accounts"), operation_id = "ResendVerificationEmail", request_body = EmailBody)]
+#[boxed]
 pub async fn resend_verification_email(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let app = app(depot)?;
     let from = throttle::address(req, &app);

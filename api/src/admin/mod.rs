@@ -7,6 +7,7 @@ mod retention;
 pub mod schedules;
 mod wire;
 
+use posthouse_boxed::boxed;
 use posthouse_jobs::RunBatch;
 use posthouse_schema::{
     ids::InstanceBatchId,
@@ -45,6 +46,7 @@ fn retries() -> Router {
 /// attempt, in the background. A project in which a retry is under way is skipped; deliveries to endpoints that do not
 /// receive stay as they are.
 #[endpoint(tags("Administration"), operation_id = "BeginInstanceRetry", request_body = InstanceRetryBody)]
+#[boxed]
 pub async fn begin_retry(req: &mut Request, depot: &mut Depot) -> ApiResult<BegunRetryWire> {
     let (app, user) = auth::instance_admin(depot).await?;
     let body: InstanceRetryBody = read_json(req, &app).await?;
@@ -65,6 +67,7 @@ pub async fn begin_retry(req: &mut Request, depot: &mut Depot) -> ApiResult<Begu
 ///
 /// For instance administrators. `time` has to be given. What goes to endpoints that do not receive is counted as well.
 #[endpoint(tags("Administration"), operation_id = "CountInstanceRetry")]
+#[boxed]
 pub async fn count_retry(req: &mut Request, depot: &mut Depot) -> ApiResult<CountWire> {
     let (app, _) = auth::instance_admin(depot).await?;
     let filter = filter::read(&filter::of_query(req), chrono::Utc::now())?;
@@ -76,6 +79,7 @@ pub async fn count_retry(req: &mut Request, depot: &mut Depot) -> ApiResult<Coun
 ///
 /// For instance administrators. The newest come first; what ended is kept for as long as events are.
 #[endpoint(tags("Administration"), operation_id = "GetInstanceRetries")]
+#[boxed]
 pub async fn list_retries(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<InstanceRetryWire>> {
     let (app, _) = auth::instance_admin(depot).await?;
     let page = query::page::<InstanceBatchId>(req)?;
@@ -88,6 +92,7 @@ pub async fn list_retries(req: &mut Request, depot: &mut Depot) -> ApiResult<Pag
 ///
 /// For instance administrators.
 #[endpoint(tags("Administration"), operation_id = "GetInstanceRetry")]
+#[boxed]
 pub async fn get_retry(req: &mut Request, depot: &mut Depot) -> ApiResult<InstanceRetryWire> {
     let (app, _) = auth::instance_admin(depot).await?;
     let row = InstanceRetry::find(&mut *app.conn().await?, id(req)?).await?;
@@ -98,6 +103,7 @@ pub async fn get_retry(req: &mut Request, depot: &mut Depot) -> ApiResult<Instan
 ///
 /// For instance administrators. One that has not ended is refused, because it would stop without a trace.
 #[endpoint(tags("Administration"), operation_id = "DeleteInstanceRetry")]
+#[boxed]
 pub async fn delete_retry(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let (app, _) = auth::instance_admin(depot).await?;
     match InstanceRetry::delete(&mut *app.conn().await?, id(req)?).await? {

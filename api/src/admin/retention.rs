@@ -1,6 +1,7 @@
 //! What the instance keeps and for how long, and what the next purge would take.
 
 use chrono::{DateTime, Utc};
+use posthouse_boxed::boxed;
 use posthouse_schema::retention::{self, Horizon, InstanceRetention};
 use salvo::{oapi::ToSchema, prelude::*};
 use serde::Serialize;
@@ -68,6 +69,7 @@ pub struct PurgePreviewWire {
 /// For instance administrators. Nothing is changed. Everything that has expired is counted, which is given up after five
 /// seconds: `posthouse purge --dry-run` takes the time that it needs.
 #[endpoint(tags("Administration"), operation_id = "PreviewPurge")]
+#[boxed]
 pub async fn preview_purge(depot: &mut Depot) -> ApiResult<PurgePreviewWire> {
     let (app, _) = auth::instance_admin(depot).await?;
     let (mut conn, now) = (app.conn().await?, Utc::now());

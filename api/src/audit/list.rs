@@ -1,5 +1,6 @@
 //! The list of who changed what: of a project for who may change it, of an organisation for its administrators.
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     audit_log::{Audience, AuditEntry, AuditFilter},
     ids::AuditEntryId,
@@ -34,6 +35,7 @@ pub fn organisation_router() -> Router {
 /// For who may change it. Query: `actorId`, `action` and `resourceId` (repeatable), `startDate` and `endDate` (the last seven
 /// days where they are missing), `sort`, and the page.
 #[endpoint(tags("Audit Log"), operation_id = "GetProjectAuditLog")]
+#[boxed]
 pub async fn list_of_project(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<AuditEntryWire>> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     list(req, (app, Audience::Project(project.id))).await
@@ -43,6 +45,7 @@ pub async fn list_of_project(req: &mut Request, depot: &mut Depot) -> ApiResult<
 ///
 /// For its administrators. Query: as for a project.
 #[endpoint(tags("Audit Log"), operation_id = "GetOrganisationAuditLog")]
+#[boxed]
 pub async fn list_of_organisation(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<AuditEntryWire>> {
     let (app, organisation, _) = member(req, depot, Role::is_admin).await?;
     list(req, (app, Audience::Organisation(organisation.id))).await

@@ -11,6 +11,7 @@ mod wire;
 
 use std::sync::Arc;
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     audit_log::{self, AuditEntry, Confirmation},
     ids::{ApiKeyId, AuditEntryId, AuditedId, OrganisationId, PortalLinkId, ProjectId, UserId},
@@ -67,6 +68,7 @@ struct Begun {
 /// Writes the line of a changing request. Who runs a handler without one gives the request its method and its route
 /// ([`routes::of`]), and puts the [`Actor`] and the [`AuditedWay`] into the depot.
 #[handler]
+#[boxed]
 pub async fn record(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let Some((action, kind, named)) = recorded(req) else { return };
     let app = match app(depot) {

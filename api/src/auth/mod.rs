@@ -13,6 +13,7 @@ pub mod token;
 use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     api_key::{ApiKey, PlainKey},
     ids::{AuditedId, OrganisationId, ProjectId, SessionId, UserId},
@@ -68,6 +69,7 @@ pub enum Need {
 
 /// Refuses a request without valid credentials, before anything else is looked at.
 #[handler]
+#[boxed]
 pub async fn authenticate(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let outcome = match app(depot) {
         Ok(app) => holder(req, &app).await,

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     ids::{PortalLinkId, ProjectId},
     instance_secret,
@@ -159,6 +160,7 @@ pub fn portal_holder(depot: &Depot) -> Option<PortalHolder> {
 
 /// Refuses everyone but the holder of a portal link.
 #[handler]
+#[boxed]
 pub async fn portal_only(depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     if portal_holder(depot).is_none() {
         ApiError::OutOfReach.answer(res);

@@ -2,6 +2,7 @@
 
 pub mod wire;
 
+use posthouse_boxed::boxed;
 use posthouse_jobs::RunBatch;
 use posthouse_schema::{
     batch_run::{self, BatchRun},
@@ -60,6 +61,7 @@ pub async fn begin(
 ///
 /// Retries and replays of everything that a query matched, the newest first. What has ended is kept for as long as events are.
 #[endpoint(tags("Batches"), operation_id = "GetBatches")]
+#[boxed]
 pub async fn list_batches(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<BatchWire>> {
     let (app, project) = authorized(req, depot, Need::View).await?;
     let page = query::page::<BatchRunId>(req)?;
@@ -71,6 +73,7 @@ pub async fn list_batches(req: &mut Request, depot: &mut Depot) -> ApiResult<Pag
 ///
 /// Of a replay that is only tried, the report says how many deliveries it would make, and to whom.
 #[endpoint(tags("Batches"), operation_id = "GetBatch")]
+#[boxed]
 pub async fn get_batch(req: &mut Request, depot: &mut Depot) -> ApiResult<BatchWire> {
     let (app, project) = authorized(req, depot, Need::View).await?;
     let row = BatchRun::find(&mut *app.conn().await?, project.id, id(req)?).await?.ok_or(UNKNOWN)?;
@@ -81,6 +84,7 @@ pub async fn get_batch(req: &mut Request, depot: &mut Depot) -> ApiResult<BatchW
 ///
 /// It enqueues nothing more. What it has enqueued before goes on. One that has ended stays as it is, which is an error.
 #[endpoint(tags("Batches"), operation_id = "CancelBatch")]
+#[boxed]
 pub async fn cancel_batch(req: &mut Request, depot: &mut Depot) -> ApiResult<BatchWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let id = id(req)?;

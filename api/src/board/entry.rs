@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use posthouse_boxed::boxed;
 use posthouse_jobs::queue::Pass;
 use posthouse_pages::job_board;
 use posthouse_schema::{
@@ -124,6 +125,7 @@ pub async fn way_on(
 
 /// Takes a ticket. The cookie that it gets the browser is a new one, whatever it had before.
 #[handler]
+#[boxed]
 pub async fn enter(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
     let app = app(depot)?;
     let Some(visit) = taken(req, &app).await? else {

@@ -2,6 +2,7 @@
 //! write.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use posthouse_boxed::boxed;
 use posthouse_pages::job_board;
 use salvo::{
     http::{
@@ -27,12 +28,14 @@ pub fn key_router() -> Router {
 }
 
 #[handler]
+#[boxed]
 async fn to_the_board(res: &mut Response) {
     entry::see_other(res, "/");
 }
 
 /// Lets those who run the instance read, and nobody write.
 #[handler]
+#[boxed]
 pub async fn admit(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let admitted = match app(depot) {
         Ok(app) => check(req, &app).await.map_err(|error| (error, Some(app))),

@@ -12,6 +12,7 @@ use apalis_board::salvo::{
     framework::salvo::ui::ServeApp,
     framework::{ApiBuilder, RegisterRoute},
 };
+use posthouse_boxed::boxed;
 use posthouse_pages::{Markup, job_board};
 use salvo::{
     affix_state,
@@ -60,6 +61,7 @@ pub fn service(app: Arc<App>) -> Service {
 
 /// Headers of every answer. What the board shows is not everybody's, so no cache keeps it; its scripts say so themselves.
 #[handler]
+#[boxed]
 async fn protect(res: &mut Response) {
     let headers = res.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'"));
@@ -71,6 +73,7 @@ async fn protect(res: &mut Response) {
 
 /// Puts the dashboard's navigation into the board's page.
 #[handler]
+#[boxed]
 async fn lead_back(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let dashboard = app(depot).ok().and_then(|app| address::dashboard(address::host(req).as_deref(), &app.settings));
     ctrl.call_next(req, depot, res).await;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
+use posthouse_boxed::boxed;
 use posthouse_schema::schedule::{ScheduleRun, ScheduleView};
 use salvo::prelude::*;
 
@@ -22,6 +23,7 @@ pub fn router() -> Router {
 }
 
 #[handler]
+#[boxed]
 async fn show_schedules(depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
     let mut conn = app(depot)?.conn().await?;
     let mut rows = Vec::new();

@@ -1,5 +1,6 @@
 //! One's own account: names and address, password, personal keys.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     account::{self as pages, Account, FIELDS, Form as Part, KeyLine},
     form::Problem,
@@ -74,6 +75,7 @@ async fn again(visit: &Visit, part: Part, problem: Problem) -> PageResult {
 
 /// Shows it.
 #[handler]
+#[boxed]
 pub async fn show(depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     Ok(page(pages::page(&visit.frame, &view(&visit).await?)))
@@ -81,6 +83,7 @@ pub async fn show(depot: &mut Depot) -> PageResult {
 
 /// Changes names and address.
 #[handler]
+#[boxed]
 pub async fn save(depot: &mut Depot) -> PageResult {
     let (visit, form) = (Visit::of(depot)?, Form::of(depot));
     let mut body = json!({
@@ -110,6 +113,7 @@ pub async fn save(depot: &mut Depot) -> PageResult {
 
 /// Changes the password: all sessions end, and this browser gets a new one.
 #[handler]
+#[boxed]
 pub async fn choose_password(depot: &mut Depot, res: &mut Response) -> PageResult {
     let (visit, form) = (Visit::of(depot)?, Form::of(depot));
     let body = json!({
@@ -130,6 +134,7 @@ pub async fn choose_password(depot: &mut Depot, res: &mut Response) -> PageResul
 
 /// Makes a personal key, and shows it once.
 #[handler]
+#[boxed]
 pub async fn make_key(depot: &mut Depot) -> PageResult {
     let (visit, form) = (Visit::of(depot)?, Form::of(depot));
     let days = match form.text("expiration").trim() {
@@ -153,6 +158,7 @@ pub async fn make_key(depot: &mut Depot) -> PageResult {
 
 /// Ends a personal key.
 #[handler]
+#[boxed]
 pub async fn revoke_key(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     let key: ApiKeyId = id(req, "key_id")?;

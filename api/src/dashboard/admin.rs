@@ -1,5 +1,6 @@
 //! The pages of those who run the instance: who may read them, and the way to the job board.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{frame::Frame, job_board};
 use posthouse_schema::pool::PooledConnection;
 use salvo::{
@@ -28,6 +29,7 @@ pub fn router() -> Router {
 }
 
 #[handler]
+#[boxed]
 async fn begin() -> PageResult {
     Ok(Redirection::to(path("/schedules")).into())
 }
@@ -76,6 +78,7 @@ impl AdminVisit {
 /// board, which gives it one. Led by the page and not by its status: behind the form by which somebody signs in, a page's
 /// policy keeps browsers from following to another address.
 #[handler]
+#[boxed]
 async fn open_board(req: &mut Request, depot: &mut Depot, res: &mut Response) -> PageResult {
     let visit = AdminVisit::of(req, depot).await.map_err(|error| match ApiError::from(error) {
         ApiError::Forbidden(_) => ApiError::Forbidden(entry::REFUSAL),

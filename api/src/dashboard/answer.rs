@@ -1,6 +1,7 @@
 //! What a page's handler answers: a page, the way to another one, or a file; and pages for what went wrong.
 
 use chrono::Utc;
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     Markup,
     frame::{Flash, Frame, Person},
@@ -162,6 +163,7 @@ fn frame(depot: &Depot) -> Frame {
 
 /// Where no page is.
 #[handler]
+#[boxed]
 pub async fn no_page() -> PageResult {
     Err(PageError::not_found())
 }
@@ -182,6 +184,7 @@ pub fn wants_page(req: &Request) -> bool {
 
 /// Pages for browsers where no handler gave an answer; programs get what they always got.
 #[handler]
+#[boxed]
 pub async fn catch(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let code = res.status_code.unwrap_or(StatusCode::NOT_FOUND);
     if wants_page(req) && (code == StatusCode::NOT_FOUND || code.is_server_error()) {

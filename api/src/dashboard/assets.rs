@@ -1,5 +1,6 @@
 //! Style sheet, script and icon, which browsers keep for ever: a changed one has another name.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::assets::ASSETS;
 use salvo::{
     http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
@@ -8,6 +9,7 @@ use salvo::{
 
 /// Serves one.
 #[handler]
+#[boxed]
 pub async fn serve(req: &mut Request, res: &mut Response) {
     let name = req.param::<String>("name").unwrap_or_default();
     let Some(asset) = ASSETS.find(&name) else {

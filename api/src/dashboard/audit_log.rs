@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     audit_log::{self as pages, AuditLine, AuditLog, AuditQuery, Change},
     form::Problem,
@@ -47,6 +48,7 @@ pub fn organisation_router() -> Router {
 
 /// Lists who changed what in a project.
 #[handler]
+#[boxed]
 pub async fn of_project(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::AuditLog, Need::Manage).await?;
     let whose = (Audience::Project(visit.id()), visit.path("/audit-log"), None);
@@ -55,6 +57,7 @@ pub async fn of_project(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Lists who changed what in an organisation and its projects.
 #[handler]
+#[boxed]
 pub async fn of_organisation(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     let organisation: OrganisationId = id(req, "org_id")?;

@@ -1,5 +1,6 @@
 //! How the requests to an endpoint authenticate: chosen, changed, and tried where a token is asked for.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     authentication::{self as pages, AuthenticationForm, Way},
     form::Problem,
@@ -24,6 +25,7 @@ use crate::{
 
 /// The form of the way that is chosen, or of the one that is.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Endpoints, Need::ManageEndpoints).await?;
     let row = endpoint_form::find(req, &visit).await?;
@@ -69,6 +71,7 @@ fn begin(document: &Value, way: &Way) -> Value {
 
 /// Changes it, or asks for a token by what stands in the form.
 #[handler]
+#[boxed]
 pub async fn save(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Endpoints, Need::ManageEndpoints).await?;
     let (row, form) = (endpoint_form::find(req, &visit).await?, Form::of(depot));

@@ -1,5 +1,6 @@
 //! Batches: how far they have come, and calling them off.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     batches::{self as pages, BatchLine, BatchList, BatchView, Report},
     frame::Place,
@@ -31,6 +32,7 @@ pub fn router() -> Router {
 
 /// Lists them.
 #[handler]
+#[boxed]
 pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Batches, Need::View).await?;
     query::complete(req);
@@ -43,6 +45,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Shows how far one has come, and what a trial has found out.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Batches, Need::View).await?;
     let batch: BatchRunId = id(req, "batch_id")?;
@@ -103,6 +106,7 @@ fn asked(filter: &Value) -> Vec<(String, String)> {
 
 /// Calls one off.
 #[handler]
+#[boxed]
 pub async fn cancel(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Batches, Need::Manage).await?;
     let batch: BatchRunId = id(req, "batch_id")?;

@@ -1,5 +1,6 @@
 //! Deliveries: the list, and what is done with many at once.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     deliveries::{self as pages, DeliveryList, DeliveryQuery},
     form::Problem,
@@ -47,6 +48,7 @@ pub fn router() -> Router {
 
 /// Lists them.
 #[handler]
+#[boxed]
 pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Deliveries, Need::View).await?;
     let text = |key| query::text(req, key);
@@ -103,6 +105,7 @@ async fn endpoints(visit: &ProjectVisit) -> Result<Vec<(String, String)>, PageEr
 
 /// Sends the chosen again, each as the API does it: those that succeeded too.
 #[handler]
+#[boxed]
 pub async fn resend(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Deliveries, Need::Manage).await?;
     let form = Form::of(depot);
@@ -145,6 +148,7 @@ pub async fn resend_one(visit: &ProjectVisit, row: &EventDelivery) -> Result<Opt
 
 /// Asks before everything that matches is tried again.
 #[handler]
+#[boxed]
 pub async fn ask_retry(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Deliveries, Need::Manage).await?;
     retry_page(req, &visit, None).await
@@ -164,6 +168,7 @@ async fn retry_page(req: &mut Request, visit: &ProjectVisit, problem: Option<Pro
 
 /// Tries everything again that matches and failed, in the background.
 #[handler]
+#[boxed]
 pub async fn retry(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Deliveries, Need::Manage).await?;
     query::complete(req);

@@ -1,5 +1,6 @@
 //! One delivery with its attempts.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     deliveries::is_open,
     delivery::{self as pages, AttemptView, DeliveryView},
@@ -33,6 +34,7 @@ pub fn router() -> Router {
 
 /// Shows it.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Deliveries, Need::View).await?;
     let delivery_id: EventDeliveryId = id(req, "delivery_id")?;
@@ -117,6 +119,7 @@ fn timings(measured: AttemptTimings, duration_ms: i32) -> Timings {
 
 /// Sends it again.
 #[handler]
+#[boxed]
 pub async fn resend(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Deliveries, Need::Manage).await?;
     let delivery_id: EventDeliveryId = id(req, "delivery_id")?;

@@ -2,6 +2,7 @@
 //! following a link: programs that look at mails do that.
 
 use chrono::Utc;
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     door::{self as pages, INVITEE_FIELDS, Invitation, PASSWORD_FIELDS, SIGN_UP_FIELDS, SignUp},
     form::Problem,
@@ -48,6 +49,7 @@ fn with_token(token: &str) -> Operation {
 
 /// The form of somebody new.
 #[handler]
+#[boxed]
 pub async fn show_sign_up(depot: &mut Depot) -> PageResult {
     if !app(depot)?.settings.accounts.is_sign_up_open {
         return Err(PageError::not_found());
@@ -57,6 +59,7 @@ pub async fn show_sign_up(depot: &mut Depot) -> PageResult {
 
 /// Makes an account with an organisation of its own, and signs in.
 #[handler]
+#[boxed]
 pub async fn sign_up(depot: &mut Depot, res: &mut Response) -> PageResult {
     let (app, form) = (app(depot)?, Form::of(depot));
     let body: Value = SIGN_UP_FIELDS
@@ -76,12 +79,14 @@ pub async fn sign_up(depot: &mut Depot, res: &mut Response) -> PageResult {
 
 /// The form of who forgot the password.
 #[handler]
+#[boxed]
 pub async fn show_forgot(depot: &mut Depot) -> PageResult {
     Ok(page(pages::forgot(&frame(depot), ("", false), None)))
 }
 
 /// Sends a mail; the answer is the same where there is no such account.
 #[handler]
+#[boxed]
 pub async fn forgot(depot: &mut Depot) -> PageResult {
     let form = Form::of(depot);
     let email = form.text("email");
@@ -95,12 +100,14 @@ pub async fn forgot(depot: &mut Depot) -> PageResult {
 
 /// The form of a new password.
 #[handler]
+#[boxed]
 pub async fn show_reset(req: &mut Request, depot: &mut Depot) -> PageResult {
     Ok(page(pages::reset(&frame(depot), &query::text(req, "token"), None)))
 }
 
 /// Chooses it.
 #[handler]
+#[boxed]
 pub async fn reset(depot: &mut Depot) -> PageResult {
     let form = Form::of(depot);
     let token = form.text("token");
@@ -114,12 +121,14 @@ pub async fn reset(depot: &mut Depot) -> PageResult {
 
 /// The form by which an address is proved.
 #[handler]
+#[boxed]
 pub async fn show_verify(req: &mut Request, depot: &mut Depot) -> PageResult {
     Ok(page(pages::verify(&frame(depot), &query::text(req, "token"), None)))
 }
 
 /// Proves it.
 #[handler]
+#[boxed]
 pub async fn verify(depot: &mut Depot) -> PageResult {
     let form = Form::of(depot);
     let token = form.text("token");
@@ -144,6 +153,7 @@ async fn invitation(token: &str, depot: &Depot) -> Result<Option<Invitation>, Pa
 
 /// The form by which an invitation is answered.
 #[handler]
+#[boxed]
 pub async fn show_invitation(req: &mut Request, depot: &mut Depot) -> PageResult {
     Ok(match invitation(&query::text(req, "token"), depot).await? {
         Some(view) => page(pages::invitation(&frame(depot), &view)),
@@ -153,6 +163,7 @@ pub async fn show_invitation(req: &mut Request, depot: &mut Depot) -> PageResult
 
 /// Answers it.
 #[handler]
+#[boxed]
 pub async fn answer_invitation(depot: &mut Depot) -> PageResult {
     let form = Form::of(depot);
     let (token, accepted) = (form.text("token"), form.text("accepted"));

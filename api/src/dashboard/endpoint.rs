@@ -1,6 +1,7 @@
 //! One endpoint: how it is doing, and what can be done with it.
 
 use chrono::{TimeDelta, Utc};
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     endpoint::{self as pages, EndpointView, SecretView},
     frame::Place,
@@ -55,6 +56,7 @@ enum Secrets {
 
 /// Shows it.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Endpoints, Need::View).await?;
     shown(&visit, id(req, "endpoint_id")?, Secrets::Hidden).await
@@ -62,6 +64,7 @@ pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Shows it with its secrets: asked for by a form, so that no link, cache or history has them.
 #[handler]
+#[boxed]
 pub async fn reveal(req: &mut Request, depot: &mut Depot, res: &mut Response) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Endpoints, Need::ManageEndpoints).await?;
     let id: EndpointId = id(req, "endpoint_id")?;
@@ -170,6 +173,7 @@ fn own(visit: &ProjectVisit, endpoint_id: EndpointId) -> String {
 
 /// Stops it, or lets it go on.
 #[handler]
+#[boxed]
 pub async fn pause(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, id) = visit_of(req, depot).await?;
     let done = visit.run(pause_endpoint, visit.on(&[("endpoint_id", id.to_string())])).await?;
@@ -180,6 +184,7 @@ pub async fn pause(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Lets it receive again after it was disabled.
 #[handler]
+#[boxed]
 pub async fn activate(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, id) = visit_of(req, depot).await?;
     let done = visit.run(activate_endpoint, visit.on(&[("endpoint_id", id.to_string())])).await?;
@@ -188,6 +193,7 @@ pub async fn activate(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Gives it another secret.
 #[handler]
+#[boxed]
 pub async fn roll(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, id) = visit_of(req, depot).await?;
     let seconds: i64 = Form::of(depot).text("expiration").parse().unwrap_or(86_400);
@@ -198,6 +204,7 @@ pub async fn roll(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Deletes it.
 #[handler]
+#[boxed]
 pub async fn delete(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, id) = visit_of(req, depot).await?;
     let done = visit.run(delete_endpoint, visit.on(&[("endpoint_id", id.to_string())])).await?;

@@ -1,5 +1,6 @@
 //! Making and changing an endpoint by a form.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     endpoint_form::{self as pages, EndpointForm},
     field::Field,
@@ -24,6 +25,7 @@ use crate::{
 
 /// The form for a new one.
 #[handler]
+#[boxed]
 pub async fn new(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Endpoints, Need::ManageEndpoints).await?;
     let values = Values::default().with("advanced_signatures", "true");
@@ -32,6 +34,7 @@ pub async fn new(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Makes one.
 #[handler]
+#[boxed]
 pub async fn create(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Endpoints, Need::ManageEndpoints).await?;
     let form = Form::of(depot);
@@ -91,6 +94,7 @@ pub fn document(row: &Endpoint) -> Result<Value, PageError> {
 
 /// The form with what is.
 #[handler]
+#[boxed]
 pub async fn edit(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Endpoints, Need::ManageEndpoints).await?;
     let row = find(req, &visit).await?;
@@ -101,6 +105,7 @@ pub async fn edit(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Changes it.
 #[handler]
+#[boxed]
 pub async fn update(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Endpoints, Need::ManageEndpoints).await?;
     let (row, form) = (find(req, &visit).await?, Form::of(depot));

@@ -1,6 +1,7 @@
 //! Endpoints: the list.
 
 use chrono::{TimeDelta, Utc};
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     endpoints::{self as pages, EndpointLine, EndpointList},
     frame::Place,
@@ -33,6 +34,7 @@ pub fn router() -> Router {
 
 /// Lists them.
 #[handler]
+#[boxed]
 pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Endpoints, Need::View).await?;
     query::complete(req);

@@ -1,5 +1,6 @@
 //! Event types: the catalogue, one of them, and the import of an OpenAPI document.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     event_types::{self as pages, EventTypeLine, EventTypeList, EventTypeView, FIELDS},
     form::Problem,
@@ -41,6 +42,7 @@ pub fn router() -> Router {
 
 /// Lists them.
 #[handler]
+#[boxed]
 pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::EventTypes, Need::View).await?;
     let part = query::text(req, "q");
@@ -67,6 +69,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// The form for a new one.
 #[handler]
+#[boxed]
 pub async fn new(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::EventTypes, Need::Manage).await?;
     Ok(page(pages::one(visit.frame(), &EventTypeView::default())))
@@ -74,6 +77,7 @@ pub async fn new(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Makes one.
 #[handler]
+#[boxed]
 pub async fn create(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::EventTypes, Need::Manage).await?;
     let form = Form::of(depot);
@@ -117,6 +121,7 @@ fn view(row: &EventType) -> EventTypeView {
 
 /// Shows one.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::EventTypes, Need::View).await?;
     let row = find(req, &visit).await?;
@@ -125,6 +130,7 @@ pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Changes it: everything but its name.
 #[handler]
+#[boxed]
 pub async fn update(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::EventTypes, Need::Manage).await?;
     let (form, row) = (Form::of(depot), find(req, &visit).await?);
@@ -152,6 +158,7 @@ pub async fn update(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Marks it as one that should no longer be used.
 #[handler]
+#[boxed]
 pub async fn deprecate(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::EventTypes, Need::Manage).await?;
     let row = find(req, &visit).await?;
@@ -161,6 +168,7 @@ pub async fn deprecate(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Asks for the document.
 #[handler]
+#[boxed]
 pub async fn ask_import(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::EventTypes, Need::Manage).await?;
     Ok(page(pages::import(visit.frame(), ("", None))))
@@ -168,6 +176,7 @@ pub async fn ask_import(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Takes the event types that a document describes.
 #[handler]
+#[boxed]
 pub async fn import(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::EventTypes, Need::Manage).await?;
     let form = Form::of(depot);

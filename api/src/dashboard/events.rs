@@ -1,5 +1,6 @@
 //! Events: the list with its search, and one of them.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     event::{self as event_page, EventView},
     events::{self as pages, EventLine, EventList, EventQuery},
@@ -44,6 +45,7 @@ pub fn router() -> Router {
 
 /// Lists them.
 #[handler]
+#[boxed]
 pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Events, Need::View).await?;
     let is_live = query::text(req, "follow") == "1";
@@ -104,6 +106,7 @@ async fn lines(visit: &ProjectVisit, rows: Vec<Event>) -> Result<Vec<EventLine>,
 
 /// Shows one, and where it went.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Events, Need::View).await?;
     let event_id: EventId = id(req, "event_id")?;
@@ -161,6 +164,7 @@ fn target(row: &Event) -> String {
 
 /// Hands out its data, byte for byte.
 #[handler]
+#[boxed]
 pub async fn payload(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Events, Need::View).await?;
     let event_id: EventId = id(req, "event_id")?;
@@ -170,6 +174,7 @@ pub async fn payload(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Matches and delivers it again.
 #[handler]
+#[boxed]
 pub async fn replay(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Events, Need::Manage).await?;
     let event_id: EventId = id(req, "event_id")?;

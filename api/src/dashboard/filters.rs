@@ -1,5 +1,6 @@
 //! Filters of a subscription for single event types.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     filters::{self as pages, FIELDS, FilterForm, FilterLine},
     form::Problem,
@@ -116,6 +117,7 @@ fn form_of(subscription: &Subscription, filter: Option<FilterId>, values: Values
 
 /// The form for a new one.
 #[handler]
+#[boxed]
 pub async fn new(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, subscription) = of(req, depot).await?;
     let values = Values::default().with("is_enabled", "true");
@@ -134,6 +136,7 @@ fn again(
 
 /// Makes one.
 #[handler]
+#[boxed]
 pub async fn create(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, subscription) = of(req, depot).await?;
     let form = Form::of(depot);
@@ -157,6 +160,7 @@ pub async fn create(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// The form with what is.
 #[handler]
+#[boxed]
 pub async fn edit(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, subscription) = of(req, depot).await?;
     let row = find(req, (&visit, &subscription)).await?;
@@ -172,6 +176,7 @@ pub async fn edit(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Changes it.
 #[handler]
+#[boxed]
 pub async fn update(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, subscription) = of(req, depot).await?;
     let row = find(req, (&visit, &subscription)).await?;
@@ -190,6 +195,7 @@ pub async fn update(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Deletes it.
 #[handler]
+#[boxed]
 pub async fn delete(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, subscription) = of(req, depot).await?;
     let row = find(req, (&visit, &subscription)).await?;

@@ -1,6 +1,7 @@
 //! Requests that change something come from our own pages: by where the browser says they come from, and for who is signed
 //! in by a token that only our pages know.
 
+use posthouse_boxed::boxed;
 use salvo::{
     http::{
         Method,
@@ -22,6 +23,7 @@ const REFUSED: ApiError =
 
 /// Lets reading through, and what our own pages send; the form is read on the way.
 #[handler]
+#[boxed]
 pub async fn same_origin(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     if is_reading(req) {
         return;
@@ -39,6 +41,7 @@ pub async fn same_origin(req: &mut Request, depot: &mut Depot, res: &mut Respons
 
 /// Lets reading through, and forms with the session's token.
 #[handler]
+#[boxed]
 pub async fn token(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let has_token =
         || session::visitor(depot).session.is_some_and(|session| session.is_token(Form::of(depot).text("csrf")));

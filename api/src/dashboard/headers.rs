@@ -1,5 +1,6 @@
 //! Headers of every page: what a browser may do with it.
 
+use posthouse_boxed::boxed;
 use salvo::{
     http::header::{
         CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
@@ -16,6 +17,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 /// Adds them. Pages show what is not everybody's, so no cache keeps them.
 #[handler]
+#[boxed]
 pub async fn protect(res: &mut Response) {
     let headers = res.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);

@@ -1,5 +1,6 @@
 //! Queues of jobs and their dead letters, for those who run the instance.
 
+use posthouse_boxed::boxed;
 use posthouse_jobs::queue::{Counts, DeadLetter, QueueView};
 use posthouse_pages::job_queues::{self as pages, DeadLetterLine, DeadLetterList, QueueLine};
 use salvo::prelude::*;
@@ -42,6 +43,7 @@ pub fn router() -> Router {
 
 /// Lists them.
 #[handler]
+#[boxed]
 pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = AdminVisit::of(req, depot).await?;
     let mut rows = Vec::with_capacity(posthouse_jobs::QUEUES.len());
@@ -78,6 +80,7 @@ fn job(req: &Request) -> Result<String, PageError> {
 
 /// Shows the dead letters of one.
 #[handler]
+#[boxed]
 pub async fn dead_letters(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = AdminVisit::of(req, depot).await?;
     let view = visit.visit.app.queues.view(name(req)?);
@@ -104,6 +107,7 @@ fn letter_line(letter: &DeadLetter) -> DeadLetterLine {
 
 /// Shows one of them.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = AdminVisit::of(req, depot).await?;
     let name = name(req)?;
@@ -128,6 +132,7 @@ fn number(done: &Done) -> u64 {
 
 /// Stops it.
 #[handler]
+#[boxed]
 pub async fn pause(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (to, done) = run((req, depot), pause_queue).await?;
     Ok(said(to, &done, "Workers take nothing of the queue until it is resumed."))
@@ -135,6 +140,7 @@ pub async fn pause(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Lets it go on.
 #[handler]
+#[boxed]
 pub async fn resume(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (to, done) = run((req, depot), resume_queue).await?;
     Ok(said(to, &done, "The queue goes on."))
@@ -142,6 +148,7 @@ pub async fn resume(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Gives all its dead letters another life.
 #[handler]
+#[boxed]
 pub async fn redrive_all(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (to, done) = run((req, depot), redrive_dead_letters).await?;
     Ok(said(to, &done, &format!("{} jobs are ready again.", number(&done))))
@@ -149,6 +156,7 @@ pub async fn redrive_all(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Forgets all its dead letters.
 #[handler]
+#[boxed]
 pub async fn purge(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (to, done) = run((req, depot), purge_dead_letters).await?;
     Ok(said(to, &done, &format!("{} dead letters are forgotten.", number(&done))))
@@ -156,6 +164,7 @@ pub async fn purge(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Gives one another life.
 #[handler]
+#[boxed]
 pub async fn redrive(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (to, done) = run((req, depot), redrive_dead_letter).await?;
     Ok(said(to, &done, "The job is ready again."))
@@ -163,6 +172,7 @@ pub async fn redrive(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Forgets one.
 #[handler]
+#[boxed]
 pub async fn discard(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (to, done) = run((req, depot), discard_dead_letter).await?;
     Ok(said(to, &done, "The dead letter is forgotten."))

@@ -1,6 +1,7 @@
 //! Meta events: the list, and one of them.
 
 use chrono::TimeDelta;
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     frame::Place,
     meta_events::{self as pages, MetaAttemptView, MetaEventLine, MetaEventList, MetaEventView},
@@ -27,6 +28,7 @@ pub fn router() -> Router {
 
 /// Lists them.
 #[handler]
+#[boxed]
 pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::MetaEvents, Need::View).await?;
     query::complete(req);
@@ -51,6 +53,7 @@ fn line(row: &MetaEvent) -> MetaEventLine {
 
 /// Shows one.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::MetaEvents, Need::View).await?;
     let found = MetaEvent::find(&mut *visit.conn().await?, visit.id(), id(req, "meta_event_id")?).await?;
@@ -68,6 +71,7 @@ pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Sends it again.
 #[handler]
+#[boxed]
 pub async fn resend(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::MetaEvents, Need::Manage).await?;
     let meta_event: MetaEventId = id(req, "meta_event_id")?;

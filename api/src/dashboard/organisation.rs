@@ -1,5 +1,6 @@
 //! An organisation: its name, who belongs to it, and who is invited.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     form::Problem,
     organisation::{self as pages, FIELDS, InviteLine, MemberLine, OrganisationView},
@@ -49,6 +50,7 @@ pub fn router() -> Router {
 
 /// Shows it.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     Ok(page(pages::page(&visit.frame, &view(req, &visit).await?)))
@@ -129,6 +131,7 @@ fn back(req: &Request, done: &Done, good: &str) -> PageResult {
 
 /// The form for a new one.
 #[handler]
+#[boxed]
 pub async fn new(depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     Ok(page(pages::new(&visit.frame, ("", None))))
@@ -136,6 +139,7 @@ pub async fn new(depot: &mut Depot) -> PageResult {
 
 /// Makes one.
 #[handler]
+#[boxed]
 pub async fn create(depot: &mut Depot) -> PageResult {
     let (visit, form) = (Visit::of(depot)?, Form::of(depot));
     let name = form.text("name");
@@ -148,6 +152,7 @@ pub async fn create(depot: &mut Depot) -> PageResult {
 
 /// Ends it with its projects.
 #[handler]
+#[boxed]
 pub async fn delete(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     let done = visit.run(delete_organisation, on(req, &[])).await?;
@@ -159,6 +164,7 @@ pub async fn delete(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Gives it another name.
 #[handler]
+#[boxed]
 pub async fn rename(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, form) = (Visit::of(depot)?, Form::of(depot));
     let operation = on(req, &[]).with_body(json!({"name": form.text("name")}));
@@ -176,6 +182,7 @@ async fn again(req: &mut Request, visit: &Visit, email: &str, problem: Problem) 
 
 /// Gives a member another role.
 #[handler]
+#[boxed]
 pub async fn change_member(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, form) = (Visit::of(depot)?, Form::of(depot));
     let operation = on(req, &["member_id"]).with_body(json!({"role": {"type": form.text("role")}}));
@@ -185,6 +192,7 @@ pub async fn change_member(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Removes a member, who may be the reader.
 #[handler]
+#[boxed]
 pub async fn remove(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     let member: UserId = id(req, "member_id")?;
@@ -197,6 +205,7 @@ pub async fn remove(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Invites somebody, and shows the way by which they accept.
 #[handler]
+#[boxed]
 pub async fn invite_somebody(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, form) = (Visit::of(depot)?, Form::of(depot));
     let email = form.text("invitee_email");
@@ -214,6 +223,7 @@ pub async fn invite_somebody(req: &mut Request, depot: &mut Depot) -> PageResult
 
 /// Sends an invitation again, with another token.
 #[handler]
+#[boxed]
 pub async fn resend(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     let done = visit.run(resend_invite, on(req, &["invite_id"])).await?;
@@ -222,6 +232,7 @@ pub async fn resend(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Takes an invitation back.
 #[handler]
+#[boxed]
 pub async fn cancel(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     let done = visit.run(cancel_invite, on(req, &["invite_id"])).await?;

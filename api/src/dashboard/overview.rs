@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     chart::Bar,
     first_run::FirstRun,
@@ -53,6 +54,7 @@ impl Default for ActivityCache {
 
 /// Shows it.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Overview, Need::View).await?;
     let asked = query::text(req, "period");

@@ -1,5 +1,6 @@
 //! Portal links: made, changed, opened and revoked.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     form::Problem,
     frame::Place,
@@ -48,6 +49,7 @@ pub fn router() -> Router {
 
 /// Lists them.
 #[handler]
+#[boxed]
 pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::PortalLinks, Need::View).await?;
     query::complete(req);
@@ -99,6 +101,7 @@ fn line(row: &PortalLink, endpoints: i64) -> PortalLinkLine {
 
 /// The form for a new one.
 #[handler]
+#[boxed]
 pub async fn new(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::PortalLinks, Need::Manage).await?;
     let values = Values::default().with("owner_id", query::text(req, "ownerId"));
@@ -146,6 +149,7 @@ async fn again(visit: &ProjectVisit, line: Option<PortalLinkLine>, form: &Form, 
 
 /// Makes one.
 #[handler]
+#[boxed]
 pub async fn create(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::PortalLinks, Need::Manage).await?;
     let form = Form::of(depot);
@@ -175,6 +179,7 @@ fn on(row: &PortalLink) -> [(&'static str, String); 1] {
 
 /// Shows one.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::PortalLinks, Need::View).await?;
     let row = find(req, &visit).await?;
@@ -201,6 +206,7 @@ async fn shown(visit: &ProjectVisit, row: &PortalLink, url: Option<String>) -> P
 
 /// Shows it with the URL that opens it: asked for by a form, so that no link, cache or history has it.
 #[handler]
+#[boxed]
 pub async fn open(req: &mut Request, depot: &mut Depot, res: &mut Response) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::PortalLinks, Need::Manage).await?;
     let row = find(req, &visit).await?;
@@ -223,6 +229,7 @@ pub async fn open(req: &mut Request, depot: &mut Depot, res: &mut Response) -> P
 
 /// Changes it.
 #[handler]
+#[boxed]
 pub async fn update(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::PortalLinks, Need::Manage).await?;
     let (form, row) = (Form::of(depot), find(req, &visit).await?);
@@ -240,6 +247,7 @@ pub async fn update(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Ends it for good.
 #[handler]
+#[boxed]
 pub async fn revoke(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::PortalLinks, Need::Manage).await?;
     let row = find(req, &visit).await?;

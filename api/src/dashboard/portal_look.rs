@@ -1,5 +1,6 @@
 //! How the portal of the project's customers looks, and who may frame it.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     form::Problem,
     frame::Place,
@@ -45,6 +46,7 @@ fn stored(project: &Project) -> Values {
 
 /// Shows it.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Settings, Need::View).await?;
     let project = current(&visit).await?;
@@ -53,6 +55,7 @@ pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Changes it, or shows what it would be like.
 #[handler]
+#[boxed]
 pub async fn save(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Settings, Need::Manage).await?;
     let (form, project) = (Form::of(depot), current(&visit).await?);

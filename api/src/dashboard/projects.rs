@@ -1,5 +1,6 @@
 //! The projects of the reader's organisations.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::projects::{self as pages, NewProject, OrganisationSection, ProjectLine};
 use posthouse_schema::{
     ids::OrganisationId,
@@ -35,6 +36,7 @@ pub fn router() -> Router {
 
 /// Lists them.
 #[handler]
+#[boxed]
 pub async fn list(depot: &mut Depot) -> PageResult {
     let mut visit = Visit::of(depot)?;
     let request = PageRequest {
@@ -81,6 +83,7 @@ async fn organisation(req: &Request, visit: &Visit) -> Result<Organisation, Page
 
 /// The form for a new one.
 #[handler]
+#[boxed]
 pub async fn new(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     let organisation = organisation(req, &visit).await?;
@@ -94,6 +97,7 @@ pub async fn new(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Makes one, and shows its first key.
 #[handler]
+#[boxed]
 pub async fn create(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, form) = (Visit::of(depot)?, Form::of(depot));
     let organisation = organisation(req, &visit).await?;

@@ -1,5 +1,6 @@
 //! Replaying all events that a query matches: counted, tried, begun.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     events::{self as pages, ReplayAll},
     form::Problem,
@@ -27,6 +28,7 @@ use crate::{
 
 /// Asks before it is begun.
 #[handler]
+#[boxed]
 pub async fn ask(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Events, Need::Manage).await?;
     asked(req, &visit, None).await
@@ -46,6 +48,7 @@ async fn asked(req: &mut Request, visit: &ProjectVisit, problem: Option<Problem>
 
 /// Begins it, or a trial that delivers nothing.
 #[handler]
+#[boxed]
 pub async fn begin(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Events, Need::Manage).await?;
     let is_trial = Form::of(depot).text("do") == "try";

@@ -1,5 +1,6 @@
 //! The periodic jobs, for those who run the instance.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::schedules::{self as pages, RunLine, ScheduleLine, ScheduleView};
 use posthouse_schema::schedule::{self as rows, ScheduleRun};
 use salvo::prelude::*;
@@ -29,6 +30,7 @@ pub fn router() -> Router {
 
 /// Lists them.
 #[handler]
+#[boxed]
 pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = AdminVisit::of(req, depot).await?;
     let mut conn = visit.conn().await?;
@@ -68,6 +70,7 @@ fn run_line(row: ScheduleRun) -> RunLine {
 
 /// Shows one with its last runs.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = AdminVisit::of(req, depot).await?;
     let name = name(req)?;
@@ -101,18 +104,21 @@ async fn asked((req, depot): (&Request, &Depot), handler: impl salvo::Handler, g
 
 /// Asks for a run.
 #[handler]
+#[boxed]
 pub async fn run(req: &mut Request, depot: &mut Depot) -> PageResult {
     asked((req, depot), run_schedule, "It runs as soon as the active scheduler has seen it.").await
 }
 
 /// Stops it.
 #[handler]
+#[boxed]
 pub async fn pause(req: &mut Request, depot: &mut Depot) -> PageResult {
     asked((req, depot), pause_schedule, "It does not run by the clock until it is resumed.").await
 }
 
 /// Lets it go on.
 #[handler]
+#[boxed]
 pub async fn resume(req: &mut Request, depot: &mut Depot) -> PageResult {
     asked((req, depot), resume_schedule, "It runs by the clock again.").await
 }

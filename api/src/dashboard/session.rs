@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use posthouse_boxed::boxed;
 use posthouse_pages::frame::{Flash, Theme};
 use posthouse_schema::{
     browser_session::{self, Life},
@@ -86,6 +87,7 @@ pub fn visitor(depot: &Depot) -> Visitor {
 
 /// Recognises who reads. What was just done is told once.
 #[handler]
+#[boxed]
 pub async fn recognise(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let app = match app(depot) {
         Ok(app) => app,
@@ -138,6 +140,7 @@ pub async fn start(app: &App, user: UserId, res: &mut Response) -> Result<(), Pa
 
 /// Lets through who is signed in; others sign in first, and come back then.
 #[handler]
+#[boxed]
 pub async fn required(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let visitor = visitor(depot);
     if visitor.session.is_some() {

@@ -1,5 +1,6 @@
 //! Settings of a project, its keys, and its end.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     field::Field,
     form::Problem,
@@ -94,6 +95,7 @@ async fn view(visit: &ProjectVisit, project: &Project) -> Result<Settings, PageE
 
 /// Shows them.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Settings, Need::View).await?;
     let project = current(&visit).await?;
@@ -102,6 +104,7 @@ pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Changes them.
 #[handler]
+#[boxed]
 pub async fn save(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Settings, Need::Manage).await?;
     let form = Form::of(depot);
@@ -174,6 +177,7 @@ fn signatures(lines: &Value) -> Result<Value, Problem> {
 
 /// Makes a key, and shows it once.
 #[handler]
+#[boxed]
 pub async fn make_key(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Settings, Need::Manage).await?;
     let form = Form::of(depot);
@@ -208,6 +212,7 @@ pub async fn make_key(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Ends a key.
 #[handler]
+#[boxed]
 pub async fn revoke_key(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Settings, Need::Manage).await?;
     let key: ApiKeyId = id(req, "key_id")?;
@@ -217,6 +222,7 @@ pub async fn revoke_key(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Replaces all keys by a new one, which is shown once.
 #[handler]
+#[boxed]
 pub async fn regenerate(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Settings, Need::Manage).await?;
     let done = visit.run(regenerate_key, visit.on(&[])).await?;
@@ -228,6 +234,7 @@ pub async fn regenerate(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Deletes the project.
 #[handler]
+#[boxed]
 pub async fn delete(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Settings, Need::Manage).await?;
     let done = visit.run(delete_project, visit.on(&[])).await?;

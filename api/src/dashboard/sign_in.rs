@@ -1,6 +1,7 @@
 //! Signing in and out.
 
 use chrono::Utc;
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     form::Problem,
     frame::Frame,
@@ -27,6 +28,7 @@ const HOME: &str = "/projects";
 
 /// The host's first page: for browsers the way in, for programs nothing.
 #[handler]
+#[boxed]
 pub async fn home(req: &mut Request, depot: &mut Depot, res: &mut Response) {
     if wants_page(req) {
         return Redirection::to(HOME).write(req, depot, res).await;
@@ -36,6 +38,7 @@ pub async fn home(req: &mut Request, depot: &mut Depot, res: &mut Response) {
 
 /// The form.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let next = local::path(&req.query::<String>("next").unwrap_or_default()).unwrap_or_default();
     if session::visitor(depot).session.is_some() {
@@ -49,6 +52,7 @@ pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Signs in: checks the password as the API does, with its limits, and begins a session with a new cookie.
 #[handler]
+#[boxed]
 pub async fn sign_in(req: &mut Request, depot: &mut Depot, res: &mut Response) -> PageResult {
     let (app, form) = (app(depot)?, Form::of(depot));
     let next = local::path(form.text("next"));
@@ -87,6 +91,7 @@ fn sentence(error: &ApiError) -> String {
 
 /// Ends the session.
 #[handler]
+#[boxed]
 pub async fn sign_out(depot: &mut Depot, res: &mut Response) -> PageResult {
     let app = app(depot)?;
     if let Some(session) = session::visitor(depot).session {
@@ -98,6 +103,7 @@ pub async fn sign_out(depot: &mut Depot, res: &mut Response) -> PageResult {
 
 /// Ends all sessions of this person, in every browser, and those that go on by tokens.
 #[handler]
+#[boxed]
 pub async fn sign_out_everywhere(depot: &mut Depot, res: &mut Response) -> PageResult {
     let app = app(depot)?;
     if let Some(session) = session::visitor(depot).session {

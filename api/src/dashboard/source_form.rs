@@ -1,5 +1,6 @@
 //! Making and changing a source by a form, and testing whether its broker can be read.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     connection_test::ConnectionTest,
     form::Problem,
@@ -33,6 +34,7 @@ const SETTINGS: &str = "settings";
 
 /// The choice of a kind, or the form of the one that was chosen.
 #[handler]
+#[boxed]
 pub async fn new(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Sources, Need::Manage).await?;
     let Some(kind) = SourceKind::find(&query::text(req, "kind")) else {
@@ -47,6 +49,7 @@ fn form_of(id: Option<String>, kind: &'static SourceKind, values: Values) -> Sou
 
 /// Makes one, or tests what stands in the form.
 #[handler]
+#[boxed]
 pub async fn create(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Sources, Need::Manage).await?;
     let form = Form::of(depot);
@@ -79,6 +82,7 @@ pub async fn create(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// The form with what is, or of another way to prove oneself.
 #[handler]
+#[boxed]
 pub async fn edit(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Sources, Need::Manage).await?;
     let row = sources::find(req, &visit).await?;
@@ -90,6 +94,7 @@ pub async fn edit(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Changes it, or tests what stands in the form.
 #[handler]
+#[boxed]
 pub async fn update(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Sources, Need::Manage).await?;
     let row = sources::find(req, &visit).await?;
@@ -272,6 +277,7 @@ pub fn document(row: &Source, kind: &SourceKind) -> Result<Value, PageError> {
 
 /// Tests the connection of a source as it is.
 #[handler]
+#[boxed]
 pub async fn test(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Sources, Need::Manage).await?;
     let row = sources::find(req, &visit).await?;
@@ -281,12 +287,14 @@ pub async fn test(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Stops it.
 #[handler]
+#[boxed]
 pub async fn pause(req: &mut Request, depot: &mut Depot) -> PageResult {
     switch(req, depot, (true, "The source takes nothing in until it is resumed.")).await
 }
 
 /// Lets it go on.
 #[handler]
+#[boxed]
 pub async fn resume(req: &mut Request, depot: &mut Depot) -> PageResult {
     switch(req, depot, (false, "The source takes events in again.")).await
 }

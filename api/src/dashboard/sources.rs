@@ -1,6 +1,7 @@
 //! Sources, how they are doing, and the messages that they could not take.
 
 use chrono::{TimeDelta, Utc};
+use posthouse_boxed::boxed;
 use posthouse_jobs::queue::SourceState;
 use posthouse_pages::{
     connection_test::ConnectionTest,
@@ -60,6 +61,7 @@ pub fn router() -> Router {
 
 /// Lists them.
 #[handler]
+#[boxed]
 pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Sources, Need::View).await?;
     query::complete(req);
@@ -110,6 +112,7 @@ pub async fn find(req: &Request, visit: &ProjectVisit) -> Result<Source, PageErr
 
 /// Shows one.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Sources, Need::View).await?;
     let row = find(req, &visit).await?;
@@ -158,6 +161,7 @@ fn settings(row: &Source) -> Vec<(String, String)> {
 
 /// Deletes one.
 #[handler]
+#[boxed]
 pub async fn delete(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Sources, Need::Manage).await?;
     let row = find(req, &visit).await?;
@@ -167,6 +171,7 @@ pub async fn delete(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Lists the messages that could not become events.
 #[handler]
+#[boxed]
 pub async fn list_rejected(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Sources, Need::View).await?;
     query::complete(req);
@@ -202,6 +207,7 @@ fn line(row: &RejectedMessage, sources: &[Source]) -> RejectedLine {
 
 /// Shows one of them.
 #[handler]
+#[boxed]
 pub async fn show_rejected(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Sources, Need::View).await?;
     let message: RejectedMessageId = id(req, "rejected_message_id")?;
@@ -222,6 +228,7 @@ pub async fn show_rejected(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Has one read again.
 #[handler]
+#[boxed]
 pub async fn redrive_one(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Sources, Need::Manage).await?;
     let message: RejectedMessageId = id(req, "rejected_message_id")?;
@@ -232,6 +239,7 @@ pub async fn redrive_one(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Has all of the list read again.
 #[handler]
+#[boxed]
 pub async fn redrive_all(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Sources, Need::Manage).await?;
     let form = Form::of(depot);
@@ -244,6 +252,7 @@ pub async fn redrive_all(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Deletes one of them.
 #[handler]
+#[boxed]
 pub async fn delete_rejected(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Sources, Need::Manage).await?;
     let message: RejectedMessageId = id(req, "rejected_message_id")?;

@@ -1,6 +1,7 @@
 //! Subscriptions: the list, and one with a form that is tried on recent events.
 
 use chrono::TimeDelta;
+use posthouse_boxed::boxed;
 use posthouse_filter::{Filter, Scopes};
 use posthouse_pages::{
     form::Problem,
@@ -57,6 +58,7 @@ pub fn router() -> Router {
 
 /// Lists them.
 #[handler]
+#[boxed]
 pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Subscriptions, Need::View).await?;
     query::complete(req);
@@ -96,6 +98,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// The form for a new one.
 #[handler]
+#[boxed]
 pub async fn new(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Subscriptions, Need::Manage).await?;
     let mut view = choices(&visit).await?;
@@ -122,6 +125,7 @@ const fn newest<Id>() -> PageRequest<Id> {
 
 /// The form with what is.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Subscriptions, Need::View).await?;
     let row = find(req, &visit).await?;
@@ -160,6 +164,7 @@ async fn find(req: &Request, visit: &ProjectVisit) -> Result<Subscription, PageE
 
 /// Makes one, or tries what stands in the form.
 #[handler]
+#[boxed]
 pub async fn create(req: &mut Request, depot: &mut Depot) -> PageResult {
     let form = Form::of(depot);
     let need = if form.text("do") == "try" { Need::View } else { Need::Manage };
@@ -182,6 +187,7 @@ pub async fn create(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Changes it, or tries what stands in the form.
 #[handler]
+#[boxed]
 pub async fn update(req: &mut Request, depot: &mut Depot) -> PageResult {
     let form = Form::of(depot);
     let need = if form.text("do") == "try" { Need::View } else { Need::Manage };
@@ -204,6 +210,7 @@ pub async fn update(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Deletes it.
 #[handler]
+#[boxed]
 pub async fn delete(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Subscriptions, Need::Manage).await?;
     let row = find(req, &visit).await?;

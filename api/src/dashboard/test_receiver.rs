@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     frame::Place,
     test_receiver::{self as pages, ReceivedRequest, TestReceiver},
@@ -70,6 +71,7 @@ async fn url(req: &Request, visit: &ProjectVisit) -> Result<String, PageError> {
 
 /// Takes a request in.
 #[handler]
+#[boxed]
 pub async fn receive(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
     let app = app(depot)?;
     let unknown = || ApiError::NotFound("404 page not found");
@@ -96,6 +98,7 @@ fn shown(headers: &HeaderMap) -> Headers {
 
 /// Shows what came in.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Overview, Need::View).await?;
     let url = url(req, &visit).await?;
@@ -123,6 +126,7 @@ fn received(row: TestRequest) -> ReceivedRequest {
 
 /// Makes an endpoint that leads to it, with a subscription to everything.
 #[handler]
+#[boxed]
 pub async fn set_up(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Overview, Need::ManageEndpoints).await?;
     let (url, back) = (url(req, &visit).await?, visit.path("/test-receiver"));
@@ -141,6 +145,7 @@ pub async fn set_up(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Sends an event to the endpoint that leads to it.
 #[handler]
+#[boxed]
 pub async fn send(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = ProjectVisit::of(req, depot, Place::Overview, Need::Manage).await?;
     let (url, back) = (url(req, &visit).await?, visit.path("/test-receiver"));

@@ -1,5 +1,6 @@
 //! The reader's colours, kept in a cookie.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::frame::Theme;
 use salvo::prelude::*;
 
@@ -15,6 +16,7 @@ const YEAR_SECONDS: u64 = 365 * 24 * 60 * 60;
 
 /// Keeps the colours that were chosen.
 #[handler]
+#[boxed]
 pub async fn choose(depot: &mut Depot, res: &mut Response) -> PageResult {
     let form = Form::of(depot);
     let theme = Theme::parse(form.text("theme")).unwrap_or_default();

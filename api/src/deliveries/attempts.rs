@@ -1,5 +1,6 @@
 //! Delivery attempts: read and list.
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{delivery_attempt, ids::DeliveryAttemptId};
 use salvo::prelude::*;
 
@@ -18,6 +19,7 @@ const ATTEMPTS_MAX: i64 = 10;
 ///
 /// The newest ten, the oldest of them first.
 #[endpoint(tags("Delivery Attempts"), operation_id = "GetDeliveryAttempts")]
+#[boxed]
 pub async fn list_attempts(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<AttemptWire>> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let mut conn = app.conn().await?;
@@ -33,6 +35,7 @@ pub async fn list_attempts(req: &mut Request, depot: &mut Depot) -> ApiResult<Ve
 
 /// Reads a delivery attempt
 #[endpoint(tags("Delivery Attempts"), operation_id = "GetDeliveryAttempt")]
+#[boxed]
 pub async fn get_attempt(req: &mut Request, depot: &mut Depot) -> ApiResult<AttemptWire> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let not_found = || ApiError::invalid("event delivery attempt not found");

@@ -1,5 +1,6 @@
 //! What a query matches, all of it: tried again in the background, or counted.
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     event_delivery,
     words::{BatchKind, DeliveryStatus},
@@ -26,6 +27,7 @@ pub const RETRY_IS_ACTIVE: &str = "an active batch retry already exists";
 /// the background; one such run can be active in a project. Deliveries that succeeded or will be tried by themselves, and
 /// those to endpoints that do not receive, stay as they are. The header `X-Posthouse-Batch-ID` of the answer names the batch.
 #[endpoint(tags("Event Deliveries"), operation_id = "BatchRetryEventDelivery")]
+#[boxed]
 pub async fn batch_retry(req: &mut Request, depot: &mut Depot, res: &mut Response) -> ApiResult<NoData> {
     let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let mut conn = app.conn().await?;
@@ -41,6 +43,7 @@ pub async fn batch_retry(req: &mut Request, depot: &mut Depot, res: &mut Respons
 
 /// Counts what a batch retry would send again
 #[endpoint(tags("Event Deliveries"), operation_id = "CountBatchRetryEvents")]
+#[boxed]
 pub async fn count_batch_retry(req: &mut Request, depot: &mut Depot) -> ApiResult<CountWire> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let mut conn = app.conn().await?;
@@ -56,6 +59,7 @@ pub async fn count_batch_retry(req: &mut Request, depot: &mut Depot) -> ApiResul
 
 /// Counts deliveries by status
 #[endpoint(tags("Event Deliveries"), operation_id = "GetEventDeliveriesStatusTotals")]
+#[boxed]
 pub async fn status_totals(req: &mut Request, depot: &mut Depot) -> ApiResult<StatusTotalsWire> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let mut conn = app.conn().await?;

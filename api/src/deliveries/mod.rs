@@ -8,6 +8,7 @@ pub mod wire;
 
 use std::collections::HashMap;
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     endpoint::Endpoint,
     event::{self, Event},
@@ -57,6 +58,7 @@ pub fn router() -> Router {
 /// Query: `eventId`, `endpointId` (repeatable), `subscriptionId`, `eventType`, `idempotencyKey`, `brokerMessageId`,
 /// `status` (repeatable), `startDate` and `endDate` (the last seven days where they are missing), `sort`, and the page.
 #[endpoint(tags("Event Deliveries"), operation_id = "GetEventDeliveriesPaged")]
+#[boxed]
 pub async fn list_deliveries(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<DeliveryWire>> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let page = query::page::<EventDeliveryId>(req)?;
@@ -76,6 +78,7 @@ pub async fn list_deliveries(req: &mut Request, depot: &mut Depot) -> ApiResult<
 
 /// Reads an event delivery
 #[endpoint(tags("Event Deliveries"), operation_id = "GetEventDelivery")]
+#[boxed]
 pub async fn get_delivery(req: &mut Request, depot: &mut Depot) -> ApiResult<DeliveryWire> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let mut conn = app.conn().await?;

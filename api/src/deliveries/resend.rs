@@ -1,6 +1,7 @@
 //! Deliveries that are sent once more by hand, contract section 2.5. Bodies of `resend` are ignored: clients send what they
 //! like.
 
+use posthouse_boxed::boxed;
 use posthouse_jobs::DeliverEvent;
 use posthouse_schema::{
     endpoint::Endpoint,
@@ -31,6 +32,7 @@ const IDS_MAX: usize = 1_000;
 /// It gets one more attempt at once; further ones only if it has any left. A delivery that succeeded, or will be tried
 /// again by itself, and one to an endpoint that does not receive, are refused.
 #[endpoint(tags("Event Deliveries"), operation_id = "ResendEventDelivery")]
+#[boxed]
 pub async fn resend_delivery(req: &mut Request, depot: &mut Depot) -> ApiResult<DeliveryWire> {
     let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let mut conn = app.conn().await?;
@@ -67,6 +69,7 @@ pub async fn resend_delivery(req: &mut Request, depot: &mut Depot) -> ApiResult<
 /// All of them must have succeeded; those that are not found are passed over. The message says how many will be sent, and
 /// how many not, because their endpoints do not receive.
 #[endpoint(tags("Event Deliveries"), operation_id = "ForceResendEventDeliveries", request_body = ForceResendBody)]
+#[boxed]
 pub async fn force_resend(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let body: ForceResendBody = read_json(req, &app).await.map_err(|error| match error {

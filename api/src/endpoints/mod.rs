@@ -9,6 +9,7 @@ pub mod wire;
 pub use self::{oauth2::test_oauth2, rates::period_failure_rates};
 
 use chrono::Utc;
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     endpoint::{self, Endpoint, EndpointFilter},
     ids::EndpointId,
@@ -51,6 +52,7 @@ pub fn router() -> Router {
 ///
 /// A secret is made where none is given.
 #[endpoint(tags("Endpoints"), operation_id = "CreateEndpoint", request_body = EndpointBody)]
+#[boxed]
 pub async fn create_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
     let (app, project, access) = scoped(req, depot, Need::ManageEndpoints).await?;
     let version = Version::of(req);
@@ -69,6 +71,7 @@ pub async fn create_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<
 ///
 /// Query: `q` (part of the name), `ownerId`, and the page: `perPage`, `direction`, `next_page_cursor`, `prev_page_cursor`.
 #[endpoint(tags("Endpoints"), operation_id = "GetEndpoints")]
+#[boxed]
 pub async fn list_endpoints(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<Value>> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let filter = EndpointFilter {
@@ -95,6 +98,7 @@ pub async fn list_endpoints(req: &mut Request, depot: &mut Depot) -> ApiResult<P
 
 /// Reads an endpoint
 #[endpoint(tags("Endpoints"), operation_id = "GetEndpoint")]
+#[boxed]
 pub async fn get_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let not_found = || ApiError::NotFound("Resource not found");
@@ -109,6 +113,7 @@ pub async fn get_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<Val
 /// `url` and `name` are required; `description`, `rate_limit`, `rate_limit_duration`, `content_type` and `authentication`
 /// are replaced, the others are kept where they are missing.
 #[endpoint(tags("Endpoints"), operation_id = "UpdateEndpoint", request_body = EndpointBody)]
+#[boxed]
 pub async fn update_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
     let (app, project, access) = scoped(req, depot, Need::ManageEndpoints).await?;
     let version = Version::of(req);
@@ -129,6 +134,7 @@ pub async fn update_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<
 
 /// Deletes an endpoint and its subscriptions
 #[endpoint(tags("Endpoints"), operation_id = "DeleteEndpoint")]
+#[boxed]
 pub async fn delete_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let (app, project, access) = scoped(req, depot, Need::ManageEndpoints).await?;
     let id = id(req).ok_or_else(unknown)?;
@@ -151,6 +157,7 @@ pub async fn delete_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<
 
 /// Pauses an endpoint, or lets it go on
 #[endpoint(tags("Endpoints"), operation_id = "PauseEndpoint")]
+#[boxed]
 pub async fn pause_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
     let (app, project, access) = scoped(req, depot, Need::ManageEndpoints).await?;
     let id = id(req).ok_or_else(unknown)?;
@@ -172,6 +179,7 @@ pub async fn pause_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<V
 
 /// Activates a paused or disabled endpoint
 #[endpoint(tags("Endpoints"), operation_id = "ActivateEndpoint")]
+#[boxed]
 pub async fn activate_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
     let (app, project, access) = scoped(req, depot, Need::ManageEndpoints).await?;
     let id = id(req).ok_or_else(unknown)?;
@@ -192,6 +200,7 @@ pub async fn activate_endpoint(req: &mut Request, depot: &mut Depot) -> ApiResul
 /// The new secret signs at once; the old ones go on signing for `expiration` seconds, and are shown for an hour longer. The
 /// answer is the same for clients of every version.
 #[endpoint(tags("Endpoints"), operation_id = "ExpireSecret", request_body = ExpireSecretBody)]
+#[boxed]
 pub async fn expire_secret(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
     let (app, project, access) = scoped(req, depot, Need::ManageEndpoints).await?;
     let bytes = read(req, &app).await?;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use posthouse_boxed::boxed;
 use posthouse_oauth2::{Settings, Token};
 use posthouse_schema::ids::ProjectId;
 use salvo::{oapi::ToSchema, prelude::*};
@@ -58,6 +59,7 @@ pub struct OAuth2TestWire {
 /// Asks for a token as a delivery would, under the same rules for destinations, and shows what came of it. The answer is
 /// 200 also when no token was given; then `success` is false and `error` says why.
 #[endpoint(tags("Endpoints"), operation_id = "TestOAuth2Connection", request_body = OAuth2TestBody)]
+#[boxed]
 pub async fn test_oauth2(req: &mut Request, depot: &mut Depot) -> ApiResult<OAuth2TestWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let body: OAuth2TestBody = read_json(req, &app).await?;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     endpoint::Endpoint,
     event_delivery::{self, EndpointTotals},
@@ -40,6 +41,7 @@ pub struct PeriodRatesWire {
 /// Query: `endpointId` (repeatable; the first 100 count), `startDate` and `endDate` of the events' acceptance (the last
 /// seven days where they are missing).
 #[endpoint(tags("Endpoints"), operation_id = "GetEndpointsPeriodFailureRates")]
+#[boxed]
 pub async fn period_failure_rates(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<PeriodRatesWire>> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let period = query::window(req, chrono::Utc::now())?;

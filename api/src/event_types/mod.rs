@@ -5,6 +5,7 @@ mod json_schema;
 mod openapi;
 mod wire;
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     DatabaseErrorKind, QueryError,
     event_type::{EventType, EventTypeChange, EventTypeValues},
@@ -43,6 +44,7 @@ pub fn router() -> Router {
 ///
 /// All of them, the newest first. A project begins with `*`, and what its subscriptions name comes in by itself.
 #[endpoint(tags("EventTypes"), operation_id = "GetEventTypes")]
+#[boxed]
 pub async fn list_event_types(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<EventTypeWire>> {
     // The catalogue is the same for every owner.
     let (app, project, _) = scoped(req, depot, Need::View).await?;
@@ -54,6 +56,7 @@ pub async fn list_event_types(req: &mut Request, depot: &mut Depot) -> ApiResult
 ///
 /// The name must be new. A schema must be a valid JSON Schema.
 #[endpoint(tags("EventTypes"), operation_id = "CreateEventType", request_body = EventTypeBody)]
+#[boxed]
 pub async fn create_event_type(req: &mut Request, depot: &mut Depot) -> ApiResult<EventTypeWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let body: EventTypeBody = read_json(req, &app).await?;
@@ -73,6 +76,7 @@ pub async fn create_event_type(req: &mut Request, depot: &mut Depot) -> ApiResul
 ///
 /// What is missing keeps its value; the name stays.
 #[endpoint(tags("EventTypes"), operation_id = "UpdateEventType", request_body = EventTypeChangeBody)]
+#[boxed]
 pub async fn update_event_type(req: &mut Request, depot: &mut Depot) -> ApiResult<EventTypeWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let body: EventTypeChangeBody = read_json(req, &app).await?;
@@ -91,6 +95,7 @@ pub async fn update_event_type(req: &mut Request, depot: &mut Depot) -> ApiResul
 ///
 /// It stays in the catalogue, marked; events of it are routed as before.
 #[endpoint(tags("EventTypes"), operation_id = "DeprecateEventType")]
+#[boxed]
 pub async fn deprecate_event_type(req: &mut Request, depot: &mut Depot) -> ApiResult<EventTypeWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let id = id(req)?;
@@ -103,6 +108,7 @@ pub async fn deprecate_event_type(req: &mut Request, depot: &mut Depot) -> ApiRe
 /// Takes `webhooks`, else `x-webhooks`, else the POST operations whose path or tag says webhook. References within the
 /// document are resolved, others are refused. An event type of the same name gets the new description and schema.
 #[endpoint(tags("EventTypes"), operation_id = "ImportOpenApiSpec", request_body = ImportBody)]
+#[boxed]
 pub async fn import_openapi(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<EventTypeWire>> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let body: ImportBody = read_json(req, &app).await?;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use posthouse_boxed::boxed;
 use posthouse_jobs::{CreateEvent, EventTarget, TraceContext};
 use posthouse_schema::{
     endpoint::Endpoint,
@@ -32,6 +33,7 @@ const EVENTS_MAX: usize = 1_000;
 /// an item for each, in the same order: the `uid` of the event, or the `error` for which it was refused. On a 503 nothing is
 /// said of any of them; sending them again is safe for those with an `idempotency_key`.
 #[endpoint(tags("Events"), operation_id = "CreateEventBatch", request_body = EventBatchBody)]
+#[boxed]
 pub async fn event_batch(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<BatchItemWire>> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let body: EventBatchBody = read_json(req, &app).await?;

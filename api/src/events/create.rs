@@ -1,5 +1,6 @@
 //! Events for one endpoint.
 
+use posthouse_boxed::boxed;
 use posthouse_jobs::EventTarget;
 use posthouse_schema::{endpoint::Endpoint, ids::EndpointId};
 use salvo::prelude::*;
@@ -20,6 +21,7 @@ use crate::{
 /// Answers when the event is safe in the queue; it is stored and delivered at once afterwards. The header
 /// `X-Posthouse-Event-ID` of the answer names the event.
 #[endpoint(tags("Events"), operation_id = "CreateEndpointEvent", request_body = CreateEventBody)]
+#[boxed]
 pub async fn create_event(req: &mut Request, depot: &mut Depot, res: &mut Response) -> ApiResult<Option<EventIdWire>> {
     let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let body: CreateEventBody = read_json(req, &app).await?;

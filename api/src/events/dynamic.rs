@@ -2,6 +2,7 @@
 //! is accepted: what is wrong with the URL is answered at once, the secret never passes the queue, and the job, which names
 //! the subscription, can run twice.
 
+use posthouse_boxed::boxed;
 use posthouse_jobs::EventTarget;
 use posthouse_schema::{
     dynamic_endpoint::{self, NewDynamicEndpoint},
@@ -34,6 +35,7 @@ const EVENT_TYPES_MAX: usize = 100;
 /// checked, and both are there, before the answer. Neither the subscription's event types nor its filters hold the event
 /// back. `event_types`, where given, become the subscription's; `secret` is of use only to a new endpoint.
 #[endpoint(tags("Events"), operation_id = "CreateDynamicEvent", request_body = DynamicEventBody)]
+#[boxed]
 pub async fn dynamic_event(req: &mut Request, depot: &mut Depot, res: &mut Response) -> ApiResult<Option<EventIdWire>> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let body: DynamicEventBody = read_json(req, &app).await?;

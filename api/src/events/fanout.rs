@@ -1,5 +1,6 @@
 //! Events for all endpoints of an owner, and for everyone who subscribed.
 
+use posthouse_boxed::boxed;
 use posthouse_jobs::EventTarget;
 use posthouse_schema::event;
 use salvo::prelude::*;
@@ -21,6 +22,7 @@ const NO_OWNER: &str = "owner_id:please provide an owner id";
 ///
 /// Every endpoint with this `owner_id` that subscribes to the event's type gets it. An owner without endpoints is no error.
 #[endpoint(tags("Events"), operation_id = "CreateEndpointFanoutEvent", request_body = FanoutEventBody)]
+#[boxed]
 pub async fn fanout_event(req: &mut Request, depot: &mut Depot, res: &mut Response) -> ApiResult<Option<EventIdWire>> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let body: FanoutEventBody = read_json(req, &app).await?;
@@ -62,6 +64,7 @@ pub async fn fanout_event(req: &mut Request, depot: &mut Depot, res: &mut Respon
 ///
 /// Every endpoint of the project with a subscription to the event's type gets it, once.
 #[endpoint(tags("Events"), operation_id = "CreateBroadcastEvent", request_body = BroadcastEventBody)]
+#[boxed]
 pub async fn broadcast_event(
     req: &mut Request,
     depot: &mut Depot,

@@ -12,6 +12,7 @@ pub mod search;
 pub mod source_names;
 pub mod wire;
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     event::{self, Event},
     ids::EventId,
@@ -59,6 +60,7 @@ pub fn router() -> Router {
 /// contain that. `body` is such an object alone, `headers` one of header names and values. New events are found after some
 /// seconds.
 #[endpoint(tags("Events"), operation_id = "GetEventsPaged")]
+#[boxed]
 pub async fn list_events(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<EventWire>> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let page = query::page::<EventId>(req)?;
@@ -80,6 +82,7 @@ pub async fn list_events(req: &mut Request, depot: &mut Depot) -> ApiResult<Page
 
 /// Reads an event
 #[endpoint(tags("Events"), operation_id = "GetEndpointEvent")]
+#[boxed]
 pub async fn get_event(req: &mut Request, depot: &mut Depot) -> ApiResult<EventWire> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let not_found = || ApiError::NotFound("event not found");

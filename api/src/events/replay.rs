@@ -1,6 +1,7 @@
 //! Events that are matched and delivered again: one, or all that a query means. Bodies are ignored: clients send what they
 //! like.
 
+use posthouse_boxed::boxed;
 use posthouse_jobs::ReplayEvent;
 use posthouse_schema::{
     event::{self, Event},
@@ -27,6 +28,7 @@ const ORIGINALS_MAX: i64 = 1_000;
 /// The event is matched again, by the subscriptions of now, and delivered again to all of them: these are new deliveries
 /// beside the old ones. A duplicate is refused, for it is never delivered: its original can be replayed.
 #[endpoint(tags("Events"), operation_id = "ReplayEndpointEvent")]
+#[boxed]
 pub async fn replay_event(req: &mut Request, depot: &mut Depot) -> ApiResult<EventWire> {
     let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let not_found = || ApiError::invalid("event not found");
@@ -64,6 +66,7 @@ pub async fn replay_event(req: &mut Request, depot: &mut Depot) -> ApiResult<Eve
 /// header `X-Posthouse-Batch-ID` of the answer names the batch. With `dry_run=true` nothing is delivered: the batch's report
 /// says how many deliveries there would be, and to whom.
 #[endpoint(tags("Events"), operation_id = "BatchReplayEvents")]
+#[boxed]
 pub async fn batch_replay(
     req: &mut Request,
     depot: &mut Depot,
@@ -96,6 +99,7 @@ pub async fn batch_replay(
 
 /// Counts what a batch replay would replay
 #[endpoint(tags("Events"), operation_id = "CountAffectedEvents")]
+#[boxed]
 pub async fn count_batch_replay(req: &mut Request, depot: &mut Depot) -> ApiResult<CountWire> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     without_search(req, "batch replay count does not support search filters")?;

@@ -4,6 +4,7 @@ pub mod input;
 pub mod wire;
 
 use chrono::Utc;
+use posthouse_boxed::boxed;
 use posthouse_filter::{Filter, Scopes};
 use posthouse_schema::{
     DatabaseErrorKind, QueryError,
@@ -46,6 +47,7 @@ pub fn router() -> Router {
 /// A subscription has one filter for an event type at most. It decides alone about events of its type, and makes them
 /// wanted; the filter for `*` decides about types without an enabled filter of their own.
 #[endpoint(tags("Filters"), operation_id = "CreateFilter", request_body = FilterBody)]
+#[boxed]
 pub async fn create_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<FilterWire> {
     let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let body: FilterBody = read_json(req, &app).await?;
@@ -68,6 +70,7 @@ pub async fn create_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<Fi
 ///
 /// All or none.
 #[endpoint(tags("Filters"), operation_id = "BulkCreateFilters", request_body = Vec<FilterBody>)]
+#[boxed]
 pub async fn create_filters(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<FilterWire>> {
     let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let bodies: Vec<FilterBody> = read_json(req, &app).await?;
@@ -105,6 +108,7 @@ pub async fn create_filters(req: &mut Request, depot: &mut Depot) -> ApiResult<V
 ///
 /// All of them, the newest first.
 #[endpoint(tags("Filters"), operation_id = "GetFilters")]
+#[boxed]
 pub async fn list_filters(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<FilterWire>> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let mut conn = app.conn().await?;
@@ -115,6 +119,7 @@ pub async fn list_filters(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec
 
 /// Reads a filter
 #[endpoint(tags("Filters"), operation_id = "GetFilter")]
+#[boxed]
 pub async fn get_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<FilterWire> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let row = find(req, &mut app.conn().await?, project.id, &access).await?;
@@ -125,6 +130,7 @@ pub async fn get_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<Filte
 ///
 /// What is missing keeps its value; `enabled_at` null disables it.
 #[endpoint(tags("Filters"), operation_id = "UpdateFilter", request_body = FilterBody)]
+#[boxed]
 pub async fn update_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<FilterWire> {
     let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let body: FilterBody = read_json(req, &app).await?;
@@ -142,6 +148,7 @@ pub async fn update_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<Fi
 ///
 /// Each is named by `uid`. All or none.
 #[endpoint(tags("Filters"), operation_id = "BulkUpdateFilters", request_body = Vec<FilterBody>)]
+#[boxed]
 pub async fn update_filters(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<FilterWire>> {
     let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let bodies: Vec<FilterBody> = read_json(req, &app).await?;
@@ -168,6 +175,7 @@ pub async fn update_filters(req: &mut Request, depot: &mut Depot) -> ApiResult<V
 ///
 /// Events of its type are then decided about by the filter for `*`, or where there is none by the subscription's event types.
 #[endpoint(tags("Filters"), operation_id = "DeleteFilter")]
+#[boxed]
 pub async fn delete_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let mut conn = app.conn().await?;
@@ -182,6 +190,7 @@ pub async fn delete_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<No
 ///
 /// Whether an event of this type would pass the filter that decides about it. Nothing is sent.
 #[endpoint(tags("Filters"), operation_id = "TestFilter", request_body = FilterTestBody)]
+#[boxed]
 pub async fn test_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<FilterTestWire> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let body: FilterTestBody = read_json(req, &app).await?;

@@ -3,6 +3,7 @@
 mod message;
 mod wire;
 
+use posthouse_boxed::boxed;
 use posthouse_transform::{FUNCTION_BYTES_MAX, TransformError};
 use salvo::prelude::*;
 
@@ -19,6 +20,7 @@ use crate::{
 ///
 /// Runs `transform(payload)` and shows what it returns and what it wrote to the console. Nothing is stored or sent.
 #[endpoint(tags("Subscriptions"), operation_id = "TestSubscriptionFunction", request_body = FunctionTestBody)]
+#[boxed]
 pub async fn test_subscription_function(req: &mut Request, depot: &mut Depot) -> ApiResult<FunctionTestWire> {
     let (app, project, _) = scoped(req, depot, Need::View).await?;
     let body: FunctionTestBody = read_json(req, &app).await?;
@@ -35,6 +37,7 @@ pub async fn test_subscription_function(req: &mut Request, depot: &mut Depot) ->
     operation_id = "PostV1ProjectsProjectIDSourcesTestFunction",
     request_body = FunctionTestBody
 )]
+#[boxed]
 pub async fn test_source_function(req: &mut Request, depot: &mut Depot) -> ApiResult<FunctionTestWire> {
     let (app, project) = authorized(req, depot, Need::View).await?;
     let body: FunctionTestBody = read_json(req, &app).await?;

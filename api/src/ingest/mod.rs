@@ -15,6 +15,7 @@ pub mod verifier;
 
 use bytes::Bytes;
 use chrono::Utc;
+use posthouse_boxed::boxed;
 use posthouse_jobs::{CreateEvent, EventTarget};
 use posthouse_schema::{
     event::{self, KeyWindow},
@@ -56,6 +57,7 @@ pub fn router() -> Router {
 /// The request must prove itself as the source says. JSON is kept byte for byte, forms become a flat JSON object, other text
 /// a JSON string, other bytes `{"raw_base64": "…"}`. The answer holds the length of what was taken in, or is the source's own.
 #[endpoint(tags("Ingest"), operation_id = "IngestEvent")]
+#[boxed]
 pub async fn ingest_event(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<IngestAnswer, ApiError> {
     let app = app(depot)?;
     let source = find(req, &app).await?;
@@ -91,6 +93,7 @@ pub async fn ingest_event(req: &mut Request, depot: &mut Depot, res: &mut Respon
 ///
 /// Query: `crc_token`. Only for sources of the provider `twitter`.
 #[endpoint(tags("Ingest"), operation_id = "IngestChallenge")]
+#[boxed]
 pub async fn answer_challenge(req: &mut Request, depot: &mut Depot) -> Result<ChallengeAnswer, ApiError> {
     let app = app(depot)?;
     let source = find(req, &app).await?;

@@ -4,6 +4,7 @@
 mod buckets;
 
 use chrono::Utc;
+use posthouse_boxed::boxed;
 use posthouse_jobs::Queues;
 use posthouse_schema::ids::ProjectId;
 use salvo::{
@@ -69,6 +70,7 @@ impl Limits {
 
 /// Refuses a request of a known caller beyond the limits.
 #[handler]
+#[boxed]
 pub async fn hold_to_limits(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let verdict = match app(depot) {
         Ok(app) => judge(req, depot, &app).await,

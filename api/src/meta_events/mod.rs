@@ -3,6 +3,7 @@
 mod announce;
 mod wire;
 
+use posthouse_boxed::boxed;
 use posthouse_jobs::DeliverMetaEvent;
 use posthouse_schema::{ids::MetaEventId, meta_event::MetaEvent};
 use salvo::prelude::*;
@@ -31,6 +32,7 @@ pub fn router() -> Router {
 ///
 /// Query: `startDate` and `endDate` (the last seven days where they are missing), and the page.
 #[endpoint(tags("Meta Events"), operation_id = "GetMetaEventsPaged")]
+#[boxed]
 pub async fn list_meta_events(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<MetaEventWire>> {
     let (app, project) = authorized(req, depot, Need::View).await?;
     let window = query::window(req, chrono::Utc::now())?;
@@ -42,6 +44,7 @@ pub async fn list_meta_events(req: &mut Request, depot: &mut Depot) -> ApiResult
 
 /// Reads a meta event
 #[endpoint(tags("Meta Events"), operation_id = "GetMetaEvent")]
+#[boxed]
 pub async fn get_meta_event(req: &mut Request, depot: &mut Depot) -> ApiResult<MetaEventWire> {
     let (app, project) = authorized(req, depot, Need::View).await?;
     let row = MetaEvent::find(&mut *app.conn().await?, project.id, id(req)?).await?;
@@ -52,6 +55,7 @@ pub async fn get_meta_event(req: &mut Request, depot: &mut Depot) -> ApiResult<M
 ///
 /// Whatever became of it. One that ran out of attempts gets one more.
 #[endpoint(tags("Meta Events"), operation_id = "ResendMetaEvent")]
+#[boxed]
 pub async fn resend_meta_event(req: &mut Request, depot: &mut Depot) -> ApiResult<MetaEventWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let id = id(req)?;

@@ -5,6 +5,7 @@ mod multipart;
 mod rows;
 mod wire;
 
+use posthouse_boxed::boxed;
 use posthouse_jobs::{OnboardBatch, OnboardRow};
 use posthouse_schema::{ids::EventId, project::Project, words::ProjectKind};
 use salvo::{http::header::CONTENT_TYPE, prelude::*};
@@ -37,6 +38,7 @@ pub fn router() -> Router {
 /// `auth_username`, `auth_password`. With `?dry_run=true` the rows are only checked. A request with a faulty row makes
 /// nothing; otherwise batches of 50 are queued. An endpoint with the same URL is used again.
 #[endpoint(tags("Onboard"), operation_id = "BulkOnboard", request_body = OnboardBody)]
+#[boxed]
 pub async fn onboard(req: &mut Request, depot: &mut Depot) -> ApiResult<OnboardWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     if project.kind != ProjectKind::Outgoing {

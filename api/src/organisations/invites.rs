@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     DatabaseErrorKind, QueryError,
     ids::InviteId,
@@ -46,6 +47,7 @@ pub fn router() -> Router {
 ///
 /// Mails a link that is valid for 14 days. The token is in this answer too, for installations that send no mail.
 #[endpoint(tags("Organisations"), operation_id = "InviteUser", request_body = InviteBody)]
+#[boxed]
 pub async fn create_invite(req: &mut Request, depot: &mut Depot) -> ApiResult<FoundInviteWire> {
     let (app, organisation, _) = auth::member(req, depot, Role::is_admin).await?;
     let body: InviteBody = read_json(req, &app).await?;
@@ -69,6 +71,7 @@ pub async fn create_invite(req: &mut Request, depot: &mut Depot) -> ApiResult<Fo
 
 /// Lists pending invitations
 #[endpoint(tags("Organisations"), operation_id = "GetPendingInvites")]
+#[boxed]
 pub async fn list_invites(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<InviteWire>> {
     let (app, organisation, _) = auth::member(req, depot, Role::is_admin).await?;
     let page = query::page::<InviteId>(req)?;
@@ -81,6 +84,7 @@ pub async fn list_invites(req: &mut Request, depot: &mut Depot) -> ApiResult<Pag
 ///
 /// With a new token, valid for 14 days; the old one is void.
 #[endpoint(tags("Organisations"), operation_id = "ResendInvite")]
+#[boxed]
 pub async fn resend_invite(req: &mut Request, depot: &mut Depot) -> ApiResult<InviteWire> {
     let (app, organisation, _) = auth::member(req, depot, Role::is_admin).await?;
     let id = id(req)?;
@@ -93,6 +97,7 @@ pub async fn resend_invite(req: &mut Request, depot: &mut Depot) -> ApiResult<In
 
 /// Takes an invitation back
 #[endpoint(tags("Organisations"), operation_id = "CancelInvite")]
+#[boxed]
 pub async fn cancel_invite(req: &mut Request, depot: &mut Depot) -> ApiResult<InviteWire> {
     let (app, organisation, _) = auth::member(req, depot, Role::is_admin).await?;
     let row = Invite::cancel(&mut *app.conn().await?, organisation.id, id(req)?).await?.ok_or_else(unknown)?;
@@ -103,6 +108,7 @@ pub async fn cancel_invite(req: &mut Request, depot: &mut Depot) -> ApiResult<In
 ///
 /// Query: `token`. `user` is there when the invited address has an account.
 #[endpoint(tags("Organisations"), operation_id = "FindUserByInviteToken")]
+#[boxed]
 pub async fn find_invite(req: &mut Request, depot: &mut Depot) -> ApiResult<FoundInviteWire> {
     let app = app(depot)?;
     let (_, row, organisation) = by_token(req, &app).await?;
@@ -119,6 +125,7 @@ pub async fn find_invite(req: &mut Request, depot: &mut Depot) -> ApiResult<Foun
 ///
 /// Query: `token`, and `accepted` (`true` or `false`). Who has no account gives names and a password in the body.
 #[endpoint(tags("Organisations"), operation_id = "ProcessInvite", request_body = InviteeBody)]
+#[boxed]
 pub async fn process_invite(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let app = app(depot)?;
     let (token, row, _) = by_token(req, &app).await?;

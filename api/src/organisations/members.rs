@@ -1,5 +1,6 @@
 //! Members: read, list, give another role, remove. Every member sees the others; administrators change them.
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     ids::{OrganisationId, UserId},
     member::{self as rows, Member, MemberChange},
@@ -27,6 +28,7 @@ pub fn router() -> Router {
 
 /// Lists members
 #[endpoint(tags("Organisations"), operation_id = "GetOrganisationMembers")]
+#[boxed]
 pub async fn list_members(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<MemberWire>> {
     let (app, organisation, _) = member(req, depot, |_| true).await?;
     let page = query::page::<UserId>(req)?;
@@ -37,6 +39,7 @@ pub async fn list_members(req: &mut Request, depot: &mut Depot) -> ApiResult<Pag
 
 /// Reads a member
 #[endpoint(tags("Organisations"), operation_id = "GetOrganisationMember")]
+#[boxed]
 pub async fn get_member(req: &mut Request, depot: &mut Depot) -> ApiResult<MemberWire> {
     let (app, organisation, _) = member(req, depot, |_| true).await?;
     let found = find(req, &mut app.conn().await?, organisation.id).await?;
@@ -47,6 +50,7 @@ pub async fn get_member(req: &mut Request, depot: &mut Depot) -> ApiResult<Membe
 ///
 /// An organisation keeps an administrator: the last one's role stays.
 #[endpoint(tags("Organisations"), operation_id = "UpdateOrganisationMember", request_body = MemberBody)]
+#[boxed]
 pub async fn update_member(req: &mut Request, depot: &mut Depot) -> ApiResult<MemberWire> {
     let (app, organisation, giver) = member(req, depot, Role::is_admin).await?;
     let body: MemberBody = read_json(req, &app).await?;
@@ -63,6 +67,7 @@ pub async fn update_member(req: &mut Request, depot: &mut Depot) -> ApiResult<Me
 ///
 /// Members may leave by themselves. An organisation keeps an administrator: the last one stays.
 #[endpoint(tags("Organisations"), operation_id = "DeleteOrganisationMember")]
+#[boxed]
 pub async fn remove_member(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let (app, organisation, role) = member(req, depot, |_| true).await?;
     let mut conn = app.conn().await?;

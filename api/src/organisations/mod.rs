@@ -9,6 +9,7 @@ pub use self::{
     members::{remove_member, update_member},
 };
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     ids::OrganisationId,
     organisation::{self, Organisation},
@@ -54,6 +55,7 @@ pub fn organisation_router() -> Router {
 
 /// Lists the organisations that one belongs to
 #[endpoint(tags("Organisations"), operation_id = "GetOrganisations")]
+#[boxed]
 pub async fn list_organisations(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<OrganisationWire>> {
     let (app, user) = (app(depot)?, auth::user(depot)?);
     let page = query::page::<OrganisationId>(req)?;
@@ -66,6 +68,7 @@ pub async fn list_organisations(req: &mut Request, depot: &mut Depot) -> ApiResu
 ///
 /// Who makes it is its administrator.
 #[endpoint(tags("Organisations"), operation_id = "CreateOrganisation", request_body = OrganisationBody)]
+#[boxed]
 pub async fn create_organisation(req: &mut Request, depot: &mut Depot) -> ApiResult<OrganisationWire> {
     let (app, user) = (app(depot)?, auth::user(depot)?);
     let name = name(read_json(req, &app).await?)?;
@@ -75,6 +78,7 @@ pub async fn create_organisation(req: &mut Request, depot: &mut Depot) -> ApiRes
 
 /// Reads an organisation
 #[endpoint(tags("Organisations"), operation_id = "GetOrganisation")]
+#[boxed]
 pub async fn get_organisation(req: &mut Request, depot: &mut Depot) -> ApiResult<OrganisationWire> {
     let (_, organisation, _) = member(req, depot, |_| true).await?;
     Ok(Reply::ok("Organisation fetched successfully", organisation.into()))
@@ -82,6 +86,7 @@ pub async fn get_organisation(req: &mut Request, depot: &mut Depot) -> ApiResult
 
 /// Renames an organisation
 #[endpoint(tags("Organisations"), operation_id = "UpdateOrganisation", request_body = OrganisationBody)]
+#[boxed]
 pub async fn update_organisation(req: &mut Request, depot: &mut Depot) -> ApiResult<OrganisationWire> {
     let (app, organisation, _) = member(req, depot, Role::is_admin).await?;
     let name = name(read_json(req, &app).await?)?;
@@ -94,6 +99,7 @@ pub async fn update_organisation(req: &mut Request, depot: &mut Depot) -> ApiRes
 ///
 /// Their keys are refused everywhere within 5 seconds.
 #[endpoint(tags("Organisations"), operation_id = "DeleteOrganisation")]
+#[boxed]
 pub async fn delete_organisation(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let (app, organisation, _) = member(req, depot, Role::is_admin).await?;
     Organisation::delete(&mut *app.conn().await?, organisation.id).await?;

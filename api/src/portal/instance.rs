@@ -1,5 +1,6 @@
 //! What a portal is told of the instance, contract section 2.15: nothing that is anybody's business but its operator's.
 
+use posthouse_boxed::boxed;
 use salvo::{oapi::ToSchema, prelude::*};
 use serde::Serialize;
 use serde_json::Value;
@@ -60,6 +61,7 @@ pub struct FeaturesWire {
 
 /// Reads the configuration of the instance
 #[endpoint(tags("Configuration"), operation_id = "GetConfiguration")]
+#[boxed]
 pub async fn get_configuration() -> ApiResult<Vec<ConfigurationWire>> {
     let configuration = ConfigurationWire {
         uid: String::new(),
@@ -74,6 +76,7 @@ pub async fn get_configuration() -> ApiResult<Vec<ConfigurationWire>> {
 
 /// Reads how people sign in
 #[endpoint(tags("Configuration"), operation_id = "GetAuthConfiguration")]
+#[boxed]
 pub async fn get_sign_in() -> ApiResult<SignInWire> {
     let options = SignInWire {
         billing_strategy: "oss",
@@ -86,6 +89,7 @@ pub async fn get_sign_in() -> ApiResult<SignInWire> {
 
 /// Reads which features there are
 #[endpoint(tags("Configuration"), operation_id = "GetLicenseFeatures")]
+#[boxed]
 pub async fn get_features() -> ApiResult<FeaturesWire> {
     let features =
         FeaturesWire { portal_links: true, advanced_subscriptions: true, advanced_endpoint_management: true };

@@ -1,5 +1,6 @@
 //! The link behind the credentials.
 
+use posthouse_boxed::boxed;
 use salvo::prelude::*;
 
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
 ///
 /// What it opens, and whether endpoints may be changed by it. The `token` of a link with keys is not shown.
 #[endpoint(tags("Portal Links"), operation_id = "GetOwnPortalLink")]
+#[boxed]
 pub async fn get_own_link(depot: &mut Depot) -> ApiResult<PortalLinkWire> {
     let app = app(depot)?;
     let holder = portal_holder(depot).ok_or(ApiError::OutOfReach)?;

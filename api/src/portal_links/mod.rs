@@ -5,6 +5,7 @@ mod opened;
 pub mod wire;
 
 use chrono::Utc;
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     ids::{PortalLinkId, ProjectId},
     portal_key::{self, PortalKey},
@@ -44,6 +45,7 @@ pub fn router() -> Router {
 /// Its holder sees the endpoints of the owner and what belongs to them, and nothing else of the project. With `auth_type`
 /// `refresh_token` the answer holds a first key.
 #[endpoint(tags("Portal Links"), operation_id = "CreatePortalLink", request_body = PortalLinkBody)]
+#[boxed]
 pub async fn create_portal_link(req: &mut Request, depot: &mut Depot) -> ApiResult<PortalLinkWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let body: PortalLinkBody = read_json(req, &app).await?;
@@ -58,6 +60,7 @@ pub async fn create_portal_link(req: &mut Request, depot: &mut Depot) -> ApiResu
 ///
 /// Query: `ownerId`, `endpointId` (repeatable), `q` (part of the name), and the page.
 #[endpoint(tags("Portal Links"), operation_id = "LoadPortalLinksPaged")]
+#[boxed]
 pub async fn list_portal_links(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<PortalLinkWire>> {
     let (app, project) = authorized(req, depot, Need::View).await?;
     let filter = PortalLinkFilter {
@@ -82,6 +85,7 @@ pub async fn list_portal_links(req: &mut Request, depot: &mut Depot) -> ApiResul
 ///
 /// `auth_key` is empty: reading makes no keys. Who may only read the project sees no `token`.
 #[endpoint(tags("Portal Links"), operation_id = "GetPortalLink")]
+#[boxed]
 pub async fn get_portal_link(req: &mut Request, depot: &mut Depot) -> ApiResult<PortalLinkWire> {
     let (app, project) = authorized(req, depot, Need::View).await?;
     let row = PortalLink::find(&mut *app.conn().await?, project.id, id(req)?).await?.ok_or(UNKNOWN)?;
@@ -97,6 +101,7 @@ pub async fn get_portal_link(req: &mut Request, depot: &mut Depot) -> ApiResult<
 /// The key is valid for an hour and shown once; those before it stay valid. Only links with `auth_type` `refresh_token`
 /// have keys.
 #[endpoint(tags("Portal Links"), operation_id = "RefreshPortalLinkAuthToken")]
+#[boxed]
 pub async fn refresh_portal_link(req: &mut Request, depot: &mut Depot) -> ApiResult<String> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let unknown = || ApiError::invalid("portal link not found");
@@ -113,6 +118,7 @@ pub async fn refresh_portal_link(req: &mut Request, depot: &mut Depot) -> ApiRes
 /// `name` is required; what else is missing keeps its value. Another `auth_type` ends the token and the keys of the link.
 /// The JSON string `"{}"` instead of an object revokes the link, as some clients do.
 #[endpoint(tags("Portal Links"), operation_id = "UpdatePortalLink", request_body = PortalLinkBody)]
+#[boxed]
 pub async fn update_portal_link(
     req: &mut Request,
     depot: &mut Depot,
@@ -139,6 +145,7 @@ pub async fn update_portal_link(
 ///
 /// Its token and its keys are refused everywhere within five seconds.
 #[endpoint(tags("Portal Links"), operation_id = "RevokePortalLink")]
+#[boxed]
 pub async fn revoke_portal_link(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     revoke(&app, project.id, id(req)?).await?;

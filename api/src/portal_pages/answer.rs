@@ -1,6 +1,7 @@
 //! What a page's handler answers: a page, or the way to another one; and pages for what went wrong.
 
 use chrono::Utc;
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     Markup,
     portal::{frame::PortalFrame, notice, strings::Language},
@@ -120,6 +121,7 @@ impl Writer for PageError {
 
 /// Where no page is.
 #[handler]
+#[boxed]
 pub async fn no_page() -> PageResult {
     Err(PageError::not_found())
 }

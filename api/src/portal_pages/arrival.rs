@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::Utc;
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     frame::Flash,
     portal::{
@@ -39,6 +40,7 @@ enum Arrival {
 
 /// Lets in who came by a link, and nobody else.
 #[handler]
+#[boxed]
 pub async fn come_in(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let arrival = match app(depot) {
         Ok(app) => arrive(req, &app, Origin::of(req, res, &app)).await,
@@ -173,6 +175,7 @@ fn told(req: &Request, t: &Strings) -> Option<Flash> {
 
 /// Lets reading through, and forms of the portal's own pages; the form is read on the way.
 #[handler]
+#[boxed]
 pub async fn own_forms(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     if [Method::GET, Method::HEAD].contains(req.method()) {
         return;

@@ -1,5 +1,6 @@
 //! The catalogue of event types.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::portal::{
     catalogue::{self as pages, EventTypeView},
     frame::PortalPlace,
@@ -26,6 +27,7 @@ pub async fn types(visit: &Visit) -> Result<Vec<EventTypeRead>, PageError> {
 
 /// Lists them.
 #[handler]
+#[boxed]
 pub async fn list(depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     let view: Vec<EventTypeView> = types(&visit).await?.into_iter().map(view).collect();

@@ -1,5 +1,6 @@
 //! Deliveries: the list, one with its attempts, and sending them again.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     form::Problem,
     frame::Flash,
@@ -63,6 +64,7 @@ pub async fn found<T: DeserializeOwned>(
 
 /// Lists them.
 #[handler]
+#[boxed]
 pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     Ok(page(listed(req, &visit, visit.at(PortalPlace::Deliveries)).await?))
@@ -94,6 +96,7 @@ async fn listed(req: &mut Request, visit: &Visit, frame: PortalFrame) -> Result<
 
 /// Shows one with its attempts.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     Ok(page(shown(&visit, &part(req, "delivery_id"), visit.at(PortalPlace::Deliveries)).await?))
@@ -157,6 +160,7 @@ async fn send_again(visit: &Visit, id: &str) -> Result<Option<String>, PageError
 
 /// Sends one again.
 #[handler]
+#[boxed]
 pub async fn resend(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, id) = (Visit::of(depot)?, part(req, "delivery_id"));
     match send_again(&visit, &id).await? {
@@ -167,6 +171,7 @@ pub async fn resend(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Sends the chosen again.
 #[handler]
+#[boxed]
 pub async fn resend_chosen(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, form) = (Visit::of(depot)?, Form::of(depot));
     let ids: Vec<&str> = form.all("ids").into_iter().take(RESENT_MAX).collect();

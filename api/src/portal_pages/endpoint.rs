@@ -1,5 +1,6 @@
 //! One endpoint, and what can be done with it.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     endpoint::SecretView,
     portal::{
@@ -73,6 +74,7 @@ pub async fn subscriptions(visit: &Visit, id: &str) -> Result<Vec<SubscriptionRe
 
 /// Shows it.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     Ok(page(shown(&visit, &part(req, "endpoint_id"), Secrets::Hidden, visit.at(PortalPlace::Endpoints)).await?))
@@ -80,6 +82,7 @@ pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Shows it with its secrets: asked for by a form, so that no link, cache or history has them.
 #[handler]
+#[boxed]
 pub async fn reveal(req: &mut Request, depot: &mut Depot, res: &mut Response) -> PageResult {
     let visit = Visit::of(depot)?;
     if !visit.frame.can_manage {
@@ -186,6 +189,7 @@ async fn said(visit: &Visit, id: &str, outcome: Result<Value, String>, what: &st
 
 /// Stops it, or lets it go on.
 #[handler]
+#[boxed]
 pub async fn pause(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, id) = (Visit::of(depot)?, part(req, "endpoint_id"));
     let outcome = visit.change(pause_endpoint, on("endpoint_id", &id)).await?;
@@ -195,6 +199,7 @@ pub async fn pause(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Lets it receive again after it was disabled.
 #[handler]
+#[boxed]
 pub async fn activate(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, id) = (Visit::of(depot)?, part(req, "endpoint_id"));
     let outcome = visit.change(activate_endpoint, on("endpoint_id", &id)).await?;
@@ -203,6 +208,7 @@ pub async fn activate(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Gives it another secret.
 #[handler]
+#[boxed]
 pub async fn roll(req: &mut Request, depot: &mut Depot) -> PageResult {
     let seconds: i64 = Form::of(depot).text("expiration").parse().unwrap_or(86_400);
     let (visit, id) = (Visit::of(depot)?, part(req, "endpoint_id"));
@@ -213,6 +219,7 @@ pub async fn roll(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Sends an event to it alone.
 #[handler]
+#[boxed]
 pub async fn test(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, id) = (Visit::of(depot)?, part(req, "endpoint_id"));
     let body = json!({
@@ -226,6 +233,7 @@ pub async fn test(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Deletes it.
 #[handler]
+#[boxed]
 pub async fn delete(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, id) = (Visit::of(depot)?, part(req, "endpoint_id"));
     match visit.change(delete_endpoint, on("endpoint_id", &id)).await? {

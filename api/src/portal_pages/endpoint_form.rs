@@ -1,5 +1,6 @@
 //! Making and changing an endpoint by a form.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     form::Problem,
     portal::{
@@ -31,6 +32,7 @@ fn permitted(is_allowed: bool) -> Result<(), PageError> {
 
 /// The form for a new one.
 #[handler]
+#[boxed]
 pub async fn new(depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     permitted(visit.frame.can_make)?;
@@ -39,6 +41,7 @@ pub async fn new(depot: &mut Depot) -> PageResult {
 
 /// Makes one; then its events are chosen.
 #[handler]
+#[boxed]
 pub async fn create(depot: &mut Depot) -> PageResult {
     let (visit, form) = (Visit::of(depot)?, Form::of(depot));
     let body = match body(&visit, &form) {
@@ -56,6 +59,7 @@ pub async fn create(depot: &mut Depot) -> PageResult {
 
 /// The form with what is.
 #[handler]
+#[boxed]
 pub async fn edit(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     permitted(visit.frame.can_manage)?;
@@ -76,6 +80,7 @@ pub async fn edit(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Changes it.
 #[handler]
+#[boxed]
 pub async fn update(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, form) = (Visit::of(depot)?, Form::of(depot));
     permitted(visit.frame.can_manage)?;

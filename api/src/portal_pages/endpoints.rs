@@ -1,5 +1,6 @@
 //! Endpoints: the list.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::portal::{
     endpoints::{self as pages, EndpointLine, EndpointList},
     frame::PortalPlace,
@@ -30,6 +31,7 @@ pub fn router() -> Router {
 
 /// Lists them.
 #[handler]
+#[boxed]
 pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     let operation = Operation::default().with_query(&asked(req, &["q"]));

@@ -1,6 +1,7 @@
 //! The way in: a link's address holds what proves its holder, and leads at once to one that does not.
 
 use chrono::Utc;
+use posthouse_boxed::boxed;
 use posthouse_pages::portal::frame::{PAGE_TOKEN, PortalFrame};
 use salvo::prelude::*;
 
@@ -19,6 +20,7 @@ use crate::{
 /// Comes in by a link: `token`, or the key `auth_token` beside it. Whether the browser keeps a cookie for us is seen by the
 /// next request, whose address opens the portal as well, for a while.
 #[handler]
+#[boxed]
 pub async fn enter(req: &mut Request, depot: &mut Depot, res: &mut Response) {
     let came = match app(depot) {
         Ok(app) => come(req, &app, res).await,
@@ -52,6 +54,7 @@ async fn come(req: &Request, app: &App, res: &mut Response) -> Result<(String, L
 
 /// The portal's first page.
 #[handler]
+#[boxed]
 pub async fn first(depot: &mut Depot) -> PageResult {
     Ok(Answer::Redirect(Visit::of(depot)?.frame.path("/endpoints")))
 }

@@ -1,5 +1,6 @@
 //! Events: the list with its search, and one of them.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     form::Problem,
     pager::Pager,
@@ -36,6 +37,7 @@ pub fn router() -> Router {
 
 /// Lists them.
 #[handler]
+#[boxed]
 pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     let text = |key| query::text(req, key);
@@ -63,6 +65,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Shows one, and where it went.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     Ok(page(shown(&visit, &part(req, "event_id"), visit.at(PortalPlace::Events)).await?))
@@ -84,6 +87,7 @@ async fn shown(visit: &Visit, id: &str, frame: PortalFrame) -> Result<posthouse_
 
 /// Matches it anew, and delivers it to whom it is for now.
 #[handler]
+#[boxed]
 pub async fn replay(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, id) = (Visit::of(depot)?, part(req, "event_id"));
     let done = visit.ask(replay_event, on("event_id", &id)).await?;

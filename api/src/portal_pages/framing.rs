@@ -1,6 +1,7 @@
 //! What a browser may do with the portal's pages, and above all who may show them in a frame. Nobody may unless the project
 //! or the instance names them; pages run nothing inline and fetch nothing from elsewhere but the project's picture.
 
+use posthouse_boxed::boxed;
 use salvo::{
     http::header::{
         CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
@@ -98,6 +99,7 @@ impl Framing {
 
 /// Adds what every page has. Who may frame it is the instance's to say until its project is known.
 #[handler]
+#[boxed]
 pub async fn protect(depot: &mut Depot, res: &mut Response) {
     let ancestors = app(depot).map(|app| app.settings.portal_frame_ancestors.clone()).unwrap_or_default();
     let headers = res.headers_mut();

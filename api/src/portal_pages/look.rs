@@ -1,5 +1,6 @@
 //! How a project's portal looks: its name, its picture and its colours.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     frame::Theme,
     portal::colour::{Colour, Colours},
@@ -57,6 +58,7 @@ fn picture(text: &str) -> Option<Url> {
 
 /// A style sheet of chosen colours. Its name says all that is in it, so that browsers may keep it for ever.
 #[handler]
+#[boxed]
 pub async fn sheet(req: &mut Request, res: &mut Response) {
     let Some(colours) = req.param::<String>("name").and_then(|name| Colours::named(&name)) else {
         res.status_code(StatusCode::NOT_FOUND);

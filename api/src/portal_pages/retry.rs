@@ -1,5 +1,6 @@
 //! Trying everything again that failed and that a filter lets through, in the background.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     Markup,
     form::Problem,
@@ -36,6 +37,7 @@ fn filter(req: &mut Request) -> [Vec<(String, String)>; 2] {
 
 /// Asks before it is done, and says how many there are.
 #[handler]
+#[boxed]
 pub async fn ask(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     Ok(page(shown(req, &visit, None).await?))
@@ -58,6 +60,7 @@ async fn shown(req: &mut Request, visit: &Visit, why: Option<String>) -> Result<
 
 /// Begins it.
 #[handler]
+#[boxed]
 pub async fn begin(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     let [asked, complete] = filter(req);

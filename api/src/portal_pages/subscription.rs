@@ -1,5 +1,6 @@
 //! Which events an endpoint gets. What else a subscription asks of an event stays as it is.
 
+use posthouse_boxed::boxed;
 use posthouse_pages::{
     form::Problem,
     portal::{
@@ -31,6 +32,7 @@ pub fn router() -> Router {
 
 /// The form for a new one.
 #[handler]
+#[boxed]
 pub async fn new(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     let endpoint = find(&visit, &part(req, "endpoint_id")).await?;
@@ -40,6 +42,7 @@ pub async fn new(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// The form with what is.
 #[handler]
+#[boxed]
 pub async fn show(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     let (endpoint, row) = named(req, &visit).await?;
@@ -103,6 +106,7 @@ async fn again(visit: &Visit, endpoint: EndpointRead, id: Option<String>, why: S
 
 /// Makes one.
 #[handler]
+#[boxed]
 pub async fn create(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, form) = (Visit::of(depot)?, Form::of(depot));
     let endpoint = find(&visit, &part(req, "endpoint_id")).await?;
@@ -118,6 +122,7 @@ pub async fn create(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Changes its types.
 #[handler]
+#[boxed]
 pub async fn update(req: &mut Request, depot: &mut Depot) -> PageResult {
     let (visit, form) = (Visit::of(depot)?, Form::of(depot));
     let (endpoint, row) = named(req, &visit).await?;
@@ -133,6 +138,7 @@ pub async fn update(req: &mut Request, depot: &mut Depot) -> PageResult {
 
 /// Takes one away.
 #[handler]
+#[boxed]
 pub async fn delete(req: &mut Request, depot: &mut Depot) -> PageResult {
     let visit = Visit::of(depot)?;
     let (endpoint, row) = named(req, &visit).await?;

@@ -1,5 +1,6 @@
 //! What only the dashboard asks of a project: what it has, and a new key.
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{api_key::ApiKey, event_count};
 use salvo::{oapi::ToSchema, prelude::*};
 use serde::Serialize;
@@ -26,6 +27,7 @@ pub struct StatsWire {
 
 /// Reads what a project has
 #[endpoint(tags("Projects"), operation_id = "GetProjectStats")]
+#[boxed]
 pub async fn get_stats(req: &mut Request, depot: &mut Depot) -> ApiResult<StatsWire> {
     let (app, project) = authorized(req, depot, Need::View).await?;
     let existing = event_count::existing(&mut *app.conn().await?, project.id).await?;
@@ -43,6 +45,7 @@ pub async fn get_stats(req: &mut Request, depot: &mut Depot) -> ApiResult<StatsW
 /// All keys of the project so far are refused at once here, and everywhere within 5 seconds. The new one is shown only in
 /// this answer. Needs a session or a personal key: a key that leaked cannot lock its project's people out.
 #[endpoint(tags("Projects"), operation_id = "RegenerateProjectAPIKey")]
+#[boxed]
 pub async fn regenerate_key(req: &mut Request, depot: &mut Depot) -> ApiResult<KeyWire> {
     user(depot)?;
     let (app, project) = authorized(req, depot, Need::Manage).await?;

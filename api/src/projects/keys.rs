@@ -2,6 +2,7 @@
 //! has a key.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     api_key::{ApiKey, Owner},
     ids::ApiKeyId,
@@ -74,6 +75,7 @@ impl From<ApiKey> for ProjectKeyWire {
 ///
 /// Those that were not revoked, a page at a time. Needs a session or a personal key.
 #[endpoint(tags("Projects"), operation_id = "GetProjectAPIKeys")]
+#[boxed]
 pub async fn list_project_keys(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<ProjectKeyWire>> {
     user(depot)?;
     let (app, project) = authorized(req, depot, Need::Manage).await?;
@@ -87,6 +89,7 @@ pub async fn list_project_keys(req: &mut Request, depot: &mut Depot) -> ApiResul
 ///
 /// It is shown only in this answer; those before it stay valid. Needs a session or a personal key.
 #[endpoint(tags("Projects"), operation_id = "CreateProjectAPIKey", request_body = ProjectKeyBody)]
+#[boxed]
 pub async fn create_project_key(req: &mut Request, depot: &mut Depot) -> ApiResult<KeyWire> {
     user(depot)?;
     let (app, project) = authorized(req, depot, Need::Manage).await?;
@@ -117,6 +120,7 @@ pub async fn create_project_key(req: &mut Request, depot: &mut Depot) -> ApiResu
 /// It is refused at once here, and everywhere within 5 seconds. Needs a session or a personal key: a key that leaked cannot
 /// lock its project's programs out.
 #[endpoint(tags("Projects"), operation_id = "RevokeProjectAPIKey")]
+#[boxed]
 pub async fn revoke_project_key(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     user(depot)?;
     let (app, project) = authorized(req, depot, Need::Manage).await?;

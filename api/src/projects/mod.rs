@@ -13,6 +13,7 @@ pub use self::{
     keys::{create_project_key, revoke_project_key},
 };
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     DatabaseErrorKind, QueryError,
     ids::OrganisationId,
@@ -66,6 +67,7 @@ pub fn dashboard_router() -> Router {
 ///
 /// Query: `orgID`, or the header `X-Organisation-Id`. A project key lists its own organisation's.
 #[endpoint(tags("Projects"), operation_id = "GetProjects")]
+#[boxed]
 pub async fn list_projects(req: &mut Request, depot: &mut Depot) -> ApiResult<Vec<ProjectWire>> {
     let (app, caller) = (app(depot)?, caller(depot)?);
     let organisation = organisation(req, &app).await?;
@@ -91,6 +93,7 @@ pub async fn list_projects(req: &mut Request, depot: &mut Depot) -> ApiResult<Ve
 ///
 /// Needs a personal key of an organisation's administrator. The key is shown only in this answer.
 #[endpoint(tags("Projects"), operation_id = "CreateProject", request_body = ProjectBody)]
+#[boxed]
 pub async fn create_project(req: &mut Request, depot: &mut Depot) -> ApiResult<NewProjectWire> {
     let app = app(depot)?;
     caller(depot)?;
@@ -120,6 +123,7 @@ pub async fn create_project(req: &mut Request, depot: &mut Depot) -> ApiResult<N
 
 /// Reads a project
 #[endpoint(tags("Projects"), operation_id = "GetProject")]
+#[boxed]
 pub async fn get_project(req: &mut Request, depot: &mut Depot) -> ApiResult<ProjectWire> {
     let (_, project) = authorized(req, depot, Need::View).await?;
     Ok(Reply::ok("Project fetched successfully", ProjectWire::from(project.as_ref())))
@@ -129,6 +133,7 @@ pub async fn get_project(req: &mut Request, depot: &mut Depot) -> ApiResult<Proj
 ///
 /// Settings are merged by key: what is missing keeps its value.
 #[endpoint(tags("Projects"), operation_id = "UpdateProject", request_body = ProjectBody)]
+#[boxed]
 pub async fn update_project(req: &mut Request, depot: &mut Depot) -> ApiResult<ProjectWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let body: ProjectBody = read_json(req, &app).await?;
@@ -147,6 +152,7 @@ pub async fn update_project(req: &mut Request, depot: &mut Depot) -> ApiResult<P
 
 /// Deletes a project
 #[endpoint(tags("Projects"), operation_id = "DeleteProject")]
+#[boxed]
 pub async fn delete_project(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     // Reading comes first: what is not there is said in its words.
     authorized(req, depot, Need::View).await?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, Utc};
+use posthouse_boxed::boxed;
 use posthouse_schema::event_count;
 use salvo::{oapi::ToSchema, prelude::*};
 use serde::Serialize;
@@ -95,6 +96,7 @@ impl Period {
 /// three years at most. A day that is over is counted once, so that what expires later stays counted. A portal link counts what
 /// went to its endpoints.
 #[endpoint(tags("Projects"), operation_id = "GetDashboardSummary")]
+#[boxed]
 pub async fn get_summary(req: &mut Request, depot: &mut Depot) -> ApiResult<SummaryWire> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     if query::one(req, "startDate").is_none() {

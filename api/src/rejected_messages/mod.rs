@@ -2,6 +2,7 @@
 
 mod wire;
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     ids::RejectedMessageId,
     rejected_message::{self, RejectedFilter, RejectedMessage},
@@ -40,6 +41,7 @@ pub fn router() -> Router {
 /// Query: `sourceId` and `reason` (repeatable), `startDate` and `endDate` (the last seven days where they are missing), `sort`,
 /// and the page. The messages themselves are shown one by one.
 #[endpoint(tags("Rejected Messages"), operation_id = "GetRejectedMessages")]
+#[boxed]
 pub async fn list_rejected_messages(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<RejectedMessageWire>> {
     let (app, project) = authorized(req, depot, Need::View).await?;
     let (filter, page) = (filter(req)?, query::page::<RejectedMessageId>(req)?);
@@ -50,6 +52,7 @@ pub async fn list_rejected_messages(req: &mut Request, depot: &mut Depot) -> Api
 
 /// Reads a message that could not become an event
 #[endpoint(tags("Rejected Messages"), operation_id = "GetRejectedMessage")]
+#[boxed]
 pub async fn get_rejected_message(req: &mut Request, depot: &mut Depot) -> ApiResult<RejectedMessageWire> {
     let (app, project) = authorized(req, depot, Need::View).await?;
     let found = RejectedMessage::find(&mut *app.conn().await?, project.id, id(req)?).await?;
@@ -62,6 +65,7 @@ pub async fn get_rejected_message(req: &mut Request, depot: &mut Depot) -> ApiRe
 /// By what its source says now, as if it had just come. Once it is an event it is not listed here any more; one that is rejected
 /// again stays, with its new reason.
 #[endpoint(tags("Rejected Messages"), operation_id = "RedriveRejectedMessage")]
+#[boxed]
 pub async fn redrive_rejected_message(req: &mut Request, depot: &mut Depot) -> ApiResult<RejectedMessageWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let id = id(req)?;
@@ -79,6 +83,7 @@ pub async fn redrive_rejected_message(req: &mut Request, depot: &mut Depot) -> A
 ///
 /// Takes the filters of the list. Those that are not kept as a whole, and those that wait already, are passed over.
 #[endpoint(tags("Rejected Messages"), operation_id = "RedriveRejectedMessages")]
+#[boxed]
 pub async fn redrive_rejected_messages(req: &mut Request, depot: &mut Depot) -> ApiResult<CountWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let asked = rejected_message::redrive_all(&mut *app.conn().await?, project.id, &filter(req)?).await?;
@@ -87,6 +92,7 @@ pub async fn redrive_rejected_messages(req: &mut Request, depot: &mut Depot) -> 
 
 /// Deletes a rejected message
 #[endpoint(tags("Rejected Messages"), operation_id = "DeleteRejectedMessage")]
+#[boxed]
 pub async fn delete_rejected_message(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     if !RejectedMessage::delete(&mut *app.conn().await?, project.id, id(req)?).await? {
@@ -99,6 +105,7 @@ pub async fn delete_rejected_message(req: &mut Request, depot: &mut Depot) -> Ap
 ///
 /// Takes the filters of the list.
 #[endpoint(tags("Rejected Messages"), operation_id = "DeleteRejectedMessages")]
+#[boxed]
 pub async fn delete_rejected_messages(req: &mut Request, depot: &mut Depot) -> ApiResult<CountWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let deleted = rejected_message::delete_all(&mut *app.conn().await?, project.id, &filter(req)?).await?;

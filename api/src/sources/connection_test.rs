@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use posthouse_boxed::boxed;
 use posthouse_jobs::queue::{ConnectionTest, ConnectionTestResult, ConnectionTestState};
 use posthouse_schema::{
     ids::{ProjectId, SourceId},
@@ -60,6 +61,7 @@ pub struct ConnectionTestWire {
 /// By the settings that are stored, or by those of the body, where a hidden secret means the stored one. Takes no message, and
 /// leaves the source as it is.
 #[endpoint(tags("Sources"), operation_id = "TestSourceConnection", request_body = ConnectionTestBody)]
+#[boxed]
 pub async fn test_source(req: &mut Request, depot: &mut Depot) -> ApiResult<ConnectionTestWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let row = Source::find(&mut *app.conn().await?, project.id, id(req)?).await?.ok_or(UNKNOWN)?;
@@ -77,6 +79,7 @@ pub async fn test_source(req: &mut Request, depot: &mut Depot) -> ApiResult<Conn
 
 /// Tests settings of a source before they are stored
 #[endpoint(tags("Sources"), operation_id = "TestSourceSettings", request_body = ConnectionTestBody)]
+#[boxed]
 pub async fn test_settings(req: &mut Request, depot: &mut Depot) -> ApiResult<ConnectionTestWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let body: ConnectionTestBody = read_json(req, &app).await?;

@@ -13,6 +13,7 @@ pub use self::{
     status::SourceStatusWire,
 };
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     ids::SourceId,
     source::{Source, SourceFilter},
@@ -56,6 +57,7 @@ pub fn router() -> Router {
 ///
 /// With `test=true` its broker must be there to be read: otherwise nothing is made.
 #[endpoint(tags("Sources"), operation_id = "CreateSource", request_body = SourceBody)]
+#[boxed]
 pub async fn create_source(req: &mut Request, depot: &mut Depot) -> ApiResult<SourceWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let body: SourceBody = read_json(req, &app).await?;
@@ -77,6 +79,7 @@ pub async fn create_source(req: &mut Request, depot: &mut Depot) -> ApiResult<So
 ///
 /// Query: `type`, `provider`, `q` (part of the name), and the page.
 #[endpoint(tags("Sources"), operation_id = "LoadSourcesPaged")]
+#[boxed]
 pub async fn list_sources(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<SourceWire>> {
     let (app, project) = authorized(req, depot, Need::View).await?;
     let kind = match query::one(req, "type") {
@@ -93,6 +96,7 @@ pub async fn list_sources(req: &mut Request, depot: &mut Depot) -> ApiResult<Pag
 
 /// Reads a source
 #[endpoint(tags("Sources"), operation_id = "GetSource")]
+#[boxed]
 pub async fn get_source(req: &mut Request, depot: &mut Depot) -> ApiResult<SourceWire> {
     let (app, project) = authorized(req, depot, Need::View).await?;
     let row = Source::find(&mut *app.conn().await?, project.id, id(req)?).await?.ok_or(UNKNOWN)?;
@@ -105,6 +109,7 @@ pub async fn get_source(req: &mut Request, depot: &mut Depot) -> ApiResult<Sourc
 /// `name` and `type` are required, and what is missing keeps its value. A hidden secret that is sent back keeps the stored
 /// one. `POST` does the same.
 #[endpoint(tags("Sources"), operation_id = "UpdateSource", request_body = SourceBody)]
+#[boxed]
 pub async fn update_source(req: &mut Request, depot: &mut Depot) -> ApiResult<SourceWire> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let body: SourceBody = read_json(req, &app).await?;
@@ -121,6 +126,7 @@ pub async fn update_source(req: &mut Request, depot: &mut Depot) -> ApiResult<So
 
 /// Deletes a source and its subscriptions
 #[endpoint(tags("Sources"), operation_id = "DeleteSource")]
+#[boxed]
 pub async fn delete_source(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let id = id(req)?;

@@ -1,6 +1,7 @@
 //! How a source of a broker is doing, as ingest tells it. The contract has none.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use posthouse_boxed::boxed;
 use posthouse_jobs::queue::SourceState;
 use posthouse_schema::source::Source;
 use salvo::{oapi::ToSchema, prelude::*};
@@ -51,6 +52,7 @@ pub struct SourceStatusWire {
 ///
 /// Counts are of all time, and about a second old. After a restart of Redis without its data they begin anew.
 #[endpoint(tags("Sources"), operation_id = "GetSourceStatus")]
+#[boxed]
 pub async fn get_source_status(req: &mut Request, depot: &mut Depot) -> ApiResult<SourceStatusWire> {
     let (app, project) = authorized(req, depot, Need::View).await?;
     let row = Source::find(&mut *app.conn().await?, project.id, id(req)?).await?.ok_or(UNKNOWN)?;

@@ -6,6 +6,7 @@ mod wire;
 
 use std::collections::HashMap;
 
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     endpoint::Endpoint,
     ids::{EndpointId, ProjectId, SourceId, SubscriptionId},
@@ -48,6 +49,7 @@ pub fn router() -> Router {
 
 /// Makes a subscription
 #[endpoint(tags("Subscriptions"), operation_id = "CreateSubscription", request_body = SubscriptionBody)]
+#[boxed]
 pub async fn create_subscription(req: &mut Request, depot: &mut Depot) -> ApiResult<SubscriptionWire> {
     let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let body: SubscriptionBody = read_json(req, &app).await?;
@@ -67,6 +69,7 @@ pub async fn create_subscription(req: &mut Request, depot: &mut Depot) -> ApiRes
 ///
 /// Query: `endpointId` (repeatable), `name` (part of it), and the page.
 #[endpoint(tags("Subscriptions"), operation_id = "GetSubscriptions")]
+#[boxed]
 pub async fn list_subscriptions(req: &mut Request, depot: &mut Depot) -> ApiResult<Paged<SubscriptionWire>> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let filter = SubscriptionFilter {
@@ -83,6 +86,7 @@ pub async fn list_subscriptions(req: &mut Request, depot: &mut Depot) -> ApiResu
 
 /// Reads a subscription
 #[endpoint(tags("Subscriptions"), operation_id = "GetSubscription")]
+#[boxed]
 pub async fn get_subscription(req: &mut Request, depot: &mut Depot) -> ApiResult<SubscriptionWire> {
     let (app, project, access) = scoped(req, depot, Need::View).await?;
     let id = id(req).ok_or(ApiError::NotFound(UNKNOWN))?;
@@ -97,6 +101,7 @@ pub async fn get_subscription(req: &mut Request, depot: &mut Depot) -> ApiResult
 ///
 /// What is missing keeps its value.
 #[endpoint(tags("Subscriptions"), operation_id = "UpdateSubscription", request_body = SubscriptionBody)]
+#[boxed]
 pub async fn update_subscription(req: &mut Request, depot: &mut Depot) -> ApiResult<SubscriptionWire> {
     let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let body: SubscriptionBody = read_json(req, &app).await?;
@@ -121,6 +126,7 @@ pub async fn update_subscription(req: &mut Request, depot: &mut Depot) -> ApiRes
 
 /// Deletes a subscription
 #[endpoint(tags("Subscriptions"), operation_id = "DeleteSubscription")]
+#[boxed]
 pub async fn delete_subscription(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let (app, project, access) = scoped(req, depot, Need::Manage).await?;
     let id = id(req).ok_or(ApiError::NotFound(UNKNOWN))?;
@@ -137,6 +143,7 @@ pub async fn delete_subscription(req: &mut Request, depot: &mut Depot) -> ApiRes
 ///
 /// A subscription has no status. Older clients call this, and are answered as they always were.
 #[endpoint(tags("Subscriptions"), operation_id = "ToggleSubscriptionStatus")]
+#[boxed]
 pub async fn toggle_status(req: &mut Request, depot: &mut Depot) -> ApiResult<Value> {
     let (app, project) = authorized(req, depot, Need::Manage).await?;
     let id = id(req).ok_or(ApiError::NotFound(UNKNOWN))?;
@@ -148,6 +155,7 @@ pub async fn toggle_status(req: &mut Request, depot: &mut Depot) -> ApiResult<Va
 ///
 /// Whether an event would pass a filter; neither need be stored. Nothing is sent.
 #[endpoint(tags("Subscriptions"), operation_id = "TestSubscriptionFilter", request_body = TryFilterBody)]
+#[boxed]
 pub async fn try_filter(req: &mut Request, depot: &mut Depot) -> ApiResult<bool> {
     let (app, ..) = scoped(req, depot, Need::View).await?;
     let body: TryFilterBody = read_json(req, &app).await?;

@@ -3,6 +3,7 @@
 
 mod wire;
 
+use posthouse_boxed::boxed;
 use posthouse_jobs::{
     QueueError,
     queue::{QueueView, Redriven},
@@ -51,6 +52,7 @@ pub fn router() -> Router {
 ///
 /// For instance administrators. What each holds now, what became of its jobs, and whether it is paused.
 #[endpoint(tags("Administration"), operation_id = "GetQueues")]
+#[boxed]
 pub async fn list_queues(depot: &mut Depot) -> ApiResult<Vec<QueueWire>> {
     let (app, _) = auth::instance_admin(depot).await?;
     let mut queues = Vec::with_capacity(posthouse_jobs::QUEUES.len());
@@ -64,6 +66,7 @@ pub async fn list_queues(depot: &mut Depot) -> ApiResult<Vec<QueueWire>> {
 ///
 /// For instance administrators.
 #[endpoint(tags("Administration"), operation_id = "GetQueue")]
+#[boxed]
 pub async fn get_queue(req: &mut Request, depot: &mut Depot) -> ApiResult<QueueWire> {
     let (app, _) = auth::instance_admin(depot).await?;
     Ok(Reply::ok("Queue fetched successfully", read(&view(req, &app)?).await?))
@@ -73,6 +76,7 @@ pub async fn get_queue(req: &mut Request, depot: &mut Depot) -> ApiResult<QueueW
 ///
 /// For instance administrators. Workers take no jobs of it until it is let go on; what runs goes on, and what comes is kept.
 #[endpoint(tags("Administration"), operation_id = "PauseQueue")]
+#[boxed]
 pub async fn pause_queue(req: &mut Request, depot: &mut Depot) -> ApiResult<QueueWire> {
     let (app, user) = auth::instance_admin(depot).await?;
     let view = view(req, &app)?;
@@ -85,6 +89,7 @@ pub async fn pause_queue(req: &mut Request, depot: &mut Depot) -> ApiResult<Queu
 ///
 /// For instance administrators.
 #[endpoint(tags("Administration"), operation_id = "ResumeQueue")]
+#[boxed]
 pub async fn resume_queue(req: &mut Request, depot: &mut Depot) -> ApiResult<QueueWire> {
     let (app, user) = auth::instance_admin(depot).await?;
     let view = view(req, &app)?;
@@ -98,6 +103,7 @@ pub async fn resume_queue(req: &mut Request, depot: &mut Depot) -> ApiResult<Que
 /// For instance administrators. Jobs that cannot succeed, the newest first, with the reason. Query: `offset`, and `limit` (50
 /// where it is missing, at most 200).
 #[endpoint(tags("Administration"), operation_id = "GetDeadLetters")]
+#[boxed]
 pub async fn list_dead_letters(req: &mut Request, depot: &mut Depot) -> ApiResult<DeadLettersWire> {
     let (app, _) = auth::instance_admin(depot).await?;
     let view = view(req, &app)?;
@@ -112,6 +118,7 @@ pub async fn list_dead_letters(req: &mut Request, depot: &mut Depot) -> ApiResul
 ///
 /// For instance administrators.
 #[endpoint(tags("Administration"), operation_id = "GetDeadLetter")]
+#[boxed]
 pub async fn get_dead_letter(req: &mut Request, depot: &mut Depot) -> ApiResult<DeadLetterWire> {
     let (app, _) = auth::instance_admin(depot).await?;
     let letter = view(req, &app)?.dead_letter(&job(req)?).await.map_err(ApiError::queue)?.ok_or(NO_LETTER)?;
@@ -122,6 +129,7 @@ pub async fn get_dead_letter(req: &mut Request, depot: &mut Depot) -> ApiResult<
 ///
 /// For instance administrators. The job is ready again, with no failed tries behind it.
 #[endpoint(tags("Administration"), operation_id = "RedriveDeadLetter")]
+#[boxed]
 pub async fn redrive_dead_letter(req: &mut Request, depot: &mut Depot) -> ApiResult<RedrivenWire> {
     let (app, user) = auth::instance_admin(depot).await?;
     let view = view(req, &app)?;
@@ -139,6 +147,7 @@ pub async fn redrive_dead_letter(req: &mut Request, depot: &mut Depot) -> ApiRes
 ///
 /// For instance administrators. `num` says how many are ready again.
 #[endpoint(tags("Administration"), operation_id = "RedriveDeadLetters")]
+#[boxed]
 pub async fn redrive_dead_letters(req: &mut Request, depot: &mut Depot) -> ApiResult<RedrivenWire> {
     let (app, user) = auth::instance_admin(depot).await?;
     let view = view(req, &app)?;
@@ -151,6 +160,7 @@ pub async fn redrive_dead_letters(req: &mut Request, depot: &mut Depot) -> ApiRe
 ///
 /// For instance administrators. What it was to do is not done.
 #[endpoint(tags("Administration"), operation_id = "DiscardDeadLetter")]
+#[boxed]
 pub async fn discard_dead_letter(req: &mut Request, depot: &mut Depot) -> ApiResult<NoData> {
     let (app, user) = auth::instance_admin(depot).await?;
     let view = view(req, &app)?;
@@ -165,6 +175,7 @@ pub async fn discard_dead_letter(req: &mut Request, depot: &mut Depot) -> ApiRes
 ///
 /// For instance administrators. `num` says how many there were.
 #[endpoint(tags("Administration"), operation_id = "PurgeDeadLetters")]
+#[boxed]
 pub async fn purge_dead_letters(req: &mut Request, depot: &mut Depot) -> ApiResult<RedrivenWire> {
     let (app, user) = auth::instance_admin(depot).await?;
     let view = view(req, &app)?;

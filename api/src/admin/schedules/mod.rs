@@ -4,6 +4,7 @@
 mod wire;
 
 use chrono::Utc;
+use posthouse_boxed::boxed;
 use posthouse_schema::{
     ids::UserId,
     schedule::{self, ScheduleRun, ScheduleView},
@@ -37,6 +38,7 @@ pub fn router() -> Router {
 /// For instance administrators. Each with when it runs, its last run and what came of it, and whether it is paused. The list is
 /// what the active scheduler announced; it is empty until one has been.
 #[endpoint(tags("Administration"), operation_id = "GetSchedules")]
+#[boxed]
 pub async fn list_schedules(depot: &mut Depot) -> ApiResult<Vec<ScheduleWire>> {
     let (app, _) = auth::instance_admin(depot).await?;
     let mut conn = app.conn().await?;
@@ -52,6 +54,7 @@ pub async fn list_schedules(depot: &mut Depot) -> ApiResult<Vec<ScheduleWire>> {
 ///
 /// For instance administrators. The newest runs come first, those that wait in the queue too.
 #[endpoint(tags("Administration"), operation_id = "GetSchedule")]
+#[boxed]
 pub async fn get_schedule(req: &mut Request, depot: &mut Depot) -> ApiResult<ScheduleDetailWire> {
     let (app, _) = auth::instance_admin(depot).await?;
     let mut conn = app.conn().await?;
@@ -67,6 +70,7 @@ pub async fn get_schedule(req: &mut Request, depot: &mut Depot) -> ApiResult<Sch
 /// waits for one. `tick_at` names the run among those of the schedule. One that was asked for and is still to be enqueued is
 /// not asked for twice.
 #[endpoint(tags("Administration"), operation_id = "RunSchedule", status_codes(202))]
+#[boxed]
 pub async fn run_schedule(req: &mut Request, depot: &mut Depot) -> ApiResult<RequestedRunWire> {
     let (app, user) = auth::instance_admin(depot).await?;
     let name = name(req)?;
@@ -81,6 +85,7 @@ pub async fn run_schedule(req: &mut Request, depot: &mut Depot) -> ApiResult<Req
 /// For instance administrators. It does not run by the clock until it is let go on, whichever scheduler is active, also after a
 /// restart. What runs goes on.
 #[endpoint(tags("Administration"), operation_id = "PauseSchedule")]
+#[boxed]
 pub async fn pause_schedule(req: &mut Request, depot: &mut Depot) -> ApiResult<ScheduleWire> {
     let (app, user) = auth::instance_admin(depot).await?;
     let mut conn = app.conn().await?;
@@ -94,6 +99,7 @@ pub async fn pause_schedule(req: &mut Request, depot: &mut Depot) -> ApiResult<S
 ///
 /// For instance administrators. What it would have run meanwhile is not made up for.
 #[endpoint(tags("Administration"), operation_id = "ResumeSchedule")]
+#[boxed]
 pub async fn resume_schedule(req: &mut Request, depot: &mut Depot) -> ApiResult<ScheduleWire> {
     let (app, user) = auth::instance_admin(depot).await?;
     let mut conn = app.conn().await?;
