@@ -23,7 +23,8 @@ use serde::{Deserialize, Serialize};
 use super::show;
 use crate::{
     app::{App, app},
-    auth, cookie,
+    auth,
+    cookie::Cookie,
     error::ApiError,
 };
 
@@ -64,44 +65,29 @@ impl Pass for Visit {
     const KIND: &'static str = "board_visit";
 }
 
-/// The board's cookies.
-#[derive(Debug, Clone, Copy)]
-enum Cookie {
-    /// Answers the challenge.
-    Answer,
-    /// Opens the board.
-    Visit,
+/// Answers the challenge.
+fn answer_cookie(app: &App) -> Cookie {
+    named("posthouse-board-entry", app)
 }
 
-impl Cookie {
-    const fn name(self, is_secure: bool) -> &'static str {
-        match (self, is_secure) {
-            (Self::Answer, true) => "__Host-posthouse-board-entry",
-            (Self::Answer, false) => "posthouse-board-entry",
-            (Self::Visit, true) => "__Host-posthouse-board",
-            (Self::Visit, false) => "posthouse-board",
-        }
-    }
-
-    fn read(self, req: &Request, app: &App) -> Option<PlainToken> {
-        PlainToken::parse(&cookie::read(req, self.name(is_secure(app)))?)
-    }
-
-    fn set(self, res: &mut Response, app: &App, value: &str, life: Duration) {
-        let is_secure = is_secure(app);
-        cookie::set(res, (self.name(is_secure), value), is_secure, Some(life.as_secs()));
-    }
+/// Opens the board.
+fn visit_cookie(app: &App) -> Cookie {
+    named("posthouse-board", app)
 }
 
-/// Whether browsers come to the board by https, as the setting `--board-url` says.
-fn is_secure(app: &App) -> bool {
-    app.settings.board_url.as_ref().is_some_and(|url| url.scheme() == "https")
+/// Browsers come to the board by https where the setting `--board-url` says so.
+fn named(name: &'static str, app: &App) -> Cookie {
+    Cookie { name, is_secure: app.settings.board_url.as_ref().is_some_and(|url| url.scheme() == "https") }
+}
+
+fn token_of(cookie: &Cookie, req: &Request) -> Option<PlainToken> {
+    PlainToken::parse(&cookie.read(req)?)
 }
 
 /// Sends the browser to the dashboard, which is there.
 pub fn begin(res: &mut Response, app: &App, dashboard: &str) {
     let answer = PlainToken::generate();
-    Cookie::Answer.set(res, app, answer.expose(), ANSWER_LIFE);
+    answer_cookie(app).set(res, answer.expose(), Some(ANSWER_LIFE.as_secs()));
     see_other(res, &format!("{dashboard}/admin/board?challenge={}", hex::encode(answer.hash())));
 }
 
@@ -135,8 +121,8 @@ pub async fn enter(req: &mut Request, depot: &mut Depot, res: &mut Response) -> 
     };
     let token = PlainToken::generate();
     app.queues.keep_pass(&token.hash(), &visit, VISIT_LIFE).await.map_err(ApiError::queue)?;
-    Cookie::Answer.set(res, &app, "", Duration::ZERO);
-    Cookie::Visit.set(res, &app, token.expose(), VISIT_LIFE);
+    answer_cookie(&app).clear(res);
+    visit_cookie(&app).set(res, token.expose(), Some(VISIT_LIFE.as_secs()));
     see_other(res, "/");
     Ok(())
 }
@@ -144,7 +130,7 @@ pub async fn enter(req: &mut Request, depot: &mut Depot, res: &mut Response) -> 
 async fn taken(req: &Request, app: &App) -> Result<Option<Visit>, ApiError> {
     let Some(token) = req.query::<String>("ticket").and_then(|text| PlainToken::parse(&text)) else { return Ok(None) };
     let ticket = app.queues.take_pass::<Ticket>(&token.hash()).await.map_err(ApiError::queue)?;
-    let answer = Cookie::Answer.read(req, app).map(|answer| hex::encode(answer.hash()));
+    let answer = token_of(&answer_cookie(app), req).map(|answer| hex::encode(answer.hash()));
     Ok(ticket.filter(|ticket| answer.as_ref() == Some(&ticket.challenge)).map(|ticket| ticket.visit))
 }
 
@@ -153,7 +139,7 @@ async fn taken(req: &Request, app: &App) -> Result<Option<Visit>, ApiError> {
 /// # Errors
 /// 401 without such a visit; 403 for who no longer runs the instance; 503 when it cannot be checked.
 pub async fn admit(req: &Request, app: &App) -> Result<(), ApiError> {
-    let token = Cookie::Visit.read(req, app).ok_or(ApiError::Unauthenticated)?;
+    let token = token_of(&visit_cookie(app), req).ok_or(ApiError::Unauthenticated)?;
     let visit = app.queues.pass::<Visit>(&token.hash()).await.map_err(ApiError::queue)?;
     let Visit { session, user } = visit.ok_or(ApiError::Unauthenticated)?;
     let is_live = session::is_live(&mut *app.conn().await?, session, user).await?;

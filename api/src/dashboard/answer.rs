@@ -17,10 +17,7 @@ use salvo::{
     prelude::*,
 };
 
-use super::{
-    cookies::{self, Cookie},
-    headers, session,
-};
+use super::{cookies, headers, session};
 use crate::{app::app, error::ApiError};
 
 /// What a handler answers.
@@ -65,7 +62,7 @@ impl Redirection {
     /// Writes it.
     pub async fn write(self, _req: &mut Request, depot: &mut Depot, res: &mut Response) {
         if let (Some(flash), Ok(app)) = (&self.flash, app(depot)) {
-            Cookie::Flash.set(res, &app, &cookies::encode(flash), Some(60));
+            cookies::flash(&app).set(res, &cookies::encode(flash), Some(60));
         }
         res.status_code(StatusCode::SEE_OTHER);
         if let Ok(to) = HeaderValue::from_str(&self.to) {

@@ -2,62 +2,30 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use posthouse_pages::frame::Flash;
-use salvo::{http::header::SET_COOKIE, prelude::*};
 
-use crate::{app::App, cookie};
-
-/// What each is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cookie {
-    /// Opens a session.
-    Session,
-    /// The reader's colours.
-    Theme,
-    /// What was just done, for the next page.
-    Flash,
-}
+use crate::{app::App, cookie::Cookie};
 
 /// Longest text that a flash carries.
 const FLASH_CHARS_MAX: usize = 400;
 
-impl Cookie {
-    const fn name(self, is_https: bool) -> &'static str {
-        match (self, is_https) {
-            (Self::Session, true) => "__Host-posthouse",
-            (Self::Session, false) => "posthouse",
-            (Self::Theme, true) => "__Host-posthouse-theme",
-            (Self::Theme, false) => "posthouse-theme",
-            (Self::Flash, true) => "__Host-posthouse-flash",
-            (Self::Flash, false) => "posthouse-flash",
-        }
-    }
-
-    /// Its value in this request.
-    pub fn read(self, req: &Request, app: &App) -> Option<String> {
-        cookie::read(req, self.name(is_https(app)))
-    }
-
-    /// Gives it a value for so many seconds; `None`: until the browser is closed.
-    pub fn set(self, res: &mut Response, app: &App, value: &str, seconds: Option<u64>) {
-        let is_https = is_https(app);
-        cookie::set(res, (self.name(is_https), value), is_https, seconds);
-    }
-
-    /// Takes it away.
-    pub fn clear(self, res: &mut Response, app: &App) {
-        self.set(res, app, "", Some(0));
-    }
-
-    /// Whether the answer gives it a value, or takes it away.
-    pub fn is_set(self, res: &Response, app: &App) -> bool {
-        let begin = format!("{}=", self.name(is_https(app)));
-        res.headers().get_all(SET_COOKIE).iter().any(|value| value.as_bytes().starts_with(begin.as_bytes()))
-    }
+/// Opens a session.
+pub fn session(app: &App) -> Cookie {
+    named("posthouse", app)
 }
 
-/// Whether browsers come by https, as the setting `--public-url` says.
-fn is_https(app: &App) -> bool {
-    app.settings.accounts.public_url.scheme() == "https"
+/// The reader's colours.
+pub fn theme(app: &App) -> Cookie {
+    named("posthouse-theme", app)
+}
+
+/// What was just done, for the next page.
+pub fn flash(app: &App) -> Cookie {
+    named("posthouse-flash", app)
+}
+
+/// Browsers come by https where the setting `--public-url` says so.
+fn named(name: &'static str, app: &App) -> Cookie {
+    Cookie { name, is_secure: app.settings.accounts.public_url.scheme() == "https" }
 }
 
 /// A flash as a cookie's value.

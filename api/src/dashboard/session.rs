@@ -17,7 +17,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::{
     answer::{PageError, Redirection},
-    cookies::{self, Cookie},
+    cookies,
     origin::Origin,
 };
 use crate::{
@@ -93,10 +93,10 @@ pub async fn recognise(req: &mut Request, depot: &mut Depot, res: &mut Response,
         Ok(app) => app,
         Err(error) => return refuse(error.into(), (req, depot, res), ctrl).await,
     };
-    let flash = Cookie::Flash.read(req, &app);
+    let flash = cookies::flash(&app).read(req);
     let mut visitor = Visitor {
         session: None,
-        theme: Cookie::Theme.read(req, &app).and_then(|word| Theme::parse(&word)).unwrap_or_default(),
+        theme: cookies::theme(&app).read(req).and_then(|word| Theme::parse(&word)).unwrap_or_default(),
         flash: flash.as_deref().and_then(cookies::decode),
         here: req.uri().path_and_query().map_or_else(|| "/".into(), |here: &PathAndQuery| here.as_str().to_string()),
         origin: Origin::of(req, res, &app),
@@ -114,13 +114,13 @@ pub async fn recognise(req: &mut Request, depot: &mut Depot, res: &mut Response,
     depot.insert_typed(visitor);
     ctrl.call_next(req, depot, res).await;
     let is_page = res.status_code.is_none_or(|code| !code.is_redirection());
-    if flash.is_some() && is_page && !Cookie::Flash.is_set(res, &app) {
-        Cookie::Flash.clear(res, &app);
+    if flash.is_some() && is_page && !cookies::flash(&app).is_set(res) {
+        cookies::flash(&app).clear(res);
     }
 }
 
 async fn find(req: &Request, app: &App) -> Result<Option<SignedIn>, PageError> {
-    let Some(cookie) = Cookie::Session.read(req, app).and_then(|value| PlainToken::parse(&value)) else {
+    let Some(cookie) = cookies::session(app).read(req).and_then(|value| PlainToken::parse(&value)) else {
         return Ok(None);
     };
     let found = browser_session::find(&mut *app.conn().await?, &cookie, LIFE).await?;
@@ -134,7 +134,7 @@ async fn find(req: &Request, app: &App) -> Result<Option<SignedIn>, PageError> {
 pub async fn start(app: &App, user: UserId, res: &mut Response) -> Result<(), PageError> {
     let cookie = PlainToken::generate();
     browser_session::start(&mut *app.conn().await?, user, &cookie, LIFE).await?;
-    Cookie::Session.set(res, app, cookie.expose(), Some(LIFE.whole.as_secs()));
+    cookies::session(app).set(res, cookie.expose(), Some(LIFE.whole.as_secs()));
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use salvo::prelude::*;
 
 use super::{
     answer::{Answer, PageResult, Redirection, wants_page},
-    cookies::Cookie,
+    cookies,
     form::Form,
     local, session,
 };
@@ -97,7 +97,7 @@ pub async fn sign_out(depot: &mut Depot, res: &mut Response) -> PageResult {
     if let Some(session) = session::visitor(depot).session {
         sessions::end(&mut *app.conn().await?, session.id).await?;
     }
-    Cookie::Session.clear(res, &app);
+    cookies::session(&app).clear(res);
     Ok(Redirection::to_sign_in("").saying(true, "You are signed out.").into())
 }
 
@@ -109,7 +109,7 @@ pub async fn sign_out_everywhere(depot: &mut Depot, res: &mut Response) -> PageR
     if let Some(session) = session::visitor(depot).session {
         sessions::end_all(&mut *app.conn().await?, session.user.id, None).await?;
     }
-    Cookie::Session.clear(res, &app);
+    cookies::session(&app).clear(res);
     Ok(Redirection::to_sign_in("").saying(true, "You are signed out everywhere.").into())
 }
 

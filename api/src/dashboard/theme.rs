@@ -6,7 +6,7 @@ use salvo::prelude::*;
 
 use super::{
     answer::{PageResult, Redirection},
-    cookies::Cookie,
+    cookies,
     form::Form,
     local,
 };
@@ -21,6 +21,6 @@ pub async fn choose(depot: &mut Depot, res: &mut Response) -> PageResult {
     let form = Form::of(depot);
     let theme = Theme::parse(form.text("theme")).unwrap_or_default();
     let app = app(depot)?;
-    Cookie::Theme.set(res, &app, theme.as_str(), Some(YEAR_SECONDS));
+    cookies::theme(&app).set(res, theme.as_str(), Some(YEAR_SECONDS));
     Ok(Redirection::to(local::path(form.text("next")).unwrap_or_else(|| "/".into())).into())
 }

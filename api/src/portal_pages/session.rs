@@ -9,13 +9,13 @@ use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use posthouse_pages::portal::strings::Language;
 use salvo::{
-    http::header::{COOKIE, HeaderValue, SET_COOKIE},
+    http::header::{HeaderValue, SET_COOKIE},
     prelude::*,
 };
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::{app::App, auth::PortalHolder};
+use crate::{app::App, auth::PortalHolder, cookie};
 
 /// Who came in by a link's own token comes in again after this. A key's holder does when the key ends.
 const WHOLE: Duration = Duration::from_secs(12 * 60 * 60);
@@ -145,15 +145,7 @@ const fn cookie_name(is_https: bool) -> &'static str {
 
 /// The cookie of this portal in a request. Browsers send the one of its path alone.
 pub fn cookie(req: &Request, app: &App) -> Option<String> {
-    let name = cookie_name(is_https(app));
-    req.headers()
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value.to_string())
+    cookie::read(req, cookie_name(is_https(app)))
 }
 
 /// Gives this portal its cookie, until the browser is closed. On https it is for frames too, each site's apart from the
