@@ -17,7 +17,7 @@ use super::{
 #[derive(Clone)]
 pub(super) enum Client {
     Three(AsyncClient, Acknowledgements),
-    /// Its broker sends no more than we acknowledge, so that its requests never pile up.
+    /// Its broker is told how much it may send without an acknowledgement, so that they do not pile up.
     Five(v5::AsyncClient),
 }
 
