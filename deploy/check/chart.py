@@ -31,7 +31,7 @@ def check(sources):
 
     with helm_python.Chart.load(CHART) as loaded:
         _schema_knows(json.loads(CHART.joinpath("values.schema.json").read_text()), loaded.values, "")
-        for wrong in ({"replicas": 3}, {"api": {"replicas": -1}}, {"worker": {"egressUrl": "x"}}, {"database": {"existingSecret": ""}}, {"backup": {"place": "s3://key:secret@bucket"}}, {"scheduler": {"retentionDays": 0}}):
+        for wrong in ({"replicas": 3}, {"api": {"replicas": -1}}, {"api": {"board": {"url": "jobs.example.com"}}}, {"worker": {"egressUrl": "x"}}, {"database": {"existingSecret": ""}}, {"backup": {"place": "s3://key:secret@bucket"}}, {"scheduler": {"retentionDays": 0}}):
             try:
                 loaded.render(wrong, name="ph", namespace="hooks")
             except helm_python.HelmError:

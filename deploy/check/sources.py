@@ -27,6 +27,7 @@ FULL = {
     "api": {
         "autoscaling": {"enabled": True},
         "ingress": {"enabled": True, "className": "nginx", "tlsSecret": "tls", "annotations": {"a/b": "c"}},
+        "board": {"url": "https://jobs.example.com"},
         "env": {"POSTHOUSE_API_BODY_BYTES_MAX": 2097152},
         "nodeSelector": {"kubernetes.io/os": "linux"},
         "tolerations": [{"key": "dedicated", "operator": "Exists"}],

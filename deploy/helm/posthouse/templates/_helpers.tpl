@@ -105,6 +105,9 @@ volumes:
 {{- with $values.publicUrl }}
 - {name: POSTHOUSE_PUBLIC_URL, value: {{ . | quote }}}
 {{- end }}
+{{- with $values.api.board.url }}
+- {name: POSTHOUSE_BOARD_URL, value: {{ . | quote }}}
+{{- end }}
 {{- else if eq $role "worker" }}
 - {name: POSTHOUSE_WORKER_LISTEN, value: "0.0.0.0:5006"}
 {{- if $values.smtp.existingSecret }}
