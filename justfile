@@ -142,7 +142,7 @@ browser-tools: (_node "browser" "e2e/browser")
 
 # Make the images of README.md anew, by the end-to-end test of the dashboard
 readme-images: build services browser-tools
-    cargo test -p posthouse-e2e --test it browser
+    cargo test --workspace --test it browser::
     for name in overview events delivery; do cp "{{justfile_directory()}}/target/screenshots/readme-$name.png" "docs/images/$name.png"; done
 
 # JavaScript packages into a folder of .tools, once for each change of their list
@@ -223,7 +223,7 @@ _cargo-deny:
     version=0.20.2
     if ! cargo deny --version 2>/dev/null | grep -qF "cargo-deny $version"; then
         echo "Building cargo-deny $version into {{tools}}: it checks what may be compiled in and is not installed here. This takes a minute, once."
-        # Optimised it would take four minutes, to save two seconds of each check.
+        # Optimised it would take three and a half minutes, to save two seconds of each check.
         cargo install cargo-deny --version "$version" --locked --debug --root "{{tools}}"
     fi
 

@@ -4,7 +4,6 @@
 //! everything that it holds while it waits. It remembers what it has proven, but not within salvo's handlers, whose lifetimes
 //! have bounds of their own: there each of the hundreds proved the whole application anew. A boxed future is proven where it
 //! is boxed, within the handler's function, where everything that is remembered counts.
-#![forbid(unsafe_code)]
 
 use proc_macro::TokenStream;
 use quote::quote;

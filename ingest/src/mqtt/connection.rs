@@ -25,7 +25,7 @@ const IN_FLIGHT_MAX: usize = 1_000;
 /// Their bytes, which is what bounds memory when messages are large.
 const IN_FLIGHT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Requests that wait for the network. More than there are packet ids, so that an acknowledgement always finds room and
-/// is never waited for.
+/// is never waited for; by 3.1.1 at most one is among them.
 const REQUESTS_MAX: usize = u16::MAX as usize + 1_000;
 /// What is said of a connection that ended unexpectedly when its reader had no reason.
 const LOST: &str = "the connection to the broker was lost";
